@@ -1,0 +1,47 @@
+"""Handwritten digits read by a Keras CNN that behaves like any scikit-learn estimator.
+
+The public names are loaded on first use, so that ``import digitcnn`` costs neither the import of
+Keras nor that of scikit-learn.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from digitcnn import datasets as datasets
+    from digitcnn.classifier import DigitCNNClassifier, load
+    from digitcnn.normalizer import DigitNormalizer
+    from digitcnn.recipes import make_digit_pipeline
+    from digitcnn.transformers import DigitCSVTransformer
+
+# Public name -> the module that defines it.
+_HOMES = {
+    "DigitCNNClassifier": "digitcnn.classifier",
+    "DigitCSVTransformer": "digitcnn.transformers",
+    "DigitNormalizer": "digitcnn.normalizer",
+    "load": "digitcnn.classifier",
+    "make_digit_pipeline": "digitcnn.recipes",
+}
+
+__all__ = [
+    "DigitCNNClassifier",
+    "DigitCSVTransformer",
+    "DigitNormalizer",
+    "datasets",
+    "load",
+    "make_digit_pipeline",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name == "datasets":
+        return import_module("digitcnn.datasets")
+    raise AttributeError(f"module 'digitcnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,362 @@
+"""Random distortions of images, and the generator of distorted training batches.
+
+The affine part has the meanings of Keras's ``ImageDataGenerator``: given the same angles, shifts
+and factors it gives the same image. The elastic part is Simard's. Both are one change of
+coordinates, so an image is interpolated once however many distortions it gets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from digitcnn.devices import compiled
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How strongly training images are distorted.
+
+    Parameters
+    ----------
+    rotation_range : float, default=0.0
+        Largest rotation, in degrees, either way.
+    zoom_range : tuple of two floats, default=(1.0, 1.0)
+        Bounds of the zoom factor, drawn for each axis. A factor under 1 enlarges the digit.
+    shift_range : float, default=0.0
+        Largest shift along each axis, as a fraction of the side.
+    shear_range : float, default=0.0
+        Largest shear angle, in degrees, either way.
+    elastic_alpha : float, default=0.0
+        Strength of the elastic distortion [1]_: the factor that a smoothed field of random
+        numbers from -1..1 is multiplied by, in pixels. 0 is none.
+    elastic_sigma : float, default=4.0
+        Standard deviation, in pixels, of the Gaussian that smooths that field.
+    fill_mode : {"nearest", "constant"}, default="nearest"
+        What lies outside the image: its nearest pixel, or the background.
+
+    References
+    ----------
+    .. [1] P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks
+       applied to visual document analysis", ICDAR 2003.
+    """
+
+    rotation_range: float = 0.0
+    zoom_range: tuple[float, float] = (1.0, 1.0)
+    shift_range: float = 0.0
+    shear_range: float = 0.0
+    elastic_alpha: float = 0.0
+    elastic_sigma: float = 4.0
+    fill_mode: str = "nearest"
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether images are left as they are."""
+        return not (
+            self.rotation_range or self.shift_range or self.shear_range or self.elastic_alpha
+        ) and tuple(self.zoom_range) == (1.0, 1.0)
+
+
+class AffineParameters(NamedTuple):
+    """What was drawn for a batch: arrays of shape (n,), named as ``ImageDataGenerator`` does."""
+
+    theta: np.ndarray  # degrees
+    tx: np.ndarray  # pixels, along the columns
+    ty: np.ndarray  # pixels, along the rows
+    shear: np.ndarray  # degrees
+    zx: np.ndarray  # factor along the columns
+    zy: np.ndarray  # factor along the rows
+
+
+def draw_affine(
+    distortion: Distortion, n: int, side: tuple[int, int], rng: np.random.Generator
+) -> AffineParameters:
+    """Draw the affine parameters of `n` images of `side` (height, width), each uniformly."""
+    height, width = side
+    uniform = rng.uniform(-1.0, 1.0, (4, n))
+    low, high = distortion.zoom_range
+    zoom = rng.uniform(low, high, (2, n))
+    return AffineParameters(
+        theta=distortion.rotation_range * uniform[0],
+        tx=distortion.shift_range * width * uniform[1],
+        ty=distortion.shift_range * height * uniform[2],
+        shear=distortion.shear_range * uniform[3],
+        zx=zoom[0],
+        zy=zoom[1],
+    )
+
+
+def affine_matrices(parameters: AffineParameters, side: tuple[int, int]) -> np.ndarray:
+    """Matrices that take an output pixel's (column, row, 1) to its place in the input.
+
+    The order is ``ImageDataGenerator``'s: rotation, shift, shear, zoom, about the image's centre.
+    Its centre is off where an image is not square; this one's is not.
+
+    Parameters
+    ----------
+    parameters : AffineParameters
+        Of n images.
+    side : tuple of int (height, width)
+
+    Returns
+    -------
+    ndarray of shape (n, 2, 3), float32
+    """
+    theta, tx, ty, shear, zx, zy = parameters
+    theta, shear = np.deg2rad(theta), np.deg2rad(shear)
+    cos, sin = np.cos(theta), np.sin(theta)
+    # The columns of rotation x shear x zoom; the shift is turned by the rotation alone.
+    a, b = cos * zx, (-cos * np.sin(shear) - sin * np.cos(shear)) * zy
+    d, e = sin * zx, (-sin * np.sin(shear) + cos * np.cos(shear)) * zy
+    x, y = (side[1] - 1) / 2, (side[0] - 1) / 2
+    c = cos * tx - sin * ty + x - a * x - b * y
+    f = sin * tx + cos * ty + y - d * x - e * y
+    return np.stack([a, b, c, d, e, f], axis=1).reshape(-1, 2, 3).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _smoothing_factors(side: int, sigma: float) -> np.ndarray:
+    """A matrix B of shape (side, k), k small, such that B B' smooths a line as a Gaussian would.
+
+    Smoothing a field R of independent normal numbers is A R A', with A the matrix of the
+    convolution. With A = U S V', the numbers in V' R V are again independent and normal, and all
+    but the first few of the singular values S are nothing. So U S times a k by k field of normal
+    numbers has the same distribution, at a small part of the cost.
+    """
+    distance = np.arange(side)[:, None] - np.arange(side)[None, :]
+    kernel = np.exp(-0.5 * (distance / sigma) ** 2)
+    # Normalised over the whole line, not over what lies inside the image: outside there is no
+    # displacement to smooth in, as in Simard's.
+    span = int(np.ceil(4 * sigma))
+    kernel /= np.exp(-0.5 * (np.arange(-span, span + 1) / sigma) ** 2).sum()
+    left, values, _ = np.linalg.svd(kernel)
+    rank = max(1, int(np.sum(values > 1e-3 * values[0])))
+    return (left[:, :rank] * values[:rank]).astype(np.float32)
+
+
+def draw_elastic(
+    distortion: Distortion, n: int, side: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the elastic displacements of `n` images.
+
+    Parameters
+    ----------
+    distortion : Distortion
+        Its `elastic_alpha` and `elastic_sigma` are used.
+    n : int
+        Number of images.
+    side : tuple of int (height, width)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n, 2, height, width), float32
+        Displacements along the columns and along the rows, in pixels. Independent normal numbers
+        of the variance of Simard's uniform ones (1/3), smoothed by a Gaussian, times alpha.
+    """
+    rows = _smoothing_factors(side[0], distortion.elastic_sigma)
+    columns = _smoothing_factors(side[1], distortion.elastic_sigma)
+    noise = rng.standard_normal((n, 2, rows.shape[1], columns.shape[1]), dtype=np.float32)
+    noise *= distortion.elastic_alpha / np.sqrt(3.0)
+    return rows @ noise @ columns.T
+
+
+def _warp(
+    images: Any, matrices: Any, displacements: Any, *, fill_mode: str, fill_value: float
+) -> Any:
+    """Images at changed coordinates, by bilinear interpolation: one gather for each corner."""
+    n, height, width, channels = images.shape
+    columns = np.tile(np.arange(width, dtype=np.float32), height)
+    rows = np.repeat(np.arange(height, dtype=np.float32), width)
+    grid = np.stack([columns, rows, np.ones_like(rows)])
+    coordinates = ops.matmul(matrices, ops.convert_to_tensor(grid))
+    if displacements is not None:
+        coordinates = coordinates + ops.reshape(displacements, (n, 2, height * width))
+    x, y = coordinates[:, 0], coordinates[:, 1]
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    x, y = ops.clip(x, 0.0, width - 1.0), ops.clip(y, 0.0, height - 1.0)
+    x0, y0 = ops.floor(x), ops.floor(y)
+    right, below = (x - x0)[..., None], (y - y0)[..., None]
+    x0, y0 = ops.cast(x0, "int32"), ops.cast(y0, "int32")
+    x1, y1 = ops.minimum(x0 + 1, width - 1), ops.minimum(y0 + 1, height - 1)
+    first = np.arange(n, dtype=np.int32)[:, None] * (height * width)
+    pixels = ops.reshape(images, (n * height * width, channels))
+
+    def at(row: Any, column: Any) -> Any:
+        return ops.cast(ops.take(pixels, first + row * width + column, axis=0), "float32")
+
+    above = at(y0, x0) * (1 - right) + at(y0, x1) * right
+    under = at(y1, x0) * (1 - right) + at(y1, x1) * right
+    values = above * (1 - below) + under * below
+    if fill_mode == "constant":
+        values = ops.where(inside[..., None], values, ops.cast(fill_value, "float32"))
+    return ops.reshape(values, (n, height, width, channels))
+
+
+@lru_cache(maxsize=32)
+def _compiled_warp(fill_mode: str, fill_value: float, elastic: bool) -> Callable[..., Any]:
+    if elastic:
+        return compiled(
+            lambda images, matrices, displacements: _warp(
+                images, matrices, displacements, fill_mode=fill_mode, fill_value=fill_value
+            )
+        )
+    return compiled(
+        lambda images, matrices: _warp(
+            images, matrices, None, fill_mode=fill_mode, fill_value=fill_value
+        )
+    )
+
+
+def warp(
+    images: np.ndarray,
+    matrices: np.ndarray,
+    displacements: np.ndarray | None = None,
+    *,
+    fill_mode: str = "nearest",
+    fill_value: float = 0.0,
+) -> np.ndarray:
+    """Distort a batch of images, in one interpolation.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+        Of any real dtype.
+    matrices : ndarray of shape (n, 2, 3), float32
+        From `affine_matrices`.
+    displacements : ndarray of shape (n, 2, height, width) or None, default=None
+        From `draw_elastic`, in pixels.
+    fill_mode : {"nearest", "constant"}, default="nearest"
+        What lies outside the image: its nearest pixel, or `fill_value`.
+    fill_value : float, default=0.0
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels), float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from digitcnn.augmentation import warp
+    >>> image = np.arange(9.0).reshape(1, 3, 3, 1)
+    >>> one_to_the_right = np.array([[[1, 0, -1], [0, 1, 0]]], dtype=np.float32)
+    >>> warp(image, one_to_the_right)[0, :, :, 0]
+    array([[0., 0., 1.],
+           [3., 3., 4.],
+           [6., 6., 7.]], dtype=float32)
+    """
+    function = _compiled_warp(fill_mode, float(fill_value), displacements is not None)
+    arguments = [images, matrices] if displacements is None else [images, matrices, displacements]
+    return ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arguments)))
+
+
+class DigitBatches(keras.utils.PyDataset):
+    """Batches of images in 0..1 for a network: shuffled and distorted, or as they stand.
+
+    The images stay as they were given (uint8, as a rule) until their batch is asked for. What
+    batch i of an epoch holds depends on the seed, the epoch and i alone, not on which thread asks
+    for it, nor when.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    codes : ndarray of shape (n,)
+        Labels as numbers from 0 up.
+    weights : ndarray of shape (n,) or None
+        Sample weights.
+    pixel_range : tuple of two floats
+        What becomes 0 and 1.
+    batch_size : int
+        The last batch of an epoch is smaller where this does not divide n.
+    distortion : Distortion or None, default=None
+        None leaves the images as they are, as validation data wants it.
+    shuffle : bool, default=False
+        Whether each epoch has an order of its own.
+    seed : int, default=0
+    first_epoch : int, default=0
+        The number of the first epoch, where a training goes on.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        codes: np.ndarray,
+        weights: np.ndarray | None,
+        *,
+        pixel_range: tuple[float, float],
+        batch_size: int,
+        distortion: Distortion | None = None,
+        shuffle: bool = False,
+        seed: int = 0,
+        first_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        self.images = images
+        self.codes = codes
+        self.weights = weights
+        self.pixel_range = pixel_range
+        self.batch_size = batch_size
+        self.distortion = distortion
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = first_epoch
+        self._order = self._draw_order()
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        images = self.images[rows]
+        if self.distortion is not None and not self.distortion.is_identity:
+            images = self._distort(images, self._rng(1 + index))
+        batch = (scale(images, self.pixel_range), self.codes[rows])
+        return batch if self.weights is None else (*batch, self.weights[rows])
+
+    def on_epoch_end(self) -> None:
+        self.epoch += 1
+        self._order = self._draw_order()
+
+    def _rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.epoch, purpose])
+
+    def _draw_order(self) -> np.ndarray:
+        n = len(self.images)
+        return self._rng(0).permutation(n) if self.shuffle else np.arange(n)
+
+    def _distort(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        assert self.distortion is not None
+        n, side = len(images), images.shape[1:3]
+        # The compiled distortion is made for one number of images: a smaller batch is filled up.
+        size = min(self.batch_size, len(self.images))
+        if n < size:
+            images = np.concatenate([images, np.zeros((size - n, *images.shape[1:]), images.dtype)])
+        matrices = affine_matrices(draw_affine(self.distortion, size, side, rng), side)
+        displacements = None
+        if self.distortion.elastic_alpha:
+            displacements = draw_elastic(self.distortion, size, side, rng)
+        return warp(
+            images,
+            matrices,
+            displacements,
+            fill_mode=self.distortion.fill_mode,
+            fill_value=self.pixel_range[0],
+        )[:n]
+
+
+def scale(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:
+    """Images as float32, with the two ends of `pixel_range` brought to 0 and 1."""
+    low, high = pixel_range
+    factor = 1.0 / (high - low) if high > low else 1.0
+    if images.dtype in (np.uint8, np.float32):
+        pixels = images.astype(np.float32)
+        if low:
+            pixels -= np.float32(low)
+        pixels *= np.float32(factor)
+        return pixels
+    # In double precision first: float32 would lose what a large offset leaves.
+    return ((images.astype(np.float64) - low) * factor).astype(np.float32)

@@ -1,0 +1,691 @@
+"""The estimator: its parameters, and the order in which the parts are called."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from digitcnn._validation import (
+    check_images,
+    check_labels,
+    check_parameters,
+    check_pixel_scale,
+    resolve_image_shape,
+    resolve_pixel_range,
+    with_channels,
+)
+from digitcnn.persistence import load_estimator, save_estimator
+
+# `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
+# passed over more often, or the network would not have learned when the training ends.
+_AUTO_BATCHES = 3000
+_AUTO_EPOCHS = (4, 100)
+
+
+class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
+    """Handwritten digits, or any small images in classes, read by a convolutional network.
+
+    A Keras network that is a scikit-learn classifier: it stands in pipelines, cross-validation
+    and searches as any other. Training images are distorted at random, batch by batch, and the
+    learning rate follows a schedule; both work inside `fit`.
+
+    Images may be given as rows of pixels, (n, height * width), or as pictures, (n, height, width)
+    or (n, height, width, channels). They stay as they are (uint8 at best) until their batch.
+
+    Parameters
+    ----------
+    architecture : {"compact", "elu-bn", "relu-dropout"} or callable, default="compact"
+        The network: see `digitcnn.networks`. A callable is
+        ``f(image_shape, n_classes, **options) -> keras.Model``, where `image_shape` is (height,
+        width, channels), the output is a softmax over the classes, and the options are those of
+        ``dropout``, ``seed`` and ``dtype`` that it has parameters for. Its pixels come as float32
+        in 0..1. The model may be compiled or not: optimizer and loss are this estimator's.
+    epochs : int or "auto", default="auto"
+        Passes over the training data. ``"auto"`` takes as many as make 3,000 batches, but at
+        least 4 and at most 100.
+    batch_size : int, default=128
+        Images for each step. The last batch of an epoch may be smaller.
+    optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
+        A Keras optimizer is copied for each fit and brings its own learning rate and weight decay.
+    learning_rate : float, default=0.003
+        Where a plateau schedule starts; the peak of a one-cycle schedule.
+    weight_decay : float, default=0.02
+        Decoupled weight decay of the kernels, as a factor of the learning rate.
+    dropout : float or None, default=None
+        Part of the features dropped in training, 0 to below 1. None is the architecture's own.
+    label_smoothing : float, default=0.0
+        Part of the target that is spread over all classes, 0 to below 1.
+    rotation_range : float, default=10.0
+        Largest rotation of training images, in degrees, either way.
+    zoom_range : float or pair of floats, default=0.1
+        A number z draws the zoom factor of each axis from 1 - z to 1 + z; a pair gives the bounds.
+        A factor under 1 enlarges.
+    shift_range : float, default=0.08
+        Largest shift along each axis, as a fraction of the side.
+    shear_range : float, default=8.0
+        Largest shear angle, in degrees, either way.
+    elastic_alpha : float, default=0.0
+        Strength of the elastic distortion, in pixels: what a smoothed field of random numbers
+        from -1..1 is multiplied by [1]_. 0 is none.
+    elastic_sigma : float, default=4.0
+        Standard deviation of the Gaussian that smooths it, in pixels.
+    fill_mode : {"nearest", "constant"}, default="nearest"
+        What comes in from outside a distorted image: its nearest pixel, or the background (the
+        low end of the pixel range).
+    schedule : {"one_cycle", "plateau"} or None, default="one_cycle"
+        ``"one_cycle"`` raises the learning rate over the first quarter of the training and lets
+        it fall to nothing [2]_. ``"plateau"`` reduces it when the validation accuracy (without
+        validation data the training accuracy) stops rising: `keras.callbacks.ReduceLROnPlateau`,
+        new for each fit. None keeps it.
+    plateau_factor : float, default=0.5
+        What the plateau schedule multiplies the learning rate by.
+    plateau_patience : int, default=3
+        Epochs without a better accuracy before it does.
+    min_learning_rate : float, default=1e-5
+        The least that it goes to.
+    validation_fraction : float or None, default=None
+        Part of the training data, drawn by class, that is held out of training to watch the
+        accuracy. None holds nothing out.
+    early_stopping : bool, default=False
+        Stop when the validation accuracy has not risen for `n_iter_no_change` epochs, and go back
+        to the best weights. Wants validation data.
+    n_iter_no_change : int, default=10
+        Epochs that early stopping waits.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as in scikit-learn.
+    warm_start : bool, default=False
+        Whether another `fit` goes on training the same network.
+    random_state : int, RandomState instance or None, default=None
+        Two fits with the same int are equal to the bit, on the same machine with the same number
+        of threads. None is different each time and draws from no global generator.
+    image_shape : {"auto", "pad"} or tuple of int, default="auto"
+        ``"auto"`` asks for pictures, or rows of a square number of pixels. A tuple (height, width)
+        or (height, width, channels) says it. ``"pad"`` fills rows of any length up with zeros to
+        the next square, for tables that are not pictures.
+    pixel_range : {"auto", "data"} or pair of floats, default="auto"
+        ``"auto"``: uint8 is 0..255; other numbers within 0..1 are 0..1, within 0..255 they are
+        0..255. A pair (low, high) says it. Numbers outside are refused. ``"data"`` learns it from
+        the training data and refuses no finite number.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        What the network computes in. Weights, softmax and loss are float32 always. ``"auto"`` is
+        bfloat16 where the processor or the GPU has instructions for it.
+    device : {"auto", "cpu", "gpu", "gpu:N"}, default="auto"
+        Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one.
+    callbacks : list of keras.callbacks.Callback or None, default=None
+        Called in training. Each fit works on shallow copies: see `callbacks_`.
+    verbose : int, default=0
+        From 1 up, training shows a progress bar where standard error is a terminal.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted.
+    model_ : keras.Model
+        The trained network.
+    history_ : dict of str to list of float
+        Of each epoch: ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
+        ``val_loss`` and ``val_accuracy``.
+    loss_curve_ : list of float
+        Training loss of each epoch.
+    batch_loss_curve_ : list of float
+        Training loss of each batch.
+    validation_scores_ : list of float or None
+        Validation accuracy after each epoch.
+    n_iter_ : int
+        Epochs trained.
+    image_shape_ : tuple of int (height, width, channels)
+    pixel_range_ : tuple of two floats
+    precision_ : {"float32", "bfloat16"}
+    callbacks_ : list of keras.callbacks.Callback
+        The copies of `callbacks` that the last fit called. Not kept by pickling.
+    n_features_in_ : int
+        Pixels of an image, all channels counted.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names, where the training data had them.
+    wrapper_ : object
+        The SciKeras wrapper that the network is trained through.
+
+    See Also
+    --------
+    digitcnn.make_digit_pipeline : From a CSV, in one estimator.
+    sklearn.neural_network.MLPClassifier : scikit-learn's network without convolutions.
+
+    References
+    ----------
+    .. [1] P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks
+       applied to visual document analysis", ICDAR 2003.
+    .. [2] L. N. Smith, N. Topin, "Super-convergence: very fast training of neural networks using
+       large learning rates", 2018.
+
+    Examples
+    --------
+    >>> from digitcnn import DigitCNNClassifier
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = DigitCNNClassifier(epochs=3, pixel_range=(0, 16), random_state=0)
+    >>> clf = clf.fit(X[:1000], y[:1000])
+    >>> clf.predict_proba(X[1000:1002]).shape
+    (2, 10)
+    """
+
+    classes_: np.ndarray
+    image_shape_: tuple[int, int, int]
+    pixel_range_: tuple[float, float]
+    precision_: str
+    history_: dict[str, list[float]]
+    batch_loss_curve_: list[float]
+
+    def __init__(
+        self,
+        architecture: str | Callable[..., Any] = "compact",
+        *,
+        epochs: int | str = "auto",
+        batch_size: int = 128,
+        optimizer: Any = "adamw",
+        learning_rate: float = 0.003,
+        weight_decay: float = 0.02,
+        dropout: float | None = None,
+        label_smoothing: float = 0.0,
+        rotation_range: float = 10.0,
+        zoom_range: float | tuple[float, float] = 0.1,
+        shift_range: float = 0.08,
+        shear_range: float = 8.0,
+        elastic_alpha: float = 0.0,
+        elastic_sigma: float = 4.0,
+        fill_mode: str = "nearest",
+        schedule: str | None = "one_cycle",
+        plateau_factor: float = 0.5,
+        plateau_patience: int = 3,
+        min_learning_rate: float = 1e-5,
+        validation_fraction: float | None = None,
+        early_stopping: bool = False,
+        n_iter_no_change: int = 10,
+        class_weight: dict[Any, float] | str | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        image_shape: str | tuple[int, ...] = "auto",
+        pixel_range: str | tuple[float, float] = "auto",
+        precision: str = "auto",
+        device: str = "auto",
+        callbacks: list[Any] | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.architecture = architecture
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+        self.rotation_range = rotation_range
+        self.zoom_range = zoom_range
+        self.shift_range = shift_range
+        self.shear_range = shear_range
+        self.elastic_alpha = elastic_alpha
+        self.elastic_sigma = elastic_sigma
+        self.fill_mode = fill_mode
+        self.schedule = schedule
+        self.plateau_factor = plateau_factor
+        self.plateau_patience = plateau_patience
+        self.min_learning_rate = min_learning_rate
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.image_shape = image_shape
+        self.pixel_range = pixel_range
+        self.precision = precision
+        self.device = device
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> "DigitCNNClassifier":
+        """Train on images and their labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels)
+            Images. They are not written to.
+        y : array-like of shape (n,)
+            Labels: whole numbers, strings, or anything that sorts.
+        sample_weight : array-like of shape (n,) or None, default=None
+            Weights, from 0 up. Only their ratios matter.
+        X_val : array-like like X, or None, default=None
+            Images to watch the accuracy on, instead of a part of X. Never trained on, never
+            distorted.
+        y_val : array-like or None, default=None
+            Their labels.
+
+        Returns
+        -------
+        DigitCNNClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the images, the labels or the weights are not as described.
+        """
+        check_parameters(self.get_params(deep=False))
+        goes_on = self.warm_start and hasattr(self, "wrapper_")
+        X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
+        validation = self._check_validation_data(X_val, y_val)
+        if validation is None and self.validation_fraction is not None:
+            X, codes, weights, validation = self._hold_out(X, codes, weights)
+        if self.early_stopping and validation is None:
+            raise ValueError(
+                "early_stopping=True wants validation data: give validation_fraction, or X_val "
+                "and y_val to fit"
+            )
+        if not goes_on:
+            self._start_wrapper(self._draw_seed())
+        epochs = self._count_epochs(len(X))
+        schedule = self._schedule_callbacks(len(X), epochs, validation is not None)
+        self._train(X, codes, weights, validation, epochs, schedule)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "DigitCNNClassifier":
+        """Train for one epoch, at a constant learning rate, going on from where the network is.
+
+        Parameters
+        ----------
+        X : array-like like in `fit`
+            Images.
+        y : array-like of shape (n,)
+            Labels.
+        classes : array-like of shape (n_classes,) or None, default=None
+            All labels that there will be. Used by the first call; without it they are those in y.
+        sample_weight : array-like of shape (n,) or None, default=None
+            Weights, from 0 up. Only their ratios within the call matter.
+
+        Returns
+        -------
+        DigitCNNClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and if there are labels that the first call did not know.
+        """
+        check_parameters(self.get_params(deep=False))
+        goes_on = hasattr(self, "wrapper_")
+        X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
+        if not goes_on:
+            self._start_wrapper(self._draw_seed())
+        self._train(X, codes, weights, None, None, [])
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like like in `fit`
+            Images, of the size and on the scale of the training data.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float32
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If the images are of another size or plainly on another scale.
+        """
+        check_is_fitted(self)
+        rows = self._check_rows(X)
+        check_pixel_scale(rows, self.pixel_range_, self.pixel_range, "X")
+        probabilities = self.wrapper_.predict_proba(self._to_images(rows))
+        # With one class the network has a second output, for a softmax over one says nothing.
+        return probabilities if len(self.classes_) > 1 else np.ones_like(probabilities[:, :1])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest label of each image.
+
+        Parameters
+        ----------
+        X : array-like like in `fit`
+            Images, of the size and on the scale of the training data.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Of the labels' own type.
+
+        Raises
+        ------
+        ValueError
+            If the images are of another size or plainly on another scale.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def save(self, path: Any) -> None:
+        """Write the model file, which `digitcnn.load` reads.
+
+        Parameters
+        ----------
+        path : str or path-like
+            A file that is there is replaced, as a whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the architecture is a callable: its code cannot be kept in a file of plain data.
+        """
+        check_is_fitted(self)
+        save_estimator(self, path)
+
+    @property
+    def model_(self) -> Any:
+        """The trained `keras.Model`."""
+        return self.wrapper_.model_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_iter_")
+
+    def _check_training_data(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, goes_on: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Images of shape (n, height, width, channels), labels as numbers, and weights."""
+        rows, side = check_images(X)
+        rows, y = validate_data(self, rows, y, reset=not goes_on, dtype="numeric")
+        check_labels(y)
+        if goes_on:
+            self._check_side(side)
+            check_pixel_scale(rows, self.pixel_range_, self.pixel_range, "X")
+            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes={classes!r} is not what the first call had: {self.classes_!r}"
+                )
+        else:
+            self.image_shape_ = resolve_image_shape(self.image_shape, rows.shape[1], side)
+            self.pixel_range_ = resolve_pixel_range(self.pixel_range, rows)
+            self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+        codes = self._encode(y, "y")
+        weights = self._check_weights(sample_weight, rows, y)
+        if weights is not None and not weights.all():
+            kept = weights > 0
+            rows, codes, weights = rows[kept], codes[kept], weights[kept]
+        return self._to_images(rows), codes, weights
+
+    def _check_validation_data(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val go together: give both or neither")
+        rows = self._check_rows(X)
+        y = column_or_1d(y)
+        if len(rows) != len(y):
+            raise ValueError(f"X_val has {len(rows)} images, but y_val has {len(y)} labels")
+        check_pixel_scale(rows, self.pixel_range_, self.pixel_range, "X_val")
+        return self._to_images(rows), self._encode(y, "y_val")
+
+    def _check_rows(self, X: Any) -> np.ndarray:
+        """Images as rows of pixels, of the size that the network was trained on."""
+        rows, side = check_images(X)
+        self._check_side(side)
+        return validate_data(self, rows, reset=False, dtype="numeric")
+
+    def _check_side(self, side: tuple[int, ...] | None) -> None:
+        if side is None or self.image_shape == "pad" or with_channels(side) == self.image_shape_:
+            return
+        raise ValueError(
+            f"X holds images of shape {tuple(side)}; the network was trained on images of shape "
+            f"{self.image_shape_} (height, width, channels)"
+        )
+
+    def _check_weights(self, sample_weight: Any, rows: np.ndarray, y: Any) -> np.ndarray | None:
+        """Weights of mean 1, or None where all weigh the same."""
+        if sample_weight is None and self.class_weight is None:
+            return None
+        weights = _check_sample_weight(
+            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
+        )
+        weights = weights * compute_sample_weight(self.class_weight, y)
+        if not weights.any():
+            raise ValueError("all sample weights are zero; wanted is at least one above zero")
+        weights /= weights[weights > 0].mean()
+        return weights.astype(np.float32)
+
+    def _encode(self, y: np.ndarray, name: str) -> np.ndarray:
+        """Labels as their places in `classes_`."""
+        labels, places = np.unique(y, return_inverse=True)
+        unknown = labels[~np.isin(labels, self.classes_)]
+        if len(unknown):
+            raise ValueError(
+                f"{name} holds labels that are not among the {len(self.classes_)} classes "
+                f"trained on: {unknown[:5].tolist()}"
+            )
+        return np.searchsorted(self.classes_, labels).astype(np.int32)[places]
+
+    def _to_images(self, rows: np.ndarray) -> np.ndarray:
+        missing = int(np.prod(self.image_shape_)) - rows.shape[1]
+        if missing:
+            rows = np.pad(rows, ((0, 0), (0, missing)))
+        return rows.reshape(-1, *self.image_shape_)
+
+    def _hold_out(
+        self, X: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[np.ndarray, np.ndarray]]:
+        """Divide the training data, by class: the rest, and the part to watch."""
+        seed = self.random_state
+        if seed is None:
+            seed = np.random.RandomState(np.random.SeedSequence().generate_state(4))
+        kept, held = train_test_split(
+            np.arange(len(X)),
+            test_size=self.validation_fraction,
+            stratify=codes,
+            random_state=seed,
+        )
+        rest = None if weights is None else weights[kept]
+        return X[kept], codes[kept], rest, (X[held], codes[held])
+
+    def _start_wrapper(self, seed: int) -> None:
+        """A new network, not yet built."""
+        from digitcnn.devices import POLICIES, choose_precision
+        from digitcnn.optimizers import describe_optimizer
+        from digitcnn.wrapper import NetworkClassifier
+
+        self.precision_ = choose_precision(self.precision)
+        self._seed = seed
+        optimizer = self.optimizer
+        if not isinstance(optimizer, str):
+            optimizer = describe_optimizer(optimizer)
+        self.wrapper_ = NetworkClassifier(
+            network={
+                "architecture": self.architecture,
+                "image_shape": self.image_shape_,
+                "n_classes": max(len(self.classes_), 2),
+                "dropout": self.dropout,
+                "seed": self._seed,
+                "dtype": POLICIES[self.precision_],
+            },
+            optimizer={
+                "optimizer": optimizer,
+                "learning_rate": float(self.learning_rate),
+                "weight_decay": float(self.weight_decay),
+            },
+            label_smoothing=float(self.label_smoothing),
+            pixel_range=self.pixel_range_,
+            device=self.device,
+        )
+        self.batch_loss_curve_ = []
+
+    def _draw_seed(self) -> int:
+        if isinstance(self.random_state, np.random.RandomState):
+            return int(self.random_state.randint(2**31))
+        # None draws from the operating system, not from NumPy's global generator.
+        return int(np.random.SeedSequence(self.random_state).generate_state(1)[0] >> 1)
+
+    def _count_epochs(self, n_images: int) -> int:
+        if self.epochs != "auto":
+            return int(self.epochs)
+        low, high = _AUTO_EPOCHS
+        return int(np.clip(_AUTO_BATCHES // self._count_batches(n_images), low, high))
+
+    def _count_batches(self, n_images: int) -> int:
+        """Batches in an epoch."""
+        return -(-n_images // self.batch_size)
+
+    def _start_learning_rate(self) -> float | None:
+        """Where each training starts; None where a Keras optimizer has a schedule of its own."""
+        if isinstance(self.optimizer, str):
+            return float(self.learning_rate)
+        rate = self.optimizer.get_config()["learning_rate"]
+        if isinstance(rate, int | float):
+            return float(rate)
+        if self.schedule is not None:
+            raise ValueError(
+                f"the optimizer has a learning rate schedule of its own, and schedule="
+                f"{self.schedule!r}; wanted is one of the two: give schedule=None"
+            )
+        return None
+
+    def _schedule_callbacks(self, n_images: int, epochs: int, has_validation: bool) -> list[Any]:
+        from digitcnn import schedules
+
+        made: list[Any] = []
+        peak = self._start_learning_rate()
+        if self.schedule == "one_cycle" and peak is not None:
+            made.append(schedules.OneCycle(peak, epochs * self._count_batches(n_images)))
+        elif self.schedule == "plateau":
+            made.append(
+                schedules.plateau(
+                    factor=self.plateau_factor,
+                    patience=self.plateau_patience,
+                    min_learning_rate=self.min_learning_rate,
+                    has_validation=has_validation,
+                )
+            )
+        if self.early_stopping:
+            made.append(schedules.early_stopping(n_iter_no_change=self.n_iter_no_change))
+        return made
+
+    def _train(
+        self,
+        X: np.ndarray,
+        codes: np.ndarray,
+        weights: np.ndarray | None,
+        validation: tuple[np.ndarray, np.ndarray] | None,
+        epochs: int | None,
+        schedule: list[Any],
+    ) -> None:
+        """Train for so many epochs, or, where that is None, for one more."""
+        from digitcnn.schedules import TrainingLog
+
+        log = TrainingLog(len(X), self.batch_size)
+        # Copies: what a callback notes of a fit is not the estimator's parameter.
+        self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
+        callbacks = [log, *schedule, *self.callbacks_]
+        if self.verbose:
+            from digitcnn.progress import TrainingProgress
+
+            callbacks.append(TrainingProgress(epochs or 1, self._count_batches(len(X))))
+        arguments: dict[str, Any] = {
+            "batches": {
+                "batch_size": self.batch_size,
+                "distortion": self._distortion(),
+                "shuffle": True,
+                "seed": self._seed,
+            },
+            "validation": validation,
+            "learning_rate": self._start_learning_rate(),
+            "callbacks": callbacks,
+            # A user's callback is given the network, and may keep it.
+            "own_model": bool(self.callbacks_),
+        }
+        self.wrapper_.train(X, codes, weights, epochs=epochs, **arguments)
+        self.batch_loss_curve_ += log.batch_losses
+        self._note_history()
+
+    def _note_history(self) -> None:
+        self.history_ = {name: list(values) for name, values in self.wrapper_.history_.items()}
+        self.loss_curve_ = self.history_["loss"]
+        self.validation_scores_ = self.history_.get("val_accuracy")
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _distortion(self) -> Any:
+        from digitcnn.augmentation import Distortion
+
+        zoom = self.zoom_range
+        low, high = (1 - zoom, 1 + zoom) if np.isscalar(zoom) else zoom
+        return Distortion(
+            rotation_range=self.rotation_range,
+            zoom_range=(float(low), float(high)),
+            shift_range=self.shift_range,
+            shear_range=self.shear_range,
+            elastic_alpha=self.elastic_alpha,
+            elastic_sigma=self.elastic_sigma,
+            fill_mode=self.fill_mode,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        # They hold the network, and whatever else their authors put in them.
+        state.pop("callbacks_", None)
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = self.pixel_range == "auto"
+        return tags
+
+
+def load(path: Any) -> DigitCNNClassifier:
+    """Read a model file that `DigitCNNClassifier.save` wrote.
+
+    Nothing in the file is executed: it holds parameters as JSON and weights as arrays. The network
+    is built by this package. With ``precision="auto"`` the precision is chosen for this machine.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    DigitCNNClassifier
+        Fitted. The optimizer's moments are not kept: `partial_fit` and a warm start go on from the
+        weights alone.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a model file, is of a later version, or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import digitcnn
+    >>> X, y = digitcnn.datasets.load_sample_digits()
+    >>> clf = digitcnn.DigitCNNClassifier(epochs=1, random_state=0).fit(X[:256], y[:256])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clf.save(os.path.join(folder, "m.digitcnn"))
+    ...     again = digitcnn.load(os.path.join(folder, "m.digitcnn"))
+    >>> bool((again.predict(X[:9]) == clf.predict(X[:9])).all())
+    True
+    """
+    return load_estimator(DigitCNNClassifier, path)

@@ -1,0 +1,387 @@
+"""The command ``digitcnn``: for those with a CSV and no wish to program.
+
+Results go to standard output, everything else to standard error. A mistake of the user's ends in
+one line and the exit status 2. What takes long to import is imported when it is needed.
+"""
+
+import argparse
+import difflib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from digitcnn import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_DATA_HELP = (
+    "'sample' (scikit-learn's 1,797 digits), 'mnist', or the path of a CSV (.csv, .csv.gz, "
+    ".csv.zip) or Parquet file with one image a row"
+)
+# Digits held out of training to measure the accuracy: a fifth, but no more than this.
+_HELD_OUT = 2000
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        choice = message.partition("invalid choice: '")[2].partition("'")[0]
+        near = difflib.get_close_matches(choice, COMMANDS, 1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        self.exit(2, f"{self.prog}: {message}{hint} (see {self.prog} --help)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None, default=None
+        None takes them from the command line.
+
+    Returns
+    -------
+    int
+        The exit status: 0, 2 after a mistake of the user's, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        COMMANDS[options.command](options)
+    except BrokenPipeError:
+        # Whoever read the output has read enough. Python would complain at exit otherwise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:
+        message = " ".join(str(error).split())
+        print(f"digitcnn {options.command}: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"digitcnn {options.command}: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="digitcnn", description="Train a network that reads handwritten digits, and use it."
+    )
+    parser.add_argument("--version", action="version", version=f"digitcnn {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output"
+        )
+        return made
+
+    train = command(
+        "train", "Train a model, measure it on digits held out, and write it to a file."
+    )
+    train.add_argument("data", nargs="?", default="sample", metavar="DATA", help=_DATA_HELP)
+    train.add_argument("--recipe", default="fast", metavar="NAME", help="default: fast")
+    train.add_argument("--epochs", type=_whole_number(1), metavar="N", help="default: the recipe's")
+    train.add_argument("--seed", type=_whole_number(0), default=0, metavar="N", help="default: 0")
+    train.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    train.add_argument(
+        "--out", default="digits.digitcnn", metavar="FILE", help="default: digits.digitcnn"
+    )
+
+    evaluate = command("evaluate", "Measure a model on labelled digits.")
+    evaluate.add_argument("model", metavar="MODEL", help="a file that 'digitcnn train' wrote")
+    evaluate.add_argument("data", metavar="DATA", help=_DATA_HELP)
+    evaluate.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+
+    predict = command("predict", "Read digits, and write their labels as Kaggle takes them.")
+    predict.add_argument("model", metavar="MODEL", help="a file that 'digitcnn train' wrote")
+    predict.add_argument("data", metavar="DATA", help=_DATA_HELP)
+    predict.add_argument("--out", metavar="FILE", help="a CSV; default: standard output")
+    predict.add_argument(
+        "--proba", action="store_true", help="add a column of probabilities for each class"
+    )
+    predict.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+
+    info = command("info", "Describe a model file, or data.")
+    info.add_argument("source", metavar="MODEL_OR_DATA", help=f"a model file, {_DATA_HELP}")
+    info.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    return parser
+
+
+def _whole_number(low: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) < 2**32):
+            raise argparse.ArgumentTypeError(f"{text!r}: wanted is a whole number from {low} up")
+        return int(text)
+
+    return parse
+
+
+def _train(options: argparse.Namespace) -> None:
+    from digitcnn.recipes import recipe_parameters
+    from digitcnn.summaries import measure
+
+    parameters = recipe_parameters(options.recipe)
+    if options.epochs is not None:
+        parameters["epochs"] = options.epochs
+    _check_can_write(options.out)
+    X, y, X_test, y_test, rows = _training_data(options)
+    _say(f"training on {len(X):,} digits; {len(X_test):,} are held out")
+    with _quiet_start_up():
+        import keras  # noqa: F401
+
+        from digitcnn.classifier import DigitCNNClassifier
+    clf = DigitCNNClassifier(**parameters, random_state=options.seed, verbose=1)
+    start = time.perf_counter()
+    clf.fit(X, y)
+    seconds = time.perf_counter() - start
+    # Of the running program, not of the model.
+    clf.set_params(verbose=0)
+    result = {
+        "data": options.data,
+        "recipe": options.recipe,
+        "seed": options.seed,
+        "epochs": clf.n_iter_,
+        "precision": clf.precision_,
+        "training_digits": len(X),
+        "seconds": round(seconds, 1),
+        **measure(clf, X_test, y_test, rows),
+        "model": options.out,
+    }
+    clf.save(options.out)
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(
+        f"trained {clf.n_iter_} epochs on {len(X):,} digits in {seconds:.0f} s ({clf.precision_})"
+    )
+    _print_measures(result)
+    print(f"model written to {options.out}")
+
+
+def _training_data(
+    options: argparse.Namespace,
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
+    """Digits to train on, and digits to measure on with the numbers of their rows.
+
+    The latter are MNIST's own test set, or a part of the data held out.
+    """
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    from digitcnn import datasets
+
+    if options.data == "mnist":
+        X, y, X_test, y_test = datasets.load_mnist()
+        return X, y, X_test, y_test, np.arange(len(y_test))
+    X, y = _labelled(options)
+    try:
+        kept, held = train_test_split(
+            np.arange(len(y)),
+            test_size=min(len(y) // 5, _HELD_OUT),
+            stratify=y,
+            random_state=options.seed,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{options.data}: {len(y)} digits are too few to hold some of each class out: {error}"
+        ) from None
+    return X[kept], y[kept], X[held], y[held], held
+
+
+def _labelled(options: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray]":
+    """Digits and their labels; of MNIST the test set."""
+    from digitcnn import datasets
+
+    if options.data == "sample":
+        return datasets.load_sample_digits()
+    if options.data == "mnist":
+        X, y = datasets.load_mnist(split="test")
+        return X, y
+    return datasets.read_digits_csv(options.data, label=options.label)
+
+
+def _load(path: str) -> Any:
+    """A model, with the backend's start-up messages kept back."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: there is no such model file")
+    with _quiet_start_up():
+        import digitcnn
+
+        return digitcnn.load(path)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from digitcnn.summaries import measure
+
+    clf = _load(options.model)
+    X, y = _labelled(options)
+    measures = measure(clf, X, y, range(len(y)))
+    result = {"model": options.model, "data": options.data, **measures}
+    if options.json:
+        print(json.dumps(result))
+    else:
+        _print_measures(result)
+
+
+def _print_measures(result: dict[str, Any]) -> None:
+    print(
+        f"accuracy {result['accuracy']:.2%}: {result['errors']} errors in {result['digits']:,} "
+        f"digits; log loss {result['log_loss']:.4f}"
+    )
+    names = [str(name) for name in result["classes"]]
+    width = max(
+        6, *map(len, names), *(len(str(n)) for row in result["confusion_matrix"] for n in row)
+    )
+    print("\nconfusion matrix (rows: truth, columns: prediction)")
+    print(" " * width + "".join(f"{name:>{width}}" for name in [*names, "recall"]))
+    rows = zip(names, result["confusion_matrix"], result["class_recall"], strict=True)
+    for name, row, recall in rows:
+        cells = "".join(f"{n or '.':>{width}}" for n in row)
+        print(f"{name:>{width}}{cells}{recall:>{width}.3f}")
+    print(f"{'prec.':>{width}}" + "".join(f"{p:>{width}.3f}" for p in result["class_precision"]))
+    if result["surest_errors"]:
+        print("\nsurest errors")
+        for error in result["surest_errors"]:
+            print(
+                f"  row {error['row']}: {error['truth']} ({error['truth_probability']:.3f}) "
+                f"read as {error['prediction']} ({error['prediction_probability']:.3f})"
+            )
+    print()
+
+
+def _predict(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    if options.out is not None:
+        _check_can_write(options.out)
+    clf = _load(options.model)
+    probabilities = clf.predict_proba(_images(options))
+    labels = clf.classes_[probabilities.argmax(axis=1)]
+    if options.json and options.out is None:
+        result: dict[str, Any] = {"digits": len(labels), "labels": labels.tolist()}
+        if options.proba:
+            result["classes"] = clf.classes_.tolist()
+            result["probabilities"] = np.round(probabilities.astype(float), 6).tolist()
+        print(json.dumps(result))
+        return
+    import pandas as pd
+
+    table = pd.DataFrame({"ImageId": np.arange(1, len(labels) + 1), "Label": labels})
+    if options.proba:
+        for name, column in zip(clf.classes_, probabilities.T, strict=True):
+            table[f"p_{name}"] = np.round(column.astype(float), 6)
+    if options.out is None:
+        table.to_csv(sys.stdout, index=False)
+        return
+    from digitcnn.model_file import write_whole
+
+    write_whole(options.out, lambda file: table.to_csv(file, index=False))
+    if options.json:
+        print(json.dumps({"digits": len(labels), "out": options.out}))
+    else:
+        print(f"{len(labels):,} labels written to {options.out}")
+
+
+def _images(options: argparse.Namespace) -> "np.ndarray":
+    """Digits, whether they are labelled or not."""
+    if options.data in ("sample", "mnist"):
+        return _labelled(options)[0]
+    from digitcnn.transformers import DigitCSVTransformer
+
+    return DigitCSVTransformer(label=options.label).fit_transform(options.data)
+
+
+def _info(options: argparse.Namespace) -> None:
+    import zipfile
+
+    from digitcnn.summaries import describe_model, describe_table
+
+    path = Path(options.source)
+    if path.suffix == ".digitcnn" or (
+        path.is_file()
+        and zipfile.is_zipfile(path)
+        and "model.json" in zipfile.ZipFile(path).namelist()
+    ):
+        result = describe_model(options.source)
+    else:
+        result = {"data": options.source, **describe_table(*_raw_table(options))}
+    if options.json:
+        print(json.dumps(result))
+        return
+    width = max(map(len, result))
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key}: {number}" for key, number in value.items())
+        print(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Pixels and labels as they stand, unchecked."""
+    import numpy as np
+    import pandas as pd
+
+    from digitcnn import datasets
+    from digitcnn.columns import find_pixel_columns
+    from digitcnn.tables import read_raw_frame
+
+    if options.source == "sample":
+        X, y = datasets.load_sample_digits()
+        return pd.DataFrame(X), pd.Series(y)
+    if options.source == "mnist":
+        parts = datasets.load_mnist()
+        return pd.DataFrame(np.concatenate(parts[::2])), pd.Series(np.concatenate(parts[1::2]))
+    frame = read_raw_frame(options.source)
+    names = find_pixel_columns(list(frame.columns), options.label, options.source)
+    return frame[names], frame.get(options.label)
+
+
+def _check_can_write(path: str) -> None:
+    """Find out before the work, not after it, that the result has nowhere to go."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; wanted is a file's name")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {target.parent} cannot be written to")
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+@contextmanager
+def _quiet_start_up() -> Iterator[None]:
+    """Keep back what TensorFlow prints when it is imported.
+
+    Its native code writes to the process's standard error before it reads any setting. This is
+    done in the command alone, whose process is its own.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(nowhere)
+        os.close(saved)
+
+
+COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "info": _info}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+"""CSV files, compressed or not: opened, and their pixels and labels parsed.
+
+A CSV of plain digits is parsed a block at a time with NumPy; anything out of the ordinary in it
+sends the file through a reader that goes cell by cell, understands more and can say where it
+stopped.
+"""
+
+import csv
+import gzip
+import io
+import math
+import numbers
+import re
+import reprlib
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+_BLOCK_BYTES = 1 << 17  # Small enough that a block's index arrays stay in the cache.
+_ZERO = ord("0")
+_COMMA, _NEWLINE = (ord(",") - _ZERO) % 256, (ord("\n") - _ZERO) % 256
+_PIXEL_OF_TEXT = {str(value): value for value in range(256)}
+
+
+class Layout(NamedTuple):
+    """Where in a table's rows the pixels and the label are, and the names of the pixels."""
+
+    width: int
+    pixels: list[int] | slice
+    label: int | None
+    names: list[str]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, compressed or not, so that damage ends in an error that names it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; ``.gz``, and ``.zip`` with one member, are unpacked.
+
+    Yields
+    ------
+    binary stream
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, now or while it is read.
+    """
+    kind = path.suffix.lower()
+    try:
+        if kind == ".gz":
+            with gzip.open(path, "rb") as stream:
+                yield stream  # type: ignore[misc]
+        elif kind == ".zip":
+            with zipfile.ZipFile(path) as archive, archive.open(_member(path, archive)) as stream:
+                yield stream  # type: ignore[misc]
+        else:
+            with path.open("rb") as stream:
+                yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: damaged, or no {kind} file ({error}).") from error
+
+
+def read_header(path: Path) -> tuple[list[str], int]:
+    """Read the names of a CSV's columns.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    names : list of str
+        The cells of the first line that is not empty.
+    n_lines : int
+        Number of lines down to where the rows begin.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty or damaged, or the header is not UTF-8.
+    """
+    with _opened_rows(path) as reader:
+        names = next((row for row in reader if row), None)
+        if names is None:
+            raise ValueError(f"{path}: the file is empty.")
+        if re.search("[\ud800-\udfff]", "".join(names)):
+            raise ValueError(f"{path}, line {reader.line_num}: the header is not UTF-8 text.")
+        return [name.strip() for name in names], reader.line_num
+
+
+def read_csv(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarray, list[str]]:
+    """Read the pixels and labels of a CSV.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    n_header_lines : int
+        Number of lines above the rows.
+    layout : Layout
+        What of each row to read.
+
+    Returns
+    -------
+    pixels : ndarray of uint8 of shape (n, p)
+    labels : list of str
+        As they stand in the file; empty where the layout has no label.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, has no rows, or a cell is not what is wanted; it is named.
+    """
+    found = _read_plain(path, n_header_lines, layout)
+    if found is None or not len(found[0]):
+        found = _read_careful(path, n_header_lines, layout)
+    if not len(found[0]):
+        raise ValueError(f"{path}: there are no rows below the header.")
+    return found
+
+
+def describe_bad_pixel(value: Any) -> str:
+    """Say what is wrong with a value that is no pixel.
+
+    >>> describe_bad_pixel(256)
+    '256 is outside 0..255.'
+    """
+    wanted = "a pixel is a whole number 0..255."
+    if isinstance(value, str):
+        found = f"{reprlib.repr(value)} is text, not a number" if value.strip() else "empty cell"
+        return f"{found}; {wanted}"
+    if not is_real(value):
+        return f"{reprlib.repr(value)} is not a number; {wanted}"
+    if math.isnan(value):
+        return f"the value is missing (NaN); {wanted}"
+    if not 0 <= value <= 255:
+        return f"{value} is outside 0..255."
+    return f"{value} is not a whole number; {wanted}"
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a number, NaN and infinity among them, as against True or text."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+
+
+def some_of(names: Sequence[str], n: int | None = None) -> str:
+    """The first few of the names, for an error; `n` is how many there are."""
+    n = len(names) if n is None else n
+    if not n:
+        return "none"
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown if n <= 5 else f"{shown} and {n - 5} more"
+
+
+def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    files = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+    ]
+    if len(files) != 1:
+        raise ValueError(
+            f"{path}: the archive holds {len(files)} files "
+            f"({some_of([info.filename for info in files])}); one CSV is wanted."
+        )
+    if files[0].flag_bits & 1:
+        raise ValueError(f"{path}: the archive is encrypted; a plain one is wanted.")
+    return files[0]
+
+
+@contextmanager
+def _opened_rows(path: Path) -> Iterator[Any]:
+    """Open a CSV for reading row by row; bytes that are not UTF-8 become lone surrogates."""
+    with opened(path) as stream:
+        text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
+        reader = csv.reader(text)
+        try:
+            yield reader
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {reader.line_num}: {error}.") from error
+
+
+def _read_plain(
+    path: Path, n_header_lines: int, layout: Layout
+) -> tuple[np.ndarray, list[str]] | None:
+    """Parse a CSV whose pixel cells are one to three digits; None as soon as one is not."""
+    pixels = [np.empty((0, len(layout.names)), np.uint8)]
+    labels: list[str] = []
+    with opened(path) as stream:
+        for _ in range(n_header_lines):
+            stream.readline()
+        for block in _whole_lines(stream):
+            parsed = _parse_block(block, layout)
+            if parsed is None:
+                return None
+            pixels.append(parsed[0])
+            labels += parsed[1]
+    return np.concatenate(pixels), labels
+
+
+def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    while read := stream.read(_BLOCK_BYTES):
+        block = rest + read
+        end = block.rfind(b"\n") + 1
+        rest = block[end:]
+        if end:
+            block = block[:end]
+            yield block.replace(b"\r\n", b"\n") if b"\r" in block else block
+    if rest:
+        yield rest + b"\n"
+
+
+def _parse_block(block: bytes, layout: Layout) -> tuple[np.ndarray, list[str]] | None:
+    """Parse whole lines of digits, commas and newlines; None if there is anything else."""
+    # Bytes put in front let every number be looked at backwards from where it ends.
+    digits = np.frombuffer(b",,,," + block, np.uint8) - np.uint8(_ZERO)
+    stops = np.flatnonzero(digits[4:] > 9)  # What is no digit has wrapped past 9.
+    n_rows = len(stops) // layout.width
+    shape = n_rows, layout.width
+    newlines = digits[4:] == _NEWLINE
+    n_commas = np.count_nonzero(digits[4:] == _COMMA)
+    if (
+        len(stops) != n_rows * layout.width
+        or np.count_nonzero(newlines) != n_rows
+        or n_commas != len(stops) - n_rows
+        or not newlines[stops[layout.width - 1 :: layout.width]].all()
+    ):
+        return None
+    values, good = (part.reshape(shape) for part in _parse_numbers(digits, stops))
+    if not good[:, layout.pixels].all():
+        return None
+    labels = []
+    if layout.label is not None:
+        ends = stops.reshape(shape)[:, layout.label]
+        # The column before ends where the label starts; before the first one is a line's start.
+        starts = np.concatenate(([-1], stops[:-1])).reshape(shape)[:, layout.label] + 1
+        if (starts == ends).any():
+            return None
+        pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+        labels = [block[start:end].decode("ascii") for start, end in pairs]
+    return values[:, layout.pixels], labels
+
+
+def _parse_numbers(digits: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values of the runs of digits that end at ``stops``, and which of them are 0..255."""
+    values = digits[3:][stops]
+    good = values <= 9
+    tens = digits[2:][stops]
+    longer = np.flatnonzero(tens <= 9)
+    values[longer] += 10 * tens[longer]
+    hundreds = digits[1:][stops[longer]]
+    is_long = hundreds <= 9
+    longest, hundreds = longer[is_long], hundreds[is_long].astype(np.uint16)
+    whole = values[longest] + 100 * hundreds
+    good[longest] &= (whole < 256) & (digits[stops[longest]] > 9)
+    values[longest] = whole.astype(np.uint8)
+    return values, good
+
+
+def _read_careful(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarray, list[str]]:
+    """Read a CSV cell by cell: quotes, spaces, 3.0 for 3, and the place of what is wrong."""
+    pixels = bytearray()
+    labels: list[str] = []
+    n_rows, at = 0, layout.pixels
+    with _opened_rows(path) as reader:
+        while reader.line_num < n_header_lines:
+            next(reader)
+        for row in reader:
+            if not row:
+                continue
+            where = f"{path}, line {reader.line_num} (row {n_rows})"
+            if len(row) != layout.width:
+                raise ValueError(
+                    f"{where}: {len(row)} values, where the header names {layout.width} columns."
+                )
+            picked = row[at] if isinstance(at, slice) else [row[i] for i in at]
+            try:
+                pixels += bytes(map(_PIXEL_OF_TEXT.__getitem__, picked))
+            except KeyError:
+                pixels += bytes(_careful_pixels(picked, layout.names, where))
+            if layout.label is not None:
+                text = row[layout.label].strip()
+                if not (text and text.isprintable()):
+                    raise ValueError(
+                        f"{where}: the label is {'not printable UTF-8' if text else 'missing'}."
+                    )
+                labels.append(text)
+            n_rows += 1
+    return np.frombuffer(pixels, np.uint8).reshape(n_rows, len(layout.names)), labels
+
+
+def _careful_pixels(cells: list[str], names: list[str], where: str) -> Iterator[int]:
+    for cell, name in zip(cells, names, strict=True):
+        number = _number_of_text(cell)
+        if number is None or not 0 <= number <= 255 or number != int(number):
+            found = cell if number is None else number
+            raise ValueError(f"{where}, column {name!r}: {describe_bad_pixel(found)}")
+        yield int(number)
+
+
+def _number_of_text(text: str) -> float | int | None:
+    """Read a number as other programs write it; float() alone would take "1_0" and "nan" too."""
+    if not re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?inf\s*", text):
+        return None
+    number = float(text)
+    return int(number) if number.is_integer() else number

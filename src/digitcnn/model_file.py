@@ -1,0 +1,195 @@
+"""The model file: a zip of one JSON header and plain arrays.
+
+Nothing in it is code, a pickle or a Keras configuration.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = "digitcnn model"
+VERSION = 1
+
+_HEADER = "model.json"
+# A header holds parameters and curves; more than this is no header.
+_HEADER_LIMIT = 64 * 2**20
+# What reading a damaged zip, or a header with other types in it, ends in. RuntimeError is an
+# encrypted member.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)
+# Zip keeps a time for each member; one and the same makes equal models equal files.
+_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
+    """Write a file beside its target and rename it, so that no half of it is ever seen.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The target. What was there stays until the new file is complete.
+    write : callable
+        Is given the new file, open for writing bytes.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to, or is full. The target is as it was.
+    """
+    target = Path(path)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp's files are their owner's alone; a new file should be as any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def write_model_file(
+    path: str | os.PathLike[str], content: dict[str, Any], weights: Sequence[np.ndarray]
+) -> None:
+    """Write a model file, as a whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+    content : dict
+        What JSON can hold.
+    weights : sequence of ndarray
+        Of numbers.
+    """
+    members = [_array_bytes(array) for array in weights]
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        **content,
+        "weights": [
+            {
+                "shape": list(array.shape),
+                "dtype": array.dtype.str,
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
+            for array, data in zip(weights, members, strict=True)
+        ],
+    }
+    named = {_HEADER: json.dumps(header, indent=1, allow_nan=True).encode()}
+    named.update({_weight_name(i): data for i, data in enumerate(members)})
+
+    def write(file: Any) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in named.items():
+                info = zipfile.ZipInfo(name, _TIME)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, data)
+
+    write_whole(path, write)
+
+
+def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    content : dict
+        The header.
+    weights : list of ndarray
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is not a model file, is of a later version, or is damaged.
+    """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            header = json.loads(_member(archive, _HEADER, _HEADER_LIMIT))
+            if not isinstance(header, dict) or header.get("format") != FORMAT:
+                raise ValueError("its header is not a model's")
+            if header.get("version") != VERSION:
+                raise ValueError(
+                    f"it is of version {header.get('version')!r}; this digitcnn reads version "
+                    f"{VERSION}"
+                )
+            expected = [_HEADER, *map(_weight_name, range(len(header["weights"])))]
+            if sorted(archive.namelist()) != sorted(expected):
+                raise ValueError("its members are not those that its header names")
+            weights = [
+                _read_array(archive, _weight_name(i), entry)
+                for i, entry in enumerate(header["weights"])
+            ]
+    except IsADirectoryError:
+        raise ValueError(f"{path}: is a folder, not a model file") from None
+    except _DAMAGE as error:
+        reason = str(error) if isinstance(error, ValueError | zipfile.BadZipFile) else repr(error)
+        raise ValueError(
+            f"{path}: is not a digitcnn model file, or is damaged or cut short: {reason}"
+        ) from None
+    return header, weights
+
+
+def _weight_name(number: int) -> str:
+    return f"weights/{number:03d}.npy"
+
+
+def _array_bytes(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """A member's bytes, no more of them than `limit`."""
+    with archive.open(name) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"its member {name} is longer than the {limit} bytes that it should be")
+    return data
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, entry: dict[str, Any]) -> np.ndarray:
+    dtype = np.dtype(entry["dtype"])
+    if dtype.kind not in "biuf":
+        raise ValueError(f"its member {name} holds {dtype}, not numbers")
+    size = dtype.itemsize * int(np.prod(entry["shape"], dtype=np.int64))
+    data = _member(archive, name, size + 4096)
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise ValueError(f"its member {name} does not have the checksum that the header gives")
+    array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    if list(array.shape) != entry["shape"] or array.dtype != dtype:
+        raise ValueError(
+            f"its member {name} is of shape {array.shape} and {array.dtype}; the header says "
+            f"{tuple(entry['shape'])} and {dtype}"
+        )
+    return array

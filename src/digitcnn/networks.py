@@ -1,0 +1,348 @@
+"""Named architectures: pure functions from an image's shape and the classes to a Keras model.
+
+Every layer is given its name, its seed and its precision. So building a network draws nothing
+from a global random generator, counts up none of Keras's automatic names, and leaves the global
+dtype policy alone.
+"""
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+ImageShape = tuple[int, int, int]
+
+
+def _seeds(seed: int) -> Iterator[int]:
+    """Seeds for a network's layers, one after the other."""
+    rng = np.random.default_rng(seed)
+    while True:
+        yield int(rng.integers(2**31))
+
+
+class _Stack:
+    """A sequential network under construction.
+
+    It names the layers, deals out the seeds and keeps track of the image's side, which decides
+    whether there is anything left to pool.
+    """
+
+    def __init__(self, name: str, image_shape: ImageShape, seed: int, dtype: str) -> None:
+        self.name = name
+        self.dtype = dtype
+        self.seeds = _seeds(seed)
+        self.side = image_shape[:2]
+        self.layers: list[Any] = [keras.Input(image_shape, name="image")]
+
+    def add(self, kind: Callable[..., Any], *args: Any, name: str, **kwargs: Any) -> None:
+        kwargs.setdefault("dtype", self.dtype)
+        number = sum(isinstance(layer, kind) for layer in self.layers) + 1  # type: ignore[arg-type]
+        self.layers.append(kind(*args, name=f"{name}_{number}", **kwargs))
+
+    def conv(
+        self, filters: int, kernel: int, activation: str, *, padding: str = "same", stride: int = 1
+    ) -> None:
+        if padding == "valid" and min(self.side) < kernel:
+            padding = "same"
+        self.add(
+            layers.Conv2D,
+            filters,
+            kernel,
+            strides=stride,
+            padding=padding,
+            activation=activation,
+            kernel_initializer=self.initializer(),
+            name="conv",
+        )
+        lost = kernel - 1 if padding == "valid" else 0
+        height, width = (-(-(n - lost) // stride) for n in self.side)
+        self.side = height, width
+
+    def pool(self) -> None:
+        if min(self.side) > 1:
+            self.add(layers.MaxPooling2D, 2, name="pool")
+            self.side = self.side[0] // 2, self.side[1] // 2
+
+    def norm(self, momentum: float) -> None:
+        self.add(layers.BatchNormalization, momentum=momentum, name="norm")
+
+    def drop(self, rate: float) -> None:
+        if rate:
+            self.add(layers.Dropout, rate, seed=next(self.seeds), name="dropout")
+
+    def dense(self, units: int, activation: str) -> None:
+        self.add(
+            layers.Dense,
+            units,
+            activation=activation,
+            kernel_initializer=self.initializer(),
+            name="dense",
+        )
+
+    def flatten(self) -> None:
+        self.add(layers.Flatten, name="flatten")
+
+    def model(self, n_classes: int) -> keras.Model:
+        """The network, closed by a softmax in float32 whatever the precision of the rest."""
+        self.add(
+            layers.Dense,
+            n_classes,
+            activation="softmax",
+            kernel_initializer=self.initializer(),
+            name="dense",
+            dtype="float32",
+        )
+        return keras.Sequential(self.layers, name=self.name)
+
+    def initializer(self) -> keras.initializers.Initializer:
+        return keras.initializers.GlorotUniform(seed=next(self.seeds))
+
+
+def compact(
+    image_shape: ImageShape,
+    n_classes: int,
+    *,
+    dropout: float | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> keras.Model:
+    """The default network: the most accuracy for the time.
+
+    A first convolution of stride 2 does what a pooling layer would, at a quarter of its cost.
+    For 28x28 images and ten classes it has 299,466 parameters.
+
+    Parameters
+    ----------
+    image_shape : tuple of int (height, width, channels)
+        Pixels, in 0..1.
+    n_classes : int
+        Number of outputs.
+    dropout : float or None, default=None
+        Part of the pooled features that is dropped in training; None is 0.1.
+    seed : int, default=0
+        Seed of the initial weights and of the dropout.
+    dtype : str, default="float32"
+        Keras dtype policy of the layers but the last.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    Examples
+    --------
+    >>> from digitcnn.networks import compact
+    >>> compact((28, 28, 1), 10).count_params()
+    299466
+    """
+    stack = _Stack("compact", image_shape, seed, dtype)
+    stack.conv(64, 6, "relu", stride=2)
+    # Moving averages of momentum 0.9 are right after some tens of batches, so that short trainings
+    # and small tables predict as they trained.
+    stack.norm(0.9)
+    stack.conv(64, 3, "relu")
+    stack.conv(64, 3, "relu")
+    stack.pool()
+    stack.norm(0.9)
+    stack.conv(128, 3, "relu")
+    stack.conv(128, 3, "relu")
+    stack.add(layers.GlobalMaxPooling2D, name="global_pool")
+    stack.drop(0.1 if dropout is None else dropout)
+    return stack.model(n_classes)
+
+
+def elu_bn(
+    image_shape: ImageShape,
+    n_classes: int,
+    *,
+    dropout: float | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> keras.Model:
+    """Nine layers with ELU and batch normalisation.
+
+    For 28x28 images and ten classes it has 1,245,322 parameters, 1,244,426 of them trainable.
+    The first of the two notebooks that the package reproduces [1]_.
+
+    Parameters
+    ----------
+    image_shape : tuple of int (height, width, channels)
+        Pixels, in 0..1.
+    n_classes : int
+        Number of outputs.
+    dropout : float or None, default=None
+        Part of the last hidden layer that is dropped in training; None is none, as in [1]_.
+    seed : int, default=0
+        Seed of the initial weights and of the dropout.
+    dtype : str, default="float32"
+        Keras dtype policy of the layers but the last.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    References
+    ----------
+    .. [1] S. Achary, "MNIST using CNN Keras - Acc 0.997", Kaggle notebook, 2018.
+
+    Examples
+    --------
+    >>> from digitcnn.networks import elu_bn
+    >>> elu_bn((28, 28, 1), 10).count_params()
+    1245322
+    """
+    stack = _Stack("elu-bn", image_shape, seed, dtype)
+    stack.conv(64, 7, "elu")
+    stack.pool()
+    stack.norm(0.99)
+    stack.conv(128, 5, "elu")
+    stack.conv(128, 3, "elu")
+    stack.pool()
+    stack.norm(0.99)
+    stack.conv(256, 3, "elu")
+    stack.pool()
+    stack.norm(0.99)
+    stack.flatten()
+    stack.dense(256, "elu")
+    stack.drop(dropout or 0.0)
+    return stack.model(n_classes)
+
+
+def relu_dropout(
+    image_shape: ImageShape,
+    n_classes: int,
+    *,
+    dropout: float | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> keras.Model:
+    """Four convolutions with ReLU and dropout.
+
+    For 28x28 images and ten classes it has 594,922 parameters. The second of the two notebooks
+    that the package reproduces [1]_. An image too small for a convolution without padding gets
+    one with padding.
+
+    Parameters
+    ----------
+    image_shape : tuple of int (height, width, channels)
+        Pixels, in 0..1.
+    n_classes : int
+        Number of outputs.
+    dropout : float or None, default=None
+        Part that is dropped in training after each pooling and after the hidden layer; None
+        is 0.05, as in [1]_.
+    seed : int, default=0
+        Seed of the initial weights and of the dropout.
+    dtype : str, default="float32"
+        Keras dtype policy of the layers but the last.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled.
+
+    References
+    ----------
+    .. [1] "Identify digits with Convolutional Neural Network", notebook on Kaggle's Digit
+       Recognizer, 2017.
+
+    Examples
+    --------
+    >>> from digitcnn.networks import relu_dropout
+    >>> relu_dropout((28, 28, 1), 10).count_params()
+    594922
+    """
+    rate = 0.05 if dropout is None else dropout
+    stack = _Stack("relu-dropout", image_shape, seed, dtype)
+    for filters in (32, 64):
+        stack.conv(filters, 3, "relu", padding="valid")
+        stack.conv(filters, 3, "relu", padding="valid")
+        stack.pool()
+        stack.drop(rate)
+    stack.flatten()
+    stack.dense(512, "relu")
+    stack.drop(rate)
+    return stack.model(n_classes)
+
+
+# The names that `DigitCNNClassifier(architecture=...)` knows.
+ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
+    "compact": compact,
+    "elu-bn": elu_bn,
+    "relu-dropout": relu_dropout,
+}
+
+
+@contextmanager
+def _seeded_global_generators(seed: int) -> Iterator[None]:
+    """For the time that a user's callable builds its network, and no longer.
+
+    A layer without a seed draws one from Python's global generator.
+    """
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def build(
+    architecture: str | Callable[..., keras.Model],
+    image_shape: ImageShape,
+    n_classes: int,
+    **options: Any,
+) -> keras.Model:
+    """The network of a name or of a callable, checked.
+
+    Parameters
+    ----------
+    architecture : str or callable
+        A key of `ARCHITECTURES`, or ``f(image_shape, n_classes, **options) -> keras.Model``. A
+        callable is given those of the options that it has parameters for.
+    image_shape : tuple of int (height, width, channels)
+        Pixels, in 0..1.
+    n_classes : int
+        Number of outputs.
+    **options
+        ``dropout``, ``seed`` and ``dtype``, as the named networks take them.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    TypeError
+        If a callable gives something other than a Keras model.
+    ValueError
+        If its output is not one column for each class.
+    """
+    seed = options["seed"]
+    if isinstance(architecture, str):
+        return ARCHITECTURES[architecture](image_shape, n_classes, **options)
+    parameters = inspect.signature(architecture).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        options = {name: value for name, value in options.items() if name in parameters}
+    with _seeded_global_generators(seed):
+        model = architecture(image_shape, n_classes, **options)
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"architecture={architecture!r} returned {type(model).__name__}, not a keras.Model"
+        )
+    if not model.built:
+        model.build((None, *image_shape))
+    if tuple(model.output_shape) != (None, n_classes):
+        raise ValueError(
+            f"architecture={architecture!r} gives an output of shape {model.output_shape}; "
+            f"wanted is (None, {n_classes}): a softmax over the classes"
+        )
+    return model

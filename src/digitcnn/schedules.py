@@ -1,0 +1,142 @@
+"""How fast the network learns, when it stops, and what is noted on the way: Keras callbacks."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import callbacks
+
+
+def plateau(
+    *, factor: float, patience: int, min_learning_rate: float, has_validation: bool
+) -> keras.callbacks.Callback:
+    """A new `keras.callbacks.ReduceLROnPlateau` on the validation accuracy.
+
+    Parameters
+    ----------
+    factor : float
+        What the learning rate is multiplied by.
+    patience : int
+        Epochs without a better accuracy before it is.
+    min_learning_rate : float
+        The least it becomes.
+    has_validation : bool
+        Without validation data the training accuracy is watched.
+    """
+    return callbacks.ReduceLROnPlateau(
+        monitor="val_accuracy" if has_validation else "accuracy",
+        mode="max",
+        factor=factor,
+        patience=patience,
+        min_lr=min_learning_rate,
+        verbose=0,
+    )
+
+
+def early_stopping(*, n_iter_no_change: int) -> keras.callbacks.Callback:
+    """A new `keras.callbacks.EarlyStopping` on the validation accuracy, best weights restored."""
+    return callbacks.EarlyStopping(
+        monitor="val_accuracy",
+        mode="max",
+        patience=n_iter_no_change,
+        restore_best_weights=True,
+        verbose=0,
+    )
+
+
+def one_cycle(fraction: float, *, warm_up: float = 0.25, start: float = 0.1) -> float:
+    """The one-cycle learning rate [1]_, as a part of its peak.
+
+    It rises linearly over the first part of the training and falls along half a cosine over the
+    rest.
+
+    Parameters
+    ----------
+    fraction : float
+        How much of the training is done, 0 to 1.
+    warm_up : float, default=0.25
+        The part of the training in which it rises.
+    start : float, default=0.1
+        Where it starts.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    References
+    ----------
+    .. [1] L. N. Smith, N. Topin, "Super-convergence: very fast training of neural networks using
+       large learning rates", 2018.
+
+    Examples
+    --------
+    >>> from digitcnn.schedules import one_cycle
+    >>> [round(one_cycle(f), 3) for f in (0.0, 0.25, 0.625, 1.0)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    if fraction < warm_up:
+        return start + (1.0 - start) * fraction / warm_up
+    return 0.5 * (1.0 + float(np.cos(np.pi * (fraction - warm_up) / (1.0 - warm_up))))
+
+
+class OneCycle(callbacks.Callback):
+    """Sets the learning rate of each batch along `one_cycle`.
+
+    Parameters
+    ----------
+    peak : float
+        The highest learning rate.
+    n_batches : int
+        Batches in the whole training.
+    """
+
+    def __init__(self, peak: float, n_batches: int) -> None:
+        super().__init__()
+        self.peak = peak
+        self.n_batches = n_batches
+        self.done = 0
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.done = 0
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        # The middle of the batch, so that neither the first nor the last is trained at nothing.
+        part = one_cycle((self.done + 0.5) / self.n_batches)
+        self.model.optimizer.learning_rate = self.peak * part
+        self.done += 1
+
+
+class TrainingLog(callbacks.Callback):
+    """Notes the loss of every batch, and adds the learning rate to the figures of every epoch.
+
+    Keras reports the mean loss over the epoch so far; this takes it apart again.
+
+    Parameters
+    ----------
+    n_samples : int
+        Samples in an epoch.
+    batch_size : int
+        Of every batch but the last of an epoch.
+    """
+
+    def __init__(self, n_samples: int, batch_size: int) -> None:
+        super().__init__()
+        self.n_samples = n_samples
+        self.batch_size = batch_size
+        self.batch_losses: list[float] = []
+        self._total = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._total = 0.0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        seen = min((batch + 1) * self.batch_size, self.n_samples)
+        total = float((logs or {})["loss"]) * seen
+        self.batch_losses.append((total - self._total) / (seen - batch * self.batch_size))
+        self._total = total
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = float(rate)

@@ -1,0 +1,145 @@
+"""What a model is worth, and what a table holds, in figures that JSON can hold."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from digitcnn.model_file import read_model_file
+
+# The errors that are listed: the most confident ones.
+_LISTED_ERRORS = 6
+
+
+def measure(
+    clf: Any, X: np.ndarray, y: np.ndarray, rows: Sequence[int] | np.ndarray
+) -> dict[str, Any]:
+    """How well a classifier reads labelled digits.
+
+    Parameters
+    ----------
+    clf : DigitCNNClassifier
+        Fitted.
+    X : ndarray of shape (n, pixels)
+    y : ndarray of shape (n,)
+    rows : sequence of int of length n
+        The rows of the data that these are, to name the errors by.
+
+    Returns
+    -------
+    dict
+        Accuracy, number of errors, log loss, confusion matrix (rows are the truth), precision and
+        recall of each class, and the errors of which the classifier was surest: those where its
+        answer's probability leads the truth's the most.
+
+    Raises
+    ------
+    ValueError
+        If there are labels that the classifier does not know.
+    """
+    unknown = np.setdiff1d(y, clf.classes_)
+    if len(unknown):
+        raise ValueError(
+            f"the data holds labels that the model does not know: {unknown[:5].tolist()}; "
+            f"it knows {clf.classes_.tolist()}"
+        )
+    probabilities = clf.predict_proba(X).astype(float)
+    truth = np.searchsorted(clf.classes_, y)
+    predicted = probabilities.argmax(axis=1)
+    of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
+    of_predicted = probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != truth)
+    surest = wrong[np.argsort((of_truth - of_predicted)[wrong], kind="stable")][:_LISTED_ERRORS]
+    places = np.arange(len(clf.classes_))
+    precision, recall, _, _ = precision_recall_fscore_support(
+        truth, predicted, labels=places, zero_division=0
+    )
+    return {
+        "digits": len(y),
+        "accuracy": float(np.mean(predicted == truth)),
+        "errors": len(wrong),
+        "log_loss": float(-np.log(np.clip(of_truth, 1e-12, 1.0)).mean()),
+        "classes": clf.classes_.tolist(),
+        "confusion_matrix": confusion_matrix(truth, predicted, labels=places).tolist(),
+        "class_precision": precision.tolist(),
+        "class_recall": recall.tolist(),
+        "surest_errors": [
+            {
+                "row": int(rows[i]),
+                "truth": clf.classes_[truth[i]].item(),
+                "prediction": clf.classes_[predicted[i]].item(),
+                "truth_probability": float(of_truth[i]),
+                "prediction_probability": float(of_predicted[i]),
+            }
+            for i in surest
+        ],
+    }
+
+
+def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a model file's header says; the network is not built.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `digitcnn.load`.
+    """
+    content, weights = read_model_file(path)
+    fitted, history = content["fitted"], content["fitted"]["history_"]
+    summary = {
+        "model": str(path),
+        "written_by": f"digitcnn {content['digitcnn']}",
+        "architecture": content["parameters"]["architecture"],
+        "weights": sum(array.size for array in weights),
+        "image_shape": " x ".join(map(str, fitted["image_shape_"])),
+        "pixel_range": "{:g}..{:g}".format(*fitted["pixel_range_"]),
+        "classes": fitted["classes_"],
+        "epochs": len(history["loss"]),
+        "training_loss": round(history["loss"][-1], 5),
+        "training_accuracy": round(history["accuracy"][-1], 5),
+    }
+    if "val_accuracy" in history:
+        summary["validation_accuracy"] = round(history["val_accuracy"][-1], 5)
+    summary["parameters"] = content["parameters"]
+    return summary
+
+
+def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
+    """What is in a table of digits, good or bad: training might refuse it.
+
+    Parameters
+    ----------
+    pixels : pandas.DataFrame
+        Its pixel columns, of any dtype.
+    labels : pandas.Series or None, default=None
+
+    Returns
+    -------
+    dict
+        Rows, image shape, pixel range, missing values, values that are no numbers, images that
+        another row has already, and the count of each class.
+    """
+    import pandas as pd
+
+    numbers = pixels.apply(pd.to_numeric, errors="coerce")
+    missing = int(pixels.isna().to_numpy().sum())
+    side = int(np.sqrt(pixels.shape[1]))
+    summary: dict[str, Any] = {
+        "rows": len(pixels),
+        "pixels": pixels.shape[1],
+        "image_shape": f"{side} x {side}" if side**2 == pixels.shape[1] else "not square",
+        "pixel_range": f"{numbers.min(axis=None):g}..{numbers.max(axis=None):g}",
+        "missing_values": missing,
+        "not_numbers": int(numbers.isna().to_numpy().sum()) - missing,
+        "exact_duplicates": int(pixels.duplicated().sum()),
+    }
+    if labels is not None:
+        counts = labels.value_counts(dropna=False).sort_index()
+        summary["class_counts"] = {str(name): int(count) for name, count in counts.items()}
+    return summary

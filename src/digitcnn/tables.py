@@ -1,0 +1,351 @@
+"""Tables of digits, one picture a row: CSV, Parquet and DataFrames, read and checked.
+
+Pixel columns are told by their names. Every reader answers with pixels that are exactly what the
+table holds, or with an error that names the first cell at fault.
+"""
+
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from digitcnn.columns import check_same_columns, layout_of, text_names
+from digitcnn.csv_files import (
+    describe_bad_pixel,
+    is_real,
+    opened,
+    read_csv,
+    read_header,
+)
+
+PathLike = str | os.PathLike[str]
+
+_BLOCK_ROWS = 4096
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}(\.0*)?")
+
+
+class DigitTable(NamedTuple):
+    """Pictures read from a table.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8 of shape (n, p)
+        One picture a row, C-contiguous, owned by the caller.
+    labels : ndarray of shape (n,) or None
+        int64 where every label is a whole number, else strings; None where not asked for.
+    columns : list of str
+        Names of the pixel columns, in the order of ``pixels``.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray | None
+    columns: list[str]
+
+
+def pixel_columns_of(source: Any, label: Any = "label") -> list[str]:
+    """Find the pixel columns of a DataFrame, or of the first of some files, by their names.
+
+    Parameters
+    ----------
+    source : DataFrame, str, path-like, or list of paths
+        Of a CSV file only the header is read.
+    label : object, default="label"
+        Name of the label column; None where there is none.
+
+    Returns
+    -------
+    list of str
+        Names of the pixel columns, see :func:`find_pixel_columns`.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If the path is no file.
+    ValueError
+        If the pixel columns cannot be told by their names.
+    """
+    if hasattr(source, "columns"):
+        names, name = text_names(source.columns), "DataFrame"
+    else:
+        path = _files(source)[0]
+        name = str(path)
+        names = (
+            text_names(_read_parquet(path).columns) if _is_parquet(path) else read_header(path)[0]
+        )
+    return layout_of(names, label, None, False, name).names
+
+
+def read_table(
+    paths: PathLike | Sequence[PathLike],
+    *,
+    label: Any = "label",
+    columns: Sequence[str] | None = None,
+    with_labels: bool = False,
+    names: Sequence[str] | None = None,
+) -> DigitTable:
+    """Read pictures from CSV or Parquet files.
+
+    Parameters
+    ----------
+    paths : str, path-like, or list of them
+        ``.csv``, ``.csv.gz``, ``.csv.zip`` (one member) or ``.parquet``. Files of a list must have
+        the same columns, in any order; their rows are put one below the other.
+    label : object, default="label"
+        Name of the label column, which is never a pixel column. None where there is none.
+    columns : sequence of str, default=None
+        The pixel columns to read, in this order. None finds them by name, see
+        :func:`find_pixel_columns`.
+    with_labels : bool, default=False
+        Whether to read the label column too; it must then be there.
+    names : sequence of str, default=None
+        Names of the columns of CSV files that have no header line.
+
+    Returns
+    -------
+    DigitTable
+        The pictures, their labels and the names of the pixel columns.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If a path is no file.
+    ValueError
+        If a file is damaged, or holds anything but whole numbers 0..255 in a pixel column.
+    """
+    files = _files(paths)
+    parts: list[DigitTable] = []
+    first_names: list[str] = []
+    for path in files:
+        if _is_parquet(path):
+            frame = _read_parquet(path)
+            here = text_names(frame.columns)
+            part = read_frame(
+                frame, label=label, columns=columns, with_labels=with_labels, source=str(path)
+            )
+        else:
+            here, n_header_lines = (list(names), 0) if names else read_header(path)
+            layout = layout_of(here, label, columns, with_labels, str(path))
+            pixels, texts = read_csv(path, n_header_lines, layout)
+            part = DigitTable(pixels, _tidy_labels(texts) if with_labels else None, layout.names)
+        first_names = first_names or here
+        check_same_columns(path, here, files[0], first_names)
+        columns = part.columns
+        parts.append(part)
+    if len(parts) == 1:
+        return parts[0]
+    labels = (
+        _tidy_labels([x for part in parts if part.labels is not None for x in part.labels])
+        if with_labels
+        else None
+    )
+    return DigitTable(np.concatenate([part.pixels for part in parts]), labels, parts[0].columns)
+
+
+def read_frame(
+    frame: Any,
+    *,
+    label: Any = "label",
+    columns: Sequence[str] | None = None,
+    with_labels: bool = False,
+    source: str = "",
+) -> DigitTable:
+    """Read pictures from a DataFrame whose pixel columns may be of any numeric dtype.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One picture a row; it is not changed, and nothing returned shares memory with it.
+    label, columns, with_labels
+        As in :func:`read_table`.
+    source : str, default=""
+        The file that the frame came from, for the errors.
+
+    Returns
+    -------
+    DigitTable
+        The pictures, their labels and the names of the pixel columns.
+
+    Raises
+    ------
+    ValueError
+        If a pixel column holds anything but whole numbers 0..255.
+    """
+    names = text_names(frame.columns)
+    layout = layout_of(names, label, columns, with_labels, source or "DataFrame")
+    where = f"{source}, " if source else ""
+    pixels = np.empty((len(frame), len(layout.names)), np.uint8)
+    if not len(frame):
+        raise ValueError(f"{source or 'DataFrame'}: the table has no rows.")
+    picked = frame.iloc[:, layout.pixels]
+    _check_dtypes(picked, where)
+    for start in range(0, len(frame), _BLOCK_ROWS):
+        block = _numbers_of(picked.iloc[start : start + _BLOCK_ROWS])
+        bad = put_pixels(block, pixels[start : start + _BLOCK_ROWS])
+        if bad is not None:
+            row, column = bad
+            raise ValueError(
+                f"{where}{_place(frame, start + row)}, column "
+                f"{layout.names[column]!r}: {describe_bad_pixel(picked.iat[start + row, column])}"
+            )
+    labels = None
+    if layout.label is not None:
+        cells = frame.iloc[:, layout.label]
+        if cells.isna().any():
+            row = int(cells.isna().to_numpy().argmax())
+            raise ValueError(
+                f"{where}{_place(frame, row)}, column {str(label)!r}: the label is missing."
+            )
+        labels = _tidy_labels(cells.tolist())
+    return DigitTable(pixels, labels, layout.names)
+
+
+def read_raw_frame(path: PathLike) -> Any:
+    """Read a table as it stands, to describe one that :func:`read_table` might refuse.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file as for :func:`read_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What pandas makes of it; column names are text, what is no UTF-8 is replaced.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If the path is no file.
+    ValueError
+        If the file is empty or damaged, or there is no table in it.
+    """
+    import pandas as pd
+
+    file = _files(path)[0]
+    if _is_parquet(file):
+        frame = _read_parquet(file)
+        frame.columns = text_names(frame.columns)
+        return frame
+    read_header(file)  # It has the better words for what is no CSV at all.
+    with opened(file) as stream:
+        content = io.BytesIO(stream.read())
+    try:
+        frame = pd.read_csv(content, encoding_errors="replace", low_memory=False)
+    except ValueError as error:
+        raise ValueError(f"{file}: no table of rows ({_first_line(error)}).") from error
+    # pandas takes what stands before the named columns for an index.
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise ValueError(f"{file}: the first row has more values than the header names columns.")
+    frame.columns = [name.strip() for name in text_names(frame.columns)]
+    return frame
+
+
+def put_pixels(numbers: np.ndarray, out: np.ndarray) -> tuple[int, int] | None:
+    """Write numbers into a uint8 array if it holds them exactly.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n, p)
+        Booleans, integers or floats.
+    out : ndarray of uint8 of shape (n, p)
+        Is written to.
+
+    Returns
+    -------
+    tuple of int or None
+        Row and column of the first number that is not a whole number 0..255; None if all are.
+    """
+    with np.errstate(invalid="ignore"):
+        out[...] = numbers.astype(np.uint8)
+    # A number that wrapped round, lost its fraction or was no number is no longer itself.
+    bad = out != numbers
+    if not bad.any():
+        return None
+    row, column = np.unravel_index(int(bad.argmax()), bad.shape)
+    return int(row), int(column)
+
+
+def _files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    files = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    if not files:
+        raise ValueError("The list of paths is empty; at least one file is wanted.")
+    for path in files:
+        _check_path(path)
+    return files
+
+
+def _check_path(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file '{path}'.")
+    if path.is_dir():
+        raise IsADirectoryError(f"'{path}' is a folder; a CSV or Parquet file is wanted.")
+    if path.suffix.lower() not in {".csv", ".gz", ".zip", ".parquet"}:
+        raise ValueError(
+            f"'{path}': unknown kind of file; .csv, .csv.gz, .csv.zip and .parquet can be read."
+        )
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def _read_parquet(path: Path) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: reading Parquet needs pyarrow: pip install 'digitcnn[parquet]'."
+        ) from error
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}: damaged, or no Parquet file ({_first_line(error)}).") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _place(frame: Any, row: int) -> str:
+    index = frame.index[row]
+    shown = index.item() if isinstance(index, np.generic) else index
+    return f"row {row} (index {shown!r})"
+
+
+def _check_dtypes(frame: Any, where: str) -> None:
+    import pandas as pd
+
+    is_ = pd.api.types
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        numeric = is_.is_numeric_dtype(dtype) and not is_.is_complex_dtype(dtype)
+        if not is_.is_object_dtype(dtype) and (not numeric or is_.is_bool_dtype(dtype)):
+            raise ValueError(
+                f"{where}column {str(name)!r} has dtype {dtype}; pixels are whole numbers 0..255."
+            )
+
+
+def _numbers_of(frame: Any) -> np.ndarray:
+    """The values of numeric or object columns as one plain array; what is no number is NaN."""
+    if all(isinstance(dtype, np.dtype) and dtype.kind != "O" for dtype in frame.dtypes):
+        values: np.ndarray = frame.to_numpy()
+        return values
+    numbers = np.empty(frame.shape, np.float64)
+    for i in range(frame.shape[1]):
+        column = frame.iloc[:, i]
+        if column.dtype == object:
+            numbers[:, i] = [value if is_real(value) else np.nan for value in column]
+        else:
+            numbers[:, i] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return numbers
+
+
+def _tidy_labels(labels: Sequence[Any]) -> np.ndarray:
+    """Labels as int64 where all are whole numbers, as strings where one is not."""
+    texts = [str(label).strip() for label in labels]
+    if all(_WHOLE_NUMBER.fullmatch(text) for text in texts):
+        return np.array([int(text.partition(".")[0]) for text in texts], np.int64)
+    return np.array(texts)

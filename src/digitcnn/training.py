@@ -1,0 +1,106 @@
+"""Networks compiled once and used by many fits.
+
+Building a network and tracing its training step costs more than a second and some tens of
+megabytes; the weights of a trained one are a few. So an estimator keeps its weights as arrays. To
+train or to predict it borrows a compiled network of its architecture and puts the arrays in.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import keras
+import numpy as np
+
+# Compiled networks that are kept for reuse: the last ones used.
+_CACHE_SIZE = 4
+
+_cache: OrderedDict[str, "CompiledNetwork"] = OrderedDict()
+_lock = Lock()
+
+
+class CompiledNetwork:
+    """A compiled network, and whose weights are in it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, not yet trained.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        model.optimizer.build(model.trainable_variables)
+        self._optimizer_start = [_array(variable) for variable in model.optimizer.variables]
+        # Identifies the arrays that were put in last, so that they are not put in twice.
+        self.holds: object | None = None
+
+    def restart(self, fresh: keras.Model) -> None:
+        """Become as a newly compiled network: `fresh`'s weights, and an optimizer without past."""
+        own = _weights_and_seeds(self.model)
+        put_in(own, [_array(variable) for variable in _weights_and_seeds(fresh)])
+        put_in(self.model.optimizer.variables, self._optimizer_start)
+        self.holds = None
+
+
+def borrow(key: str | None, make: Callable[[], keras.Model]) -> CompiledNetwork:
+    """A compiled network for the caller alone, until it is given back.
+
+    Parameters
+    ----------
+    key : str or None
+        Equal for networks that differ in nothing but their state. None is equal to nothing.
+    make : callable
+        Makes a compiled model where none is kept.
+    """
+    with _lock:
+        kept = _cache.pop(key, None) if key is not None else None
+    return kept or CompiledNetwork(make())
+
+
+def give_back(key: str, network: CompiledNetwork) -> None:
+    """Keep a borrowed network for the next who needs one of its kind."""
+    with _lock:
+        _cache[key] = network
+        _cache.move_to_end(key)
+        while len(_cache) > _CACHE_SIZE:
+            _cache.popitem(last=False)
+
+
+def clear_cache() -> None:
+    """Forget the compiled networks that are kept for reuse. Fitted estimators lose nothing.
+
+    Examples
+    --------
+    >>> from digitcnn.training import clear_cache
+    >>> clear_cache()
+    """
+    with _lock:
+        _cache.clear()
+
+
+def state_variables(model: keras.Model) -> list[Any]:
+    """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
+    model.optimizer.build(model.trainable_variables)
+    return _weights_and_seeds(model) + list(model.optimizer.variables)
+
+
+def take_out(variables: list[Any]) -> list[np.ndarray]:
+    """Copies of the variables' values."""
+    return [np.array(_array(variable)) for variable in variables]
+
+
+def put_in(variables: list[Any], values: list[np.ndarray]) -> None:
+    """Give each variable its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _array(variable: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(variable)
+
+
+def _weights_and_seeds(model: keras.Model) -> list[Any]:
+    metrics = {id(variable) for variable in model.metrics_variables}
+    return [variable for variable in model.variables if id(variable) not in metrics]

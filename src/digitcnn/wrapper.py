@@ -1,0 +1,334 @@
+"""The one file that knows SciKeras: its `KerasClassifier`, held by `DigitCNNClassifier`.
+
+SciKeras brings the order of things: build, compile, fit for so many epochs or for one more, keep
+the history. What it gets wrong is mended here, each place with a comment that says what.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.preprocessing import FunctionTransformer
+
+from digitcnn.augmentation import DigitBatches, scale
+from digitcnn.devices import device_scope
+from digitcnn.networks import build
+from digitcnn.optimizers import make_loss, make_optimizer
+from digitcnn.training import borrow, give_back, put_in, state_variables, take_out
+
+
+def _import_scikeras_classifier() -> type:
+    """SciKeras's classifier, with what its import does to Keras undone.
+
+    Mended: the import replaces ``__reduce__`` and ``__deepcopy__`` of Keras's own classes, for
+    everybody in the process. Keras 3 pickles its objects by itself. Where somebody imported
+    SciKeras before, it is left as they have it.
+    """
+    if "scikeras" in sys.modules:
+        from scikeras.wrappers import KerasClassifier
+
+        return KerasClassifier
+    patched = [
+        (keras.Model, "__reduce__"),
+        (keras.Model, "__deepcopy__"),
+        (keras.losses.Loss, "__reduce__"),
+        (keras.metrics.Metric, "__reduce__"),
+        (keras.optimizers.Optimizer, "__reduce__"),
+    ]
+    before = [cls.__dict__.get(name) for cls, name in patched]
+    from scikeras.wrappers import KerasClassifier
+
+    for (cls, name), method in zip(patched, before, strict=True):
+        if method is None:
+            delattr(cls, name)
+        else:
+            setattr(cls, name, method)
+    return KerasClassifier
+
+
+_KerasClassifier: Any = _import_scikeras_classifier()
+
+
+class NetworkClassifier(_KerasClassifier):
+    """A network with its optimizer, trained on generated batches.
+
+    It is given arrays that are checked already: images of shape (n, height, width, channels) and
+    labels as numbers from 0 up.
+
+    Parameters
+    ----------
+    network : dict
+        Keyword arguments of `digitcnn.networks.build`.
+    optimizer : dict
+        Keyword arguments of `digitcnn.optimizers.make_optimizer`.
+    label_smoothing : float
+        Part of the target that is spread over all classes.
+    pixel_range : tuple of two floats
+        What becomes 0 and 1.
+    device : str
+        What `digitcnn.devices.device_scope` takes.
+    """
+
+    # Images that go through the network in one call. One of two sizes, filled up: so few shapes
+    # are compiled, and an image's result does not hang on how many others came with it.
+    _CHUNKS = (32, 512)
+
+    def __init__(
+        self,
+        network: dict[str, Any],
+        optimizer: dict[str, Any],
+        label_smoothing: float,
+        pixel_range: tuple[float, float],
+        device: str,
+    ) -> None:
+        super().__init__(model=None, optimizer=optimizer, verbose=0)
+        self.network = network
+        self.label_smoothing = label_smoothing
+        self.pixel_range = pixel_range
+        self.device = device
+
+    @property
+    def model_(self) -> keras.Model:
+        """The network, the estimator's own from the first time that it is asked for.
+
+        What is then done to it, the estimator does as well.
+        """
+        if "_model" not in vars(self):
+            if not self.initialized_:
+                raise AttributeError("model_")
+            model = self._make_compiled()
+            put_in(state_variables(model), self._state)
+            self._model = model
+        return self._model
+
+    @model_.setter
+    def model_(self, model: keras.Model) -> None:
+        self._model = model
+
+    @property
+    def initialized_(self) -> bool:
+        return "_state" in vars(self)
+
+    def train(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        *,
+        epochs: int | None,
+        own_model: bool = False,
+        **arguments: Any,
+    ) -> None:
+        """Train for so many epochs, going on from the present state if there is one.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, height, width, channels)
+        y : ndarray of shape (n,)
+            Labels as numbers.
+        sample_weight : ndarray of shape (n,) or None
+        epochs : int or None
+            None is one more, as SciKeras's `partial_fit` trains.
+        own_model : bool, default=False
+            Whether the network may be held on to by others, and so is nobody else's afterwards.
+        **arguments
+            What `_fit_keras_model` takes.
+        """
+        with self._training(own_model):
+            if epochs is None:
+                self.partial_fit(X, y, sample_weight=sample_weight, **arguments)
+            else:
+                start = self.current_epoch
+                self.fit(
+                    X,
+                    y,
+                    sample_weight=sample_weight,
+                    epochs=epochs,
+                    initial_epoch=start,
+                    **arguments,
+                )
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Probabilities of shape (n, n_classes), float32, of images of any number.
+
+        Mended: SciKeras squeezes the probabilities of a single image to one dimension. And
+        `keras.Model.predict` sets up a data pipeline for each call, which costs more than the
+        network; this calls the compiled step itself, with a part of the images at a time, so that
+        no more than a part is ever held as float32.
+        """
+        small, large = self._CHUNKS
+        probabilities = np.empty((len(X), self.network["n_classes"]), dtype=np.float32)
+        with self._predicting() as model:
+            for start in range(0, len(X), large):
+                part = scale(np.asarray(X[start : start + large]), self.pixel_range)
+                size = small if len(part) <= small else large
+                filling = np.zeros((size - len(part), *part.shape[1:]), dtype=np.float32)
+                result = model.predict_on_batch(np.concatenate([part, filling]))
+                probabilities[start : start + len(part)] = result[: len(part)]
+        return probabilities
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The network's weights, in Keras's order."""
+        with self._predicting() as model:
+            return model.get_weights()
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Build the network and give it these weights, without training.
+
+        Raises
+        ------
+        ValueError
+            If their number or a shape is not the network's.
+        """
+        model = self._make_compiled()
+        model.set_weights(weights)
+        self._state = take_out(state_variables(model))
+        # What SciKeras would have made when it started a training, for one that goes on.
+        self.feature_encoder_ = self.target_encoder_ = FunctionTransformer()
+
+    @contextmanager
+    def _training(self, own_model: bool) -> Iterator[None]:
+        """Have a compiled network in `_model`; afterwards keep its state."""
+        key = self._cache_key()
+        with device_scope(self.device):
+            if "_model" in vars(self):  # the estimator's own
+                yield
+                return
+            network = borrow(key, self._make_compiled)
+            self._model = network.model
+            if self.initialized_:
+                put_in(state_variables(network.model), self._state)
+            else:
+                network.restart(self._keras_build_fn())
+            try:
+                yield
+            finally:
+                self._state = take_out(state_variables(network.model))
+                network.holds = self._state_key = object()
+                if key is not None and not own_model:
+                    del self._model
+                    give_back(key, network)
+
+    @contextmanager
+    def _predicting(self) -> Iterator[keras.Model]:
+        """A compiled network with this estimator's weights in it."""
+        key = self._cache_key()
+        with device_scope(self.device):
+            if "_model" in vars(self) or key is None:
+                yield self.model_
+                return
+            network = borrow(key, self._make_compiled)
+            if "_state_key" not in vars(self):
+                self._state_key = object()
+            if network.holds is not self._state_key:
+                put_in(state_variables(network.model), self._state)
+                network.holds = self._state_key
+            try:
+                yield network.model
+            finally:
+                give_back(key, network)
+
+    def _cache_key(self) -> str | None:
+        """What compiled networks are told apart by: all but the state that is put in."""
+        if not isinstance(self.network["architecture"], str):
+            return None  # a user's callable may give another network each time
+        state = ("seed", "learning_rate")
+        described = {k: v for k, v in {**self.network, **self.optimizer}.items() if k not in state}
+        return repr((sorted(described.items()), self.label_smoothing, self.device))
+
+    def _make_compiled(self) -> keras.Model:
+        model = self._keras_build_fn()
+        # Whatever a user's callable compiled its network with: the loss, the metric and the
+        # optimizer are the estimator's.
+        model.compile(**self._get_compile_kwargs())
+        return model
+
+    # What SciKeras asks its subclasses for
+
+    @property
+    def target_encoder(self) -> FunctionTransformer:
+        return FunctionTransformer()  # the labels are numbers already
+
+    def _keras_build_fn(self) -> keras.Model:
+        return build(**self.network)
+
+    def _build_keras_model(self) -> keras.Model:
+        return self._model  # `_training` has made it ready
+
+    def _get_compile_kwargs(self) -> dict[str, Any]:
+        return {
+            "optimizer": make_optimizer(**self.optimizer),
+            "loss": make_loss(self.label_smoothing),
+            "metrics": ["accuracy"],
+            # XLA makes convolutions on the processor several times slower than TensorFlow's own.
+            "jit_compile": False if keras.backend.backend() == "tensorflow" else "auto",
+        }
+
+    # What is mended
+
+    def _ensure_compiled_model(self) -> None:
+        pass  # it is
+
+    def _validate_data(
+        self, X: Any = None, y: Any = None, reset: bool = False, y_numeric: bool = False
+    ) -> tuple[Any, Any]:
+        # Mended: SciKeras's checks accept sparse matrices, refuse dtypes that they could cast,
+        # and take the first side of an image for its number of features.
+        return X, y
+
+    def _fit_keras_model(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        warm_start: bool,
+        epochs: int,
+        initial_epoch: int,
+        *,
+        batches: dict[str, Any],
+        learning_rate: float | None,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        callbacks: list[Any] | None = None,
+    ) -> None:
+        # Mended: SciKeras's own replaces the callbacks that it is given, and a random_state makes
+        # it set the global seeds and switch TensorFlow's op determinism on for the process. Here
+        # the seeds are the network's and the batches', and nothing global is touched.
+        training_data = DigitBatches(
+            X, y, sample_weight, pixel_range=self.pixel_range, first_epoch=initial_epoch, **batches
+        )
+        validation_data = None
+        if validation is not None:
+            validation_data = DigitBatches(
+                *validation, None, pixel_range=self.pixel_range, batch_size=self._CHUNKS[-1]
+            )
+        if learning_rate is not None:
+            # A training before this one may have left it anywhere.
+            self.model_.optimizer.learning_rate = learning_rate
+        history = self.model_.fit(
+            x=training_data,
+            validation_data=validation_data,
+            epochs=initial_epoch + epochs,
+            initial_epoch=initial_epoch,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+        if initial_epoch == 0:
+            self.history_: dict[str, list[float]] = {}
+        for name, values in history.history.items():
+            self.history_.setdefault(name, []).extend(map(float, values))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Mended: SciKeras pickles a network through a private module of Keras. Here its state is
+        # arrays, and its layers come from the package's own code.
+        left_out = {"_model", "_state_key"}
+        state = {name: value for name, value in vars(self).items() if name not in left_out}
+        if "_model" in vars(self):
+            state["_state"] = take_out(state_variables(self._model))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)

@@ -1,0 +1,60 @@
+"""Real digits and fitted models that the tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+
+def pytest_report_header():
+    return f"Keras backend: {os.environ.get('KERAS_BACKEND', 'as configured')}"
+
+
+def make_classifier(**parameters):
+    """A classifier that learns 8x8 digits in a second or two, and distorts nothing by default."""
+    from digitcnn import DigitCNNClassifier
+
+    return DigitCNNClassifier(
+        **{
+            "architecture": "relu-dropout",
+            "epochs": 3,
+            "batch_size": 64,
+            "rotation_range": 0.0,
+            "zoom_range": 0.0,
+            "shift_range": 0.0,
+            "shear_range": 0.0,
+            "random_state": 0,
+            **parameters,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """scikit-learn's 1,797 digits as uint8 of shape (1797, 64), and their labels. Read-only."""
+    X, y = load_digits(return_X_y=True)
+    X = np.round(X * (255 / 16)).astype(np.uint8)
+    X.flags.writeable = False
+    y.flags.writeable = False
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def fitted(digits):
+    """A classifier trained on the first 1,200 digits. Not to be changed: copy it first."""
+    X, y = digits
+    return make_classifier(epochs=12, learning_rate=0.005).fit(X[:1200], y[:1200])
+
+
+@pytest.fixture(scope="session")
+def mnist_path():
+    """A copy of MNIST, where there is one."""
+    folder = os.environ.get("DIGITCNN_DATA")
+    places = [Path(folder) / "mnist.npz"] if folder else []
+    places.append(Path(__file__).parents[2] / "shared" / "data" / "mnist.npz")
+    for place in places:
+        if place.is_file():
+            return place
+    pytest.skip("no copy of mnist.npz: name its folder in DIGITCNN_DATA")

@@ -1,0 +1,213 @@
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from digitcnn.augmentation import (
+    AffineParameters,
+    DigitBatches,
+    Distortion,
+    affine_matrices,
+    draw_affine,
+    draw_elastic,
+    scale,
+    warp,
+)
+
+STRONG = Distortion(rotation_range=30, zoom_range=(0.7, 1.3), shift_range=0.2, shear_range=20)
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    return digits[0].reshape(-1, 8, 8, 1)
+
+
+def reference_generator(fill_mode):
+    """Keras's own class, which the package's distortions must equal."""
+    tf = pytest.importorskip("tensorflow", reason="ImageDataGenerator comes with TensorFlow")
+    return tf.keras.preprocessing.image.ImageDataGenerator(fill_mode=fill_mode, cval=0.0)
+
+
+# Zoom 1 draws factors from 0 to 2, as the second notebook does.
+@pytest.mark.parametrize("zoom_range", [(0.9, 1.1), (0.0, 2.0)])
+@pytest.mark.parametrize("fill_mode", ["nearest", "constant"])
+def test_distortion_equals_image_data_generators_over_many_draws(images, fill_mode, zoom_range):
+    distortion = Distortion(
+        rotation_range=180, zoom_range=zoom_range, shift_range=0.3, shear_range=40
+    )
+    batch = images[:200]
+    drawn = draw_affine(distortion, len(batch), (8, 8), np.random.default_rng(5))
+    ours = warp(batch, affine_matrices(drawn, (8, 8)), fill_mode=fill_mode)
+    reference = reference_generator(fill_mode)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's use of SciPy's old names
+        theirs = [
+            reference.apply_transform(image.astype(np.float32), one)
+            for image, one in zip(batch, map(as_dict, zip(*drawn, strict=True)), strict=True)
+        ]
+    # On the scale 0..1, as the network sees them. A pixel that lies on the very edge of the image
+    # may be inside for one and outside for the other.
+    difference = np.abs(ours - np.stack(theirs)).reshape(len(batch), -1) / 255
+    assert np.quantile(difference, 0.9995) < 1e-3
+    if fill_mode == "nearest":
+        assert difference.max() < 1e-3
+
+
+def as_dict(drawn):
+    return dict(zip(AffineParameters._fields, drawn, strict=True))
+
+
+def only(**parameters):
+    """Parameters of one image that change nothing but what is named."""
+    neutral = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1, **parameters}
+    return AffineParameters(**{k: np.array([float(v)]) for k, v in neutral.items()})
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 7), (1, 5)])
+def test_half_turn_about_the_centre_reverses_an_image_of_any_shape(shape):
+    image = np.random.default_rng(0).random((1, *shape, 2), dtype=np.float32)
+    turned = warp(image, affine_matrices(only(theta=180), shape))
+    np.testing.assert_allclose(turned, image[:, ::-1, ::-1], atol=1e-4)
+
+
+def test_shift_moves_columns_and_rows_by_whole_pixels():
+    image = np.arange(12, dtype=np.uint8).reshape(1, 3, 4, 1)
+    moved = warp(image, affine_matrices(only(tx=1, ty=0), (3, 4)), fill_mode="constant")
+    np.testing.assert_array_equal(moved[0, :, :-1], image[0, :, 1:])
+    assert (moved[0, :, -1] == 0).all()
+
+
+def test_constant_fill_is_the_value_given():
+    image = np.full((1, 4, 4, 1), 9.0)
+    moved = warp(image, affine_matrices(only(ty=2), (4, 4)), fill_mode="constant", fill_value=255.0)
+    np.testing.assert_array_equal(moved[0, :, 0, 0], [9, 9, 255, 255])
+
+
+@given(st.floats(0, 180), st.floats(0, 0.99), st.floats(0, 1), st.floats(0, 80), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_drawn_parameters_lie_within_their_ranges(rotation, zoom, shift, shear, seed):
+    distortion = Distortion(rotation, (1 - zoom, 1 + zoom), shift, shear)
+    drawn = draw_affine(distortion, 50, (6, 10), np.random.default_rng(seed))
+    assert np.abs(drawn.theta).max() <= rotation
+    assert np.abs(drawn.tx).max() <= shift * 10
+    assert np.abs(drawn.ty).max() <= shift * 6
+    assert np.abs(drawn.shear).max() <= shear
+    for factors in (drawn.zx, drawn.zy):
+        assert factors.min() >= 1 - zoom
+        assert factors.max() <= 1 + zoom
+
+
+def test_zoom_is_drawn_for_each_axis():
+    drawn = draw_affine(STRONG, 100, (8, 8), np.random.default_rng(0))
+    assert np.abs(np.corrcoef(drawn.zx, drawn.zy)[0, 1]) < 0.3
+    assert drawn.zx.std() > 0.1
+
+
+@pytest.mark.parametrize(("side", "sigma"), [((28, 28), 4.0), ((10, 16), 2.0)])
+def test_elastic_displacements_are_distributed_as_smoothed_noise(side, sigma):
+    """Simard's: uniform noise for each pixel, smoothed, times alpha; against SciPy's Gaussian."""
+    distortion = Distortion(elastic_alpha=8.0, elastic_sigma=sigma)
+    rng = np.random.default_rng(0)
+    ours = draw_elastic(distortion, 3000, side, rng).reshape(-1, *side)
+    noise = rng.uniform(-1, 1, ours.shape)
+    theirs = 8.0 * gaussian_filter(noise, (0, sigma, sigma), mode="constant", truncate=8)
+    assert abs(ours.mean()) < 0.01
+    # How large they are at each pixel, and how alike at neighbouring ones.
+    np.testing.assert_allclose(ours.std(axis=0), theirs.std(axis=0), rtol=0.08)
+    for axis in (1, 2):
+        lag = [
+            np.mean(np.diff(field, axis=axis) ** 2) / np.mean(field**2) for field in (ours, theirs)
+        ]
+        assert lag[0] == pytest.approx(lag[1], rel=0.08)
+
+
+def test_elastic_displacement_is_added_to_the_affine_coordinates(images):
+    batch = images[:5]
+    shift = np.zeros((5, 2, 8, 8), np.float32)
+    shift[:, 0] = 1.0
+    matrices = affine_matrices(
+        draw_affine(Distortion(), 5, (8, 8), np.random.default_rng(0)), (8, 8)
+    )
+    np.testing.assert_array_equal(warp(batch, matrices, shift)[:, :, :-1], batch[:, :, 1:])
+
+
+def batches(images, y, **parameters):
+    return DigitBatches(
+        images,
+        y,
+        parameters.pop("weights", None),
+        pixel_range=(0.0, 255.0),
+        **{"batch_size": 32, **parameters},
+    )
+
+
+@given(n=st.integers(1, 100), batch_size=st.integers(1, 40), shuffle=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_every_image_is_in_an_epoch_once_and_the_last_batch_may_be_smaller(
+    digits, n, batch_size, shuffle
+):
+    X, _ = digits
+    data = batches(X[:n].reshape(-1, 8, 8, 1), np.arange(n), batch_size=batch_size, shuffle=shuffle)
+    parts = [data[i] for i in range(len(data))]
+    assert [len(codes) for _, codes in parts[:-1]] == [batch_size] * (len(parts) - 1)
+    assert 1 <= len(parts[-1][1]) <= batch_size
+    codes = np.concatenate([codes for _, codes in parts])
+    np.testing.assert_array_equal(np.sort(codes), np.arange(n))
+    pixels = np.concatenate([images for images, _ in parts])
+    np.testing.assert_allclose(pixels.reshape(n, -1), X[codes] / 255, atol=1e-6)
+    assert pixels.dtype == np.float32
+
+
+@pytest.mark.parametrize("elastic_alpha", [0.0, 4.0])
+def test_batch_depends_on_seed_epoch_and_place_alone(images, digits, elastic_alpha):
+    distortion = Distortion(rotation_range=10, elastic_alpha=elastic_alpha)
+
+    def made(seed):
+        return batches(images[:70], digits[1][:70], distortion=distortion, shuffle=True, seed=seed)
+
+    one, two, other = made(1), made(1), made(2)
+    first = one[2][0]
+    for index in (0, 1, 2):
+        two[index]
+    np.testing.assert_array_equal(two[2][0], first)
+    assert not np.array_equal(other[2][0], first)
+    one.on_epoch_end()
+    assert not np.array_equal(one[2][0], first)
+
+
+def test_small_last_batch_is_distorted_like_any_other(images, digits):
+    data = batches(images[:33], digits[1][:33], distortion=STRONG)
+    last, codes = data[1]
+    assert last.shape == (1, 8, 8, 1)
+    assert codes[0] == digits[1][32]
+    assert not np.allclose(last, images[32:33] / 255, atol=0.01)
+
+
+def test_batches_without_distortion_leave_images_and_carry_weights(images, digits):
+    weights = np.arange(40, dtype=np.float32)
+    data = batches(images[:40], digits[1][:40], weights=weights, shuffle=True)
+    for index in range(2):
+        pixels, codes, part = data[index]
+        rows = part.astype(int)
+        np.testing.assert_array_equal(codes, digits[1][rows])
+        np.testing.assert_allclose(pixels, images[rows] / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64])
+def test_scale_brings_the_range_to_0_and_1(dtype):
+    numbers = np.array([10, 60, 110], dtype)
+    scaled = scale(numbers, (10.0, 110.0))
+    np.testing.assert_allclose(scaled, [0, 0.5, 1], atol=1e-6)
+    assert scaled.dtype == np.float32
+
+
+def test_scale_keeps_small_differences_on_a_large_offset():
+    numbers = np.array([1e9, 1e9 + 1, 1e9 + 2])
+    np.testing.assert_allclose(scale(numbers, (1e9, 1e9 + 2)), [0, 0.5, 1], atol=1e-6)
+
+
+def test_scale_of_constant_data_is_zero():
+    np.testing.assert_array_equal(scale(np.full(3, 7.0), (7.0, 7.0)), [0, 0, 0])

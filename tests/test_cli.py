@@ -1,0 +1,273 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import digitcnn
+from digitcnn.cli import main
+
+
+def run(capsys, *arguments):
+    """Exit status, standard output and standard error of the command."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as error:  # argparse's own
+        status = error.code
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture(scope="module")
+def folder(digits, tmp_path_factory):
+    """train.csv with labels and test.csv without, in Kaggle's layout but 8x8."""
+    X, y = digits
+    folder = tmp_path_factory.mktemp("kaggle")
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    frame[1500:].to_csv(folder / "test.csv", index=False)
+    frame.insert(0, "label", y)
+    frame[:1500].to_csv(folder / "train.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    """A model that the command trained."""
+    out = folder / "m.digitcnn"
+    assert main(["train", str(folder / "train.csv"), "--epochs", "6", "--out", str(out)]) == 0
+    return out
+
+
+def test_train_then_predict_gives_a_submission(capsys, folder, model, digits):
+    status, out, _ = run(capsys, "predict", model, folder / "test.csv", "--out", folder / "s.csv")
+    assert status == 0
+    assert "297 labels written to" in out
+    submission = pd.read_csv(folder / "s.csv")
+    assert list(submission.columns) == ["ImageId", "Label"]
+    assert submission["ImageId"].tolist() == list(range(1, 298))
+    assert np.mean(submission["Label"] == digits[1][1500:]) > 0.85
+
+
+def test_train_prints_accuracy_and_confusion_matrix_and_writes_the_model(capsys, folder, tmp_path):
+    out_file = tmp_path / "m.digitcnn"
+    status, out, err = run(capsys, "train", folder / "train.csv", "--epochs", 1, "--out", out_file)
+    assert status == 0
+    assert "accuracy " in out
+    assert "confusion matrix" in out
+    assert f"model written to {out_file}" in out
+    assert "training on 1,200 digits; 300 are held out" in err
+    assert digitcnn.load(out_file).n_iter_ == 1
+
+
+def test_train_json_is_one_object_and_is_reproducible(capsys, folder, tmp_path):
+    results = []
+    for name in ("a", "b"):
+        status, out, _ = run(
+            capsys, "train", folder / "train.csv", "--epochs", 1, "--seed", 4, "--json",
+            "--out", tmp_path / name,
+        )  # fmt: skip
+        assert status == 0
+        results.append(json.loads(out))
+    assert results[0]["digits"] == 300
+    assert np.sum(results[0]["confusion_matrix"]) == 300
+    assert np.trace(results[0]["confusion_matrix"]) == 300 - results[0]["errors"]
+    for result in results:
+        del result["seconds"], result["model"]
+    assert results[0] == results[1]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_evaluate_lists_the_surest_errors_first(capsys, folder, model, digits):
+    status, out, _ = run(capsys, "evaluate", model, folder / "train.csv", "--json")
+    assert status == 0
+    result = json.loads(out)
+    X, y = digits
+    clf = digitcnn.load(model)
+    assert result["accuracy"] == pytest.approx(clf.score(X[:1500], y[:1500]))
+    leads = [e["prediction_probability"] - e["truth_probability"] for e in result["surest_errors"]]
+    assert leads == sorted(leads, reverse=True)
+    for error in result["surest_errors"]:
+        assert y[error["row"]] == error["truth"] != error["prediction"]
+    status, out, _ = run(capsys, "evaluate", model, folder / "train.csv")
+    assert "confusion matrix" in out
+    assert "surest errors" in out
+
+
+def test_predict_without_out_prints_the_csv(capsys, folder, model):
+    status, out, _ = run(capsys, "predict", model, folder / "test.csv", "--proba")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0] == "ImageId,Label," + ",".join(f"p_{i}" for i in range(10))
+    assert len(lines) == 298
+    probabilities = np.array([line.split(",")[2:] for line in lines[1:]], float)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_predict_drops_the_label_column(capsys, folder, model):
+    status, out, _ = run(capsys, "predict", model, folder / "train.csv", "--json")
+    assert status == 0
+    assert json.loads(out)["digits"] == 1500
+
+
+def test_info_of_data_counts_what_is_wrong_with_it(capsys, tmp_path, digits):
+    X, y = digits
+    frame = pd.DataFrame(X[:50], columns=[f"pixel{i}" for i in range(64)]).astype(object)
+    frame.insert(0, "label", y[:50])
+    frame.loc[50] = frame.loc[3]
+    frame.loc[4, "pixel5"] = np.nan
+    frame.loc[6, "pixel7"] = 300
+    frame.loc[8, "pixel9"] = "x"
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    status, out, _ = run(capsys, "info", tmp_path / "odd.csv", "--json")
+    assert status == 0
+    result = json.loads(out)
+    assert result["rows"] == 51
+    assert result["image_shape"] == "8 x 8"
+    assert result["pixel_range"] == "0..300"
+    assert (result["missing_values"], result["not_numbers"]) == (1, 1)
+    assert result["exact_duplicates"] == 1
+    assert sum(result["class_counts"].values()) == 51
+
+
+def test_info_of_a_model_and_of_the_sample(capsys, model):
+    status, out, _ = run(capsys, "info", model)
+    assert status == 0
+    assert "compact" in out
+    assert "8 x 8 x 1" in out
+    status, out, _ = run(capsys, "info", "sample", "--json")
+    assert status == 0
+    assert json.loads(out)["rows"] == 1797
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        ([], "COMMAND"),
+        (["train", "nowhere.csv"], "nowhere.csv"),
+        (["train", "smaple"], "smaple"),
+        (["train", "--recipe", "fats"], "no recipe 'fats'; there are fast"),
+        (["train", "--epochs", "0"], "'0': wanted is a whole number from 1 up"),
+        (["train", "--seed", "-1"], "--seed"),
+        (["train", "--out", "no/such/folder/m"], "there is no folder no/such/folder"),
+        (["train", "--out", "."], "is a folder"),
+        (["predict", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
+        (["evaluate", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
+        (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
+        (["info", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_mistake_ends_in_one_line_and_status_2(capsys, arguments, message):
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def damaged(folder, tmp_path, change):
+    lines = (folder / "train.csv").read_text().splitlines()
+    cells = lines[5].split(",")
+    change(cells)
+    lines[5] = ",".join(cells)
+    path = tmp_path / "bad.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda cells: cells.__setitem__(3, "256"), "256"),
+        (lambda cells: cells.__setitem__(3, "-1"), "-1"),
+        (lambda cells: cells.__setitem__(3, "1.5"), "1.5"),
+        (lambda cells: cells.__setitem__(3, "x"), "x"),
+        (lambda cells: cells.__setitem__(3, ""), ""),
+        (lambda cells: cells.pop(), "64"),
+    ],
+    ids=["256", "-1", "fraction", "text", "missing", "short"],
+)
+def test_bad_csv_is_refused_with_file_and_line_and_nothing_is_written(
+    capsys, folder, tmp_path, change, found
+):
+    path = damaged(folder, tmp_path, change)
+    status, _, err = run(capsys, "train", path, "--out", tmp_path / "m.digitcnn")
+    assert status == 2
+    assert str(path) in err
+    assert "line 6" in err
+    assert found in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "m.digitcnn").exists()
+
+
+def test_model_and_data_of_different_sizes_are_refused(capsys, model, tmp_path):
+    out = tmp_path / "s.csv"
+    status, _, err = run(capsys, "predict", model, "sample", "--out", out)
+    assert status == 2
+    assert "784" in err
+    assert "64" in err
+    assert not out.exists()
+
+
+def test_damaged_model_is_refused(capsys, model, tmp_path):
+    cut = tmp_path / "cut.digitcnn"
+    cut.write_bytes(model.read_bytes()[:1000])
+    status, _, err = run(capsys, "predict", cut, "sample")
+    assert status == 2
+    assert "is not a digitcnn model file" in err
+
+
+def test_unlabelled_data_cannot_be_trained_on_or_measured(capsys, folder, model):
+    for arguments in (["train", folder / "test.csv"], ["evaluate", model, folder / "test.csv"]):
+        status, _, err = run(capsys, *arguments)
+        assert status == 2
+        assert "label" in err
+
+
+def command(*arguments, **environment):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "digitcnn.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | environment,
+        check=False,
+    )
+
+
+def test_backend_start_up_messages_are_kept_back(folder, model):
+    done = command("predict", model, folder / "test.csv", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["digits"] == 297
+    assert done.stderr == ""
+
+
+def test_help_answers_without_tensorflow():
+    code = (
+        "import sys\n"
+        "from digitcnn.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as error:\n    assert not error.code\n"
+        "assert not {'tensorflow', 'keras', 'sklearn', 'numpy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "train" in done.stdout
+
+
+def test_reader_that_stops_early_is_no_error(folder, model):
+    done = subprocess.run(
+        f"'{sys.executable}' -m digitcnn.cli predict '{model}' '{folder / 'train.csv'}' --proba"
+        " | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("ImageId,Label")
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr

@@ -1,0 +1,46 @@
+"""Pixel columns are told by their names, or refused where they cannot be."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digitcnn.columns import find_pixel_columns
+
+few = settings(max_examples=25, deadline=None)
+
+
+@given(data=st.data(), style=st.sampled_from(["pixel{}", "{}", "px_{}_grey", "x{:03}"]))
+@few
+def test_pixels_are_ordered_by_number(data, style):
+    first, n = data.draw(st.integers(0, 1)), data.draw(st.integers(4, 40))
+    wanted = [style.format(i) for i in range(first, first + n)]
+    names = data.draw(st.permutations([*wanted, "label", "ImageId", "Unnamed: 0", "row1", "row2"]))
+    assert find_pixel_columns(names) == wanted
+
+
+@given(data=st.data(), first=st.integers(0, 1))
+@few
+def test_pixels_are_ordered_by_row_and_column(data, first):
+    wanted = [f"{row}x{column}" for row in range(first, 12) for column in range(first, 13)]
+    assert find_pixel_columns(data.draw(st.permutations([*wanted, "label"]))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([f"p{i}" for i in range(20) if i % 2 == 0], "'p1', 'p3', 'p5', 'p7', 'p9'"),
+        ([f"p{i}" for i in range(40) if i % 2 == 0], "'p9' and 14 more"),
+        (["2x1", "1x1", "1x2"], "missing: '2x2'"),
+        (["p3", "p4", "p5"], "missing: 'p1', 'p2'"),
+        (["p0", "p1", "q0", "q1"], "equally many"),
+        (["p0", "p1", "p01"], "the same number"),
+    ],
+)
+def test_pixels_that_cannot_be_told_are_refused(names, message):
+    with pytest.raises(ValueError, match=message):
+        find_pixel_columns(names)
+
+
+def test_names_without_numbers_keep_the_order_of_the_file():
+    assert find_pixel_columns(["b", "label", "a", "z9"]) == ["b", "a", "z9"]
+    assert find_pixel_columns(["b", "label"], label=None) == ["b", "label"]

@@ -1,0 +1,150 @@
+"""CSV files are parsed exactly, or refused with the place of the first fault."""
+
+import gzip
+import re
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+
+from digitcnn.tables import read_table
+
+few = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+NAMES = [f"pixel{i}" for i in range(64)]
+
+
+@pytest.fixture(scope="module")
+def frame():
+    X, y = load_digits(return_X_y=True)
+    table = pd.DataFrame((X[:300] * 15).astype(np.uint8), columns=NAMES)
+    table.insert(0, "label", y[:300])
+    return table
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_text(text, name="a.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write_text
+
+
+def pixels_of(frame):
+    return frame[NAMES].to_numpy()
+
+
+@given(
+    numbers=st.lists(st.lists(st.integers(0, 255), min_size=4, max_size=4), min_size=1, max_size=9),
+    order=st.permutations(["label", "id", "p0", "p1", "p2", "p3"]),
+    newline=st.sampled_from(["\n", "\r\n", "\r"]),
+    quoting=st.sampled_from([0, 1]),
+    last_newline=st.booleans(),
+    as_float=st.booleans(),
+)
+@few
+def test_csv_of_any_shape_comes_back(
+    write, numbers, order, newline, quoting, last_newline, as_float
+):
+    table = pd.DataFrame(numbers, columns=["p0", "p1", "p2", "p3"])
+    if as_float:
+        table["p2"] = table["p2"].astype(float)
+    table["label"], table["id"] = range(len(table)), range(99998, 99998 + len(table))
+    text = table[order].to_csv(index=False, lineterminator=newline, quoting=quoting)
+    path = write(text if last_newline else text.rstrip("\r\n"))
+    pixels, labels, columns = read_table(path, with_labels=True)
+    np.testing.assert_array_equal(pixels, numbers)
+    np.testing.assert_array_equal(labels, table["label"])
+    assert columns == ["p0", "p1", "p2", "p3"]
+
+
+def test_file_longer_than_a_block_comes_back(frame, write):
+    long = pd.concat([frame] * 8)
+    pixels = read_table(write(long.to_csv(index=False))).pixels
+    np.testing.assert_array_equal(pixels, pixels_of(long))
+
+
+@given(
+    row=st.integers(0, 299),
+    column=st.integers(0, 63),
+    fault=st.sampled_from(
+        [
+            ("256", "256 is outside 0..255."),
+            ("999", "999 is outside 0..255."),
+            ("1256", "1256 is outside 0..255."),
+            ("-1", "-1 is outside 0..255."),
+            ("1.5", "1.5 is not a whole number"),
+            ("inf", "inf is outside 0..255."),
+            ("", "empty cell"),
+            ("nan", "'nan' is text, not a number"),
+            ("1_0", "'1_0' is text, not a number"),
+            ("seven", "'seven' is text, not a number"),
+            ("0x10", "'0x10' is text, not a number"),
+            ("1e400", "inf is outside 0..255."),
+        ]
+    ),
+)
+@few
+def test_first_bad_cell_of_a_csv_is_named(frame, write, row, column, fault):
+    cells = frame.astype(str)
+    cells.iloc[row, 1 + column] = fault[0]
+    cells.iloc[-1, -1] = "-7" if (row, column) != (299, 63) else fault[0]
+    path = write(cells.to_csv(index=False))
+    place = f"{path}, line {row + 2} (row {row}), column 'pixel{column}': "
+    with pytest.raises(ValueError, match="^" + re.escape(place + fault[1])):
+        read_table(path)
+
+
+def test_lines_and_rows_are_counted_apart_where_lines_are_empty(write):
+    path = write("label,p0,p1\n\n1,2,3\n\n1,2,x\n")
+    with pytest.raises(ValueError, match=r"line 5 \(row 1\), column 'p1'"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        ("label,p0,p1\n", "there are no rows below the header"),
+        ("label,p0,p1\n1,2,3\n1,2\n", r"line 3 \(row 1\): 2 values, where .* 3 columns"),
+        ("label,p0,p1\n1,2,3,4\n", r"line 2 \(row 0\): 4 values, where .* 3 columns"),
+        ("label,p0,p1\n1,2\n3,4,5,6\n", r"line 2 \(row 0\): 2 values"),
+        ("label,p0,p1\n,2,3\n", r"line 2 \(row 0\): the label is missing"),
+        (b"label,p0,p1\n\xff,2,3\n", r"line 2 \(row 0\): the label is not printable UTF-8"),
+        ("label,p0,p1\n7\0,2,3\n", "the label is not printable UTF-8"),
+        (b"label,p0,p1\n1,\xff,3\n", r"line 2 \(row 0\), column 'p0': '.udcff' is text"),
+        ("label,p0,p1\n1,2,3\n".encode("utf-16"), "line 1: the header is not UTF-8 text"),
+        ('label,p0,p1\n1,2,"' + "3" * 200_000 + '"\n', "line 2: field larger than"),
+    ],
+)
+def test_csv_that_is_no_table_is_refused(write, text, message):
+    path = write(text)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_table(path, with_labels=True)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_archives_are_refused(frame, tmp_path, write):
+    text = frame.to_csv(index=False).encode()
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", text)
+        archive.writestr("b.csv", text)
+    cases = {
+        write(gzip.compress(text)[:-2000], "cut.csv.gz"): "damaged, or no .gz file",
+        write(text, "plain.csv.gz"): "damaged, or no .gz file",
+        write(b"PK\3\4 nothing", "bad.zip"): "damaged, or no .zip file",
+        tmp_path / "two.zip": "holds 2 files .*'a.csv', 'b.csv'.*; one CSV is wanted",
+    }
+    for path, message in cases.items():
+        with pytest.raises(ValueError, match=message) as caught:
+            read_table(path)
+        assert str(path) in str(caught.value)

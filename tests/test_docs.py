@@ -1,0 +1,54 @@
+"""The API page names all that is public, and nothing else."""
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import digitcnn
+
+API_PAGE = Path(__file__).parents[1] / "docs" / "api.rst"
+
+
+def names_on_the_api_page():
+    """Full names: each entry of an autosummary, with the module that stands above it."""
+    module, names = "", []
+    for line in API_PAGE.read_text(encoding="utf-8").splitlines():
+        if found := re.fullmatch(r"\.\. currentmodule:: (\S+)", line):
+            module = found[1]
+        elif found := re.fullmatch(r"   (\w+)", line):
+            names.append(f"{module}.{found[1]}")
+    return names
+
+
+def functions_of(module_name):
+    module = import_module(module_name)
+    return [
+        f"{module_name}.{name}"
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and callable(value)
+        and getattr(value, "__module__", None) == module_name
+    ]
+
+
+def architectures():
+    from digitcnn.networks import ARCHITECTURES
+
+    return [f"digitcnn.networks.{function.__name__}" for function in ARCHITECTURES.values()]
+
+
+def public_names():
+    own = [f"digitcnn.{name}" for name in digitcnn.__all__ if name != "datasets"]
+    return [*own, *functions_of("digitcnn.datasets"), *architectures()]
+
+
+def test_every_public_name_is_on_the_api_page():
+    assert sorted(names_on_the_api_page()) == sorted(public_names())
+
+
+@pytest.mark.parametrize("name", names_on_the_api_page())
+def test_every_name_on_the_api_page_has_a_docstring_with_an_example(name):
+    module, _, attribute = name.rpartition(".")
+    assert ">>>" in getattr(import_module(module), attribute).__doc__

@@ -1,0 +1,218 @@
+import io
+import json
+import warnings
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import digitcnn
+from conftest import make_classifier
+from digitcnn.model_file import read_model_file, write_model_file
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "m.digitcnn"
+    fitted.save(path)
+    return path
+
+
+def test_loaded_model_is_the_saved_one(fitted, saved, digits):
+    X, _ = digits
+    loaded = digitcnn.load(saved)
+    np.testing.assert_array_equal(loaded.predict_proba(X[:300]), fitted.predict_proba(X[:300]))
+    assert loaded.get_params() == fitted.get_params()
+    for name in ("classes_", "n_features_in_", "image_shape_", "pixel_range_", "n_iter_"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(fitted, name))
+    assert loaded.history_ == fitted.history_
+    assert loaded.batch_loss_curve_ == fitted.batch_loss_curve_
+
+
+def test_file_holds_json_and_plain_arrays_alone(saved, fitted):
+    with zipfile.ZipFile(saved) as archive:
+        names = archive.namelist()
+        header = json.loads(archive.read("model.json"))
+        arrays = [
+            np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
+            for name in names
+            if name.endswith(".npy")
+        ]
+    assert header["version"] == 1
+    assert header["parameters"]["architecture"] == "relu-dropout"
+    assert sorted(names) == ["model.json", *(f"weights/{i:03d}.npy" for i in range(len(arrays)))]
+    for array, weight in zip(arrays, fitted.model_.get_weights(), strict=True):
+        np.testing.assert_array_equal(array, weight)
+
+
+def test_equal_models_are_equal_files(fitted, saved, tmp_path):
+    fitted.save(tmp_path / "again.digitcnn")
+    assert (tmp_path / "again.digitcnn").read_bytes() == saved.read_bytes()
+
+
+def test_loaded_model_trains_on(saved, digits):
+    X, y = digits
+    loaded = digitcnn.load(saved)
+    before = loaded.score(X[1200:], y[1200:])
+    loaded.set_params(learning_rate=1e-4).partial_fit(X[:600], y[:600])
+    assert loaded.n_iter_ == 13
+    assert loaded.score(X[1200:], y[1200:]) > before - 0.05
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([5, -3]), np.array(["no", "ja"]), np.array(["é", "b"], object), np.array([0.0, 2.0])],
+)
+def test_labels_of_any_type_come_back_from_the_file(digits, tmp_path, labels):
+    X, y = digits
+    clf = make_classifier(epochs=1, class_weight={labels[0]: 2.0}, zoom_range=(0.9, 1.1))
+    clf.fit(X[:40], labels[y[:40] % 2]).save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    assert loaded.classes_.dtype == clf.classes_.dtype
+    np.testing.assert_array_equal(loaded.predict(X[:9]), clf.predict(X[:9]))
+    assert loaded.get_params() == clf.get_params()
+
+
+def test_column_names_come_back_from_the_file(digits, tmp_path):
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    frame = pd.DataFrame(X[:40], columns=[f"pixel{i}" for i in range(64)])
+    make_classifier(epochs=1).fit(frame, y[:40]).save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    loaded.predict(frame)
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame[frame.columns[::-1]])
+
+
+def test_callable_architecture_cannot_be_saved(digits, tmp_path):
+    X, y = digits
+
+    def network(image_shape, n_classes):
+        return keras.Sequential(
+            [
+                keras.Input(image_shape),
+                keras.layers.Flatten(),
+                keras.layers.Dense(n_classes, "softmax"),
+            ]
+        )
+
+    clf = make_classifier(architecture=network, epochs=1).fit(X[:20], y[:20])
+    with pytest.raises(ValueError, match="is a callable: a model file holds plain data"):
+        clf.save(tmp_path / "m.digitcnn")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_file_cannot_keep_is_said(digits, tmp_path):
+    X, y = digits
+    clf = make_classifier(optimizer=keras.optimizers.Adam(), epochs=1).fit(X[:20], y[:20])
+    with pytest.warns(UserWarning, match="keeps neither a Keras optimizer nor callbacks"):
+        clf.save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    np.testing.assert_array_equal(loaded.predict(X[:9]), clf.predict(X[:9]))
+
+
+@given(st.integers(0, 10**9))
+@settings(max_examples=40, deadline=None)
+def test_file_cut_anywhere_is_refused(saved, tmp_path_factory, where):
+    data = saved.read_bytes()
+    cut = tmp_path_factory.mktemp("cut") / "m.digitcnn"
+    cut.write_bytes(data[: where % len(data)])
+    with pytest.raises(ValueError, match=r"m\.digitcnn: is not a (whole )?digitcnn model file"):
+        digitcnn.load(cut)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 255))
+@settings(max_examples=40, deadline=None)
+def test_file_with_a_changed_byte_is_refused_or_is_the_same_model(
+    saved, tmp_path_factory, where, change
+):
+    data = bytearray(saved.read_bytes())
+    data[where % len(data)] ^= change
+    damaged = tmp_path_factory.mktemp("damaged") / "m.digitcnn"
+    damaged.write_bytes(data)
+    try:
+        _, weights = read_model_file(damaged)
+    except ValueError as error:
+        message = str(error)
+    else:  # a byte that means nothing, a member's attributes for instance
+        _, original = read_model_file(saved)
+        assert all(np.array_equal(a, b) for a, b in zip(weights, original, strict=True))
+        return
+    assert "m.digitcnn: is not a digitcnn model file" in message
+
+
+def changed(saved, tmp_path, change):
+    """A copy of the file with another header."""
+    content, weights = read_model_file(saved)
+    content = json.loads(json.dumps(content))
+    for name in ("format", "version", "weights"):
+        del content[name]
+    weights = change(content, weights) or weights
+    write_model_file(tmp_path / "m.digitcnn", content, weights)
+    return tmp_path / "m.digitcnn"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content, weights: weights[:-1], "is not a whole digitcnn model"),
+        (lambda content, weights: [w[..., :1] for w in weights], "is not a whole digitcnn model"),
+        (lambda content, weights: content["parameters"].update(epochs=-1), "epochs=-1"),
+        (lambda content, weights: content["parameters"].update(architecture="x"), "architecture"),
+        (lambda content, weights: content["parameters"].update(surprise=1), "surprise"),
+        (lambda content, weights: content["fitted"].update(classes_=None), "not a whole"),
+    ],
+)
+def test_header_that_does_not_fit_is_refused(saved, tmp_path, change, message):
+    def apply(content, weights):
+        result = change(content, weights)
+        return (
+            result if isinstance(result, list) and result and hasattr(result[0], "shape") else None
+        )
+
+    with pytest.raises(ValueError, match=message):
+        digitcnn.load(changed(saved, tmp_path, apply))
+
+
+def test_later_version_is_named(saved, tmp_path):
+    path = tmp_path / "m.digitcnn"
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "model.json":
+                data = data.replace(b'"version": 1', b'"version": 2')
+            new.writestr(name, data)
+    with pytest.raises(ValueError, match="of version 2; this digitcnn reads version 1"):
+        digitcnn.load(path)
+
+
+def test_pickle_in_the_file_is_not_read(saved, tmp_path):
+    path = tmp_path / "m.digitcnn"
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = buffer.getvalue() if name == "weights/000.npy" else old.read(name)
+            new.writestr(name, data)
+    with pytest.raises(ValueError, match="checksum"):
+        digitcnn.load(path)
+
+
+def test_missing_file_and_folder_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.digitcnn: there is no such file"):
+        digitcnn.load(tmp_path / "nowhere.digitcnn")
+    with pytest.raises(ValueError, match="is a folder"):
+        digitcnn.load(tmp_path)
+
+
+def test_joblib_round_trip_predicts_the_same(fitted, digits, tmp_path):
+    joblib = pytest.importorskip("joblib")
+    X, _ = digits
+    joblib.dump(fitted, tmp_path / "m.joblib")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = joblib.load(tmp_path / "m.joblib")
+    np.testing.assert_array_equal(loaded.predict_proba(X[:99]), fitted.predict_proba(X[:99]))

@@ -1,0 +1,83 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import Pipeline
+
+from digitcnn import DigitCNNClassifier, make_digit_pipeline
+from digitcnn._validation import check_parameters
+from digitcnn.recipes import RECIPES
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_recipe_is_a_pipeline_with_valid_parameters(recipe):
+    pipeline = make_digit_pipeline(recipe)
+    assert isinstance(pipeline, Pipeline)
+    assert [name for name, _ in pipeline.steps] == ["csv", "classifier"]
+    check_parameters(pipeline["classifier"].get_params())
+
+
+def test_fast_is_the_default():
+    assert (
+        make_digit_pipeline("fast")["classifier"].get_params() == DigitCNNClassifier().get_params()
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        (
+            "notebook-elu",
+            {
+                "architecture": "elu-bn",
+                "optimizer": "adam",
+                "batch_size": 64,
+                "epochs": 30,
+                "schedule": "plateau",
+                "plateau_factor": 0.5,
+                "plateau_patience": 3,
+                "min_learning_rate": 1e-5,
+                "rotation_range": 10.0,
+                "zoom_range": 0.1,
+                "shift_range": 0.1,
+                "shear_range": 0.0,
+            },
+        ),
+        (
+            "notebook-relu",
+            {
+                "architecture": "relu-dropout",
+                "optimizer": "rmsprop",
+                "batch_size": 256,
+                "epochs": 20,
+                "dropout": 0.05,
+                "zoom_range": 1.0,
+                "rotation_range": 15.0,
+                "validation_fraction": 0.2,
+            },
+        ),
+    ],
+)
+def test_notebooks_recipe_has_the_notebooks_settings(recipe, settings):
+    parameters = make_digit_pipeline(recipe)["classifier"].get_params()
+    assert {name: parameters[name] for name in settings} == settings
+
+
+def test_parameters_replace_the_recipes():
+    assert make_digit_pipeline("notebook-elu", epochs=2)["classifier"].epochs == 2
+
+
+def test_unknown_recipe_is_named_with_those_that_are_there():
+    with pytest.raises(ValueError, match="no recipe 'fats'; there are fast, notebook-elu"):
+        make_digit_pipeline("fats")
+
+
+def test_pipeline_takes_the_frame_as_read(digits):
+    X, y = digits
+    frame = pd.DataFrame(X[:120], columns=[f"pixel{i}" for i in range(64)])
+    frame.insert(0, "label", y[:120])
+    pipeline = make_digit_pipeline(
+        "notebook-relu", epochs=1, validation_fraction=None, batch_size=32, random_state=0
+    )
+    pipeline.fit(frame, frame["label"])
+    without = frame.drop(columns="label")[frame.columns[:0:-1]]
+    np.testing.assert_array_equal(pipeline.predict(without), pipeline.predict(frame))
