@@ -154,7 +154,7 @@ def test_one_sample_of_each_class_trains(digits):
 
 def test_epochs_auto_passes_over_small_data_more_often():
     clf = DigitCNNClassifier()
-    assert [clf._count_epochs(n) for n in (10, 1_437, 42_000, 10**7)] == [100, 100, 9, 4]
+    assert [clf._count_epochs(n) for n in (10, 1_437, 42_000, 10**7)] == [60, 60, 9, 4]
 
 
 def test_validation_fraction_holds_out_part_of_each_class(digits):
@@ -407,6 +407,27 @@ def test_refused_warm_start_loses_nothing(digits):
     before = clf.predict_proba(X[:5])
     with pytest.raises(ValueError, match="labels that are not among"):
         clf.fit(X[:100], y[:100] + 50)
+    np.testing.assert_array_equal(clf.predict_proba(X[:5]), before)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"X": np.zeros((9, 785), np.uint8)},
+        {"X": np.full((9, 64), -1.0)},
+        {"y": np.arange(8)},
+        {"sample_weight": np.zeros(9)},
+        {"X_val": np.zeros((2, 9)), "y_val": [0, 1]},
+    ],
+    ids=["785 features", "negative", "short labels", "no weight", "other validation size"],
+)
+def test_refused_data_leaves_a_fitted_estimator_as_it_was(digits, bad):
+    X, y = digits
+    clf = make_classifier().fit(X[:100], y[:100])
+    before = clf.predict_proba(X[:5])
+    with pytest.raises(ValueError):  # noqa: PT011
+        clf.fit(**{"X": X[:9, :49], "y": np.arange(9), **bad})
+    assert clf.n_features_in_ == 64
     np.testing.assert_array_equal(clf.predict_proba(X[:5]), before)
 
 

@@ -1,7 +1,8 @@
 """The estimator: its parameters, and the order in which the parts are called."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from digitcnn.persistence import load_estimator, save_estimator
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
 # passed over more often, or the network would not have learned when the training ends.
 _AUTO_BATCHES = 3000
-_AUTO_EPOCHS = (4, 100)
+_AUTO_EPOCHS = (4, 60)
 
 
 class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
@@ -48,7 +49,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         in 0..1. The model may be compiled or not: optimizer and loss are this estimator's.
     epochs : int or "auto", default="auto"
         Passes over the training data. ``"auto"`` takes as many as make 3,000 batches, but at
-        least 4 and at most 100.
+        least 4 and at most 60.
     batch_size : int, default=128
         Images for each step. The last batch of an epoch may be smaller.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
@@ -284,19 +285,20 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_parameters(self.get_params(deep=False))
         goes_on = self.warm_start and hasattr(self, "wrapper_")
-        X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
-        validation = self._check_validation_data(X_val, y_val)
-        if validation is None and self.validation_fraction is not None:
-            X, codes, weights, validation = self._hold_out(X, codes, weights)
-        if self.early_stopping and validation is None:
-            raise ValueError(
-                "early_stopping=True wants validation data: give validation_fraction, or X_val "
-                "and y_val to fit"
-            )
-        if not goes_on:
-            self._start_wrapper(self._draw_seed())
-        epochs = self._count_epochs(len(X))
-        schedule = self._schedule_callbacks(len(X), epochs, validation is not None)
+        with self._unchanged_on_error():
+            X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
+            validation = self._check_validation_data(X_val, y_val)
+            if validation is None and self.validation_fraction is not None:
+                X, codes, weights, validation = self._hold_out(X, codes, weights)
+            if self.early_stopping and validation is None:
+                raise ValueError(
+                    "early_stopping=True wants validation data: give validation_fraction, or "
+                    "X_val and y_val to fit"
+                )
+            epochs = self._count_epochs(len(X))
+            schedule = self._schedule_callbacks(len(X), epochs, validation is not None)
+            if not goes_on:
+                self._start_wrapper(self._draw_seed())
         self._train(X, codes, weights, validation, epochs, schedule)
         return self
 
@@ -328,9 +330,10 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_parameters(self.get_params(deep=False))
         goes_on = hasattr(self, "wrapper_")
-        X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
-        if not goes_on:
-            self._start_wrapper(self._draw_seed())
+        with self._unchanged_on_error():
+            X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
+            if not goes_on:
+                self._start_wrapper(self._draw_seed())
         self._train(X, codes, weights, None, None, [])
         return self
 
@@ -403,6 +406,17 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_iter_")
+
+    @contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Data that is refused leaves a fitted estimator as it was."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _check_training_data(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, goes_on: bool
@@ -629,7 +643,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         from digitcnn.augmentation import Distortion
 
         zoom = self.zoom_range
-        low, high = (1 - zoom, 1 + zoom) if np.isscalar(zoom) else zoom
+        low, high = zoom if isinstance(zoom, tuple | list) else (1 - zoom, 1 + zoom)
         return Distortion(
             rotation_range=self.rotation_range,
             zoom_range=(float(low), float(high)),

@@ -235,9 +235,8 @@ def _print_measures(result: dict[str, Any]) -> None:
         f"digits; log loss {result['log_loss']:.4f}"
     )
     names = [str(name) for name in result["classes"]]
-    width = max(
-        6, *map(len, names), *(len(str(n)) for row in result["confusion_matrix"] for n in row)
-    )
+    counts = (len(str(n)) for row in result["confusion_matrix"] for n in row)
+    width = 1 + max(len("recall"), *map(len, names), *counts)
     print("\nconfusion matrix (rows: truth, columns: prediction)")
     print(" " * width + "".join(f"{name:>{width}}" for name in [*names, "recall"]))
     rows = zip(names, result["confusion_matrix"], result["class_recall"], strict=True)

@@ -33,7 +33,7 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         Number of pixel columns.
     n_features_in_ : int
         The same; columns that are not pixels are no features.
-    feature_names_in_ : ndarray of str of shape (n_pixels_,)
+    feature_names_in_ : ndarray of str of shape (`n_pixels_`,)
         ``pixel_columns_`` as an array; not set where ``fit`` was given an array.
 
     See Also
@@ -101,7 +101,7 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
         Returns
         -------
-        ndarray of uint8 of shape (n, n_pixels_)
+        ndarray of uint8 of shape (n, `n_pixels_`)
             The pixels, in the order of ``pixel_columns_``.
 
         Raises
