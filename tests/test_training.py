@@ -115,3 +115,11 @@ def test_fits_in_two_threads_do_not_mix(digits):
         thread.join()
     for seed, clf in together.items():
         np.testing.assert_array_equal(clf.predict_proba(X[:50]), alone[seed].predict_proba(X[:50]))
+
+
+def test_compiled_prediction_takes_any_number_of_images_to_the_bit(digits):
+    X, y = digits
+    clf = make_classifier().fit(X[:200], y[:200])
+    together = clf.predict_proba(X[:700])
+    for n in (1, 2, 3, 31, 100, 511, 513):
+        np.testing.assert_array_equal(clf.predict_proba(X[:n]), together[:n])

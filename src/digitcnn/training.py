@@ -35,6 +35,7 @@ class CompiledNetwork:
         self._optimizer_start = [_array(variable) for variable in model.optimizer.variables]
         # Identifies the arrays that were put in last, so that they are not put in twice.
         self.holds: object | None = None
+        self.predict = _compiled_prediction(model)
 
     def restart(self, fresh: keras.Model) -> None:
         """Become as a newly compiled network: `fresh`'s weights, and an optimizer without past."""
@@ -42,6 +43,24 @@ class CompiledNetwork:
         put_in(own, [_array(variable) for variable in _weights_and_seeds(fresh)])
         put_in(self.model.optimizer.variables, self._optimizer_start)
         self.holds = None
+
+
+def _compiled_prediction(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """The network's answer to a batch of any number of images, at the cost of the arithmetic.
+
+    `keras.Model.predict` sets up a data pipeline for each call, and `predict_on_batch` compiles
+    anew for each number of images. TensorFlow's own function takes any number. Under the other
+    backends, whose compiled functions do not see a change of the weights, Keras's is called.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return model.predict_on_batch
+    import tensorflow as tf
+
+    images = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+    answer = tf.function(
+        lambda batch: model(batch, training=False), input_signature=[images], autograph=False
+    )
+    return lambda batch: answer(tf.constant(batch)).numpy()
 
 
 def borrow(key: str | None, make: Callable[[], keras.Model]) -> CompiledNetwork:

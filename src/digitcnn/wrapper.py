@@ -17,7 +17,14 @@ from digitcnn.augmentation import DigitBatches, scale
 from digitcnn.devices import device_scope
 from digitcnn.networks import build
 from digitcnn.optimizers import make_loss, make_optimizer
-from digitcnn.training import borrow, give_back, put_in, state_variables, take_out
+from digitcnn.training import (
+    CompiledNetwork,
+    borrow,
+    give_back,
+    put_in,
+    state_variables,
+    take_out,
+)
 
 
 def _import_scikeras_classifier() -> type:
@@ -72,9 +79,8 @@ class NetworkClassifier(_KerasClassifier):
         What `digitcnn.devices.device_scope` takes.
     """
 
-    # Images that go through the network in one call. One of two sizes, filled up: so few shapes
-    # are compiled, and an image's result does not hang on how many others came with it.
-    _CHUNKS = (32, 512)
+    # Images that go through the network in one call.
+    _CHUNK = 512
 
     def __init__(
         self,
@@ -96,17 +102,18 @@ class NetworkClassifier(_KerasClassifier):
 
         What is then done to it, the estimator does as well.
         """
-        if "_model" not in vars(self):
+        if "_network" not in vars(self):
             if not self.initialized_:
                 raise AttributeError("model_")
-            model = self._make_compiled()
-            put_in(state_variables(model), self._state)
-            self._model = model
-        return self._model
+            network = CompiledNetwork(self._make_compiled())
+            put_in(state_variables(network.model), self._state)
+            self._network = network
+        return self._network.model
 
     @model_.setter
     def model_(self, model: keras.Model) -> None:
-        self._model = model
+        # SciKeras's word for what `_training` has put there.
+        assert model is self._network.model
 
     @property
     def initialized_(self) -> bool:
@@ -154,26 +161,27 @@ class NetworkClassifier(_KerasClassifier):
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Probabilities of shape (n, n_classes), float32, of images of any number.
 
-        Mended: SciKeras squeezes the probabilities of a single image to one dimension. And
-        `keras.Model.predict` sets up a data pipeline for each call, which costs more than the
-        network; this calls the compiled step itself, with a part of the images at a time, so that
-        no more than a part is ever held as float32.
+        No more than a part of the images is ever held as float32. How they are cut into parts
+        makes no difference to the results.
+
+        Mended: SciKeras squeezes the probabilities of a single image to one dimension.
         """
-        small, large = self._CHUNKS
         probabilities = np.empty((len(X), self.network["n_classes"]), dtype=np.float32)
-        with self._predicting() as model:
-            for start in range(0, len(X), large):
-                part = scale(np.asarray(X[start : start + large]), self.pixel_range)
-                size = small if len(part) <= small else large
-                filling = np.zeros((size - len(part), *part.shape[1:]), dtype=np.float32)
-                result = model.predict_on_batch(np.concatenate([part, filling]))
-                probabilities[start : start + len(part)] = result[: len(part)]
+        with self._predicting() as network:
+            for start in range(0, len(X), self._CHUNK):
+                part = scale(np.asarray(X[start : start + self._CHUNK]), self.pixel_range)
+                n = len(part)
+                if n == 1:
+                    # A product of a matrix and one vector rounds otherwise than that of two
+                    # matrices, which all other numbers of images are.
+                    part = np.repeat(part, 2, axis=0)
+                probabilities[start : start + n] = network.predict(part)[:n]
         return probabilities
 
     def get_weights(self) -> list[np.ndarray]:
         """The network's weights, in Keras's order."""
-        with self._predicting() as model:
-            return model.get_weights()
+        with self._predicting() as network:
+            return network.model.get_weights()
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
         """Build the network and give it these weights, without training.
@@ -191,14 +199,13 @@ class NetworkClassifier(_KerasClassifier):
 
     @contextmanager
     def _training(self, own_model: bool) -> Iterator[None]:
-        """Have a compiled network in `_model`; afterwards keep its state."""
+        """Have a compiled network in `_network`; afterwards keep its state."""
         key = self._cache_key()
         with device_scope(self.device):
-            if "_model" in vars(self):  # the estimator's own
+            if "_network" in vars(self):  # the estimator's own
                 yield
                 return
-            network = borrow(key, self._make_compiled)
-            self._model = network.model
+            network = self._network = borrow(key, self._make_compiled)
             if self.initialized_:
                 put_in(state_variables(network.model), self._state)
             else:
@@ -209,16 +216,17 @@ class NetworkClassifier(_KerasClassifier):
                 self._state = take_out(state_variables(network.model))
                 network.holds = self._state_key = object()
                 if key is not None and not own_model:
-                    del self._model
+                    del self._network
                     give_back(key, network)
 
     @contextmanager
-    def _predicting(self) -> Iterator[keras.Model]:
+    def _predicting(self) -> Iterator[CompiledNetwork]:
         """A compiled network with this estimator's weights in it."""
         key = self._cache_key()
         with device_scope(self.device):
-            if "_model" in vars(self) or key is None:
-                yield self.model_
+            if key is None or "_network" in vars(self):
+                _ = self.model_  # builds the estimator's own, where there is none
+                yield self._network
                 return
             network = borrow(key, self._make_compiled)
             if "_state_key" not in vars(self):
@@ -227,7 +235,7 @@ class NetworkClassifier(_KerasClassifier):
                 put_in(state_variables(network.model), self._state)
                 network.holds = self._state_key
             try:
-                yield network.model
+                yield network
             finally:
                 give_back(key, network)
 
@@ -256,7 +264,7 @@ class NetworkClassifier(_KerasClassifier):
         return build(**self.network)
 
     def _build_keras_model(self) -> keras.Model:
-        return self._model  # `_training` has made it ready
+        return self._network.model  # `_training` has made it ready
 
     def _get_compile_kwargs(self) -> dict[str, Any]:
         return {
@@ -302,7 +310,7 @@ class NetworkClassifier(_KerasClassifier):
         validation_data = None
         if validation is not None:
             validation_data = DigitBatches(
-                *validation, None, pixel_range=self.pixel_range, batch_size=self._CHUNKS[-1]
+                *validation, None, pixel_range=self.pixel_range, batch_size=self._CHUNK
             )
         if learning_rate is not None:
             # A training before this one may have left it anywhere.
@@ -324,10 +332,10 @@ class NetworkClassifier(_KerasClassifier):
     def __getstate__(self) -> dict[str, Any]:
         # Mended: SciKeras pickles a network through a private module of Keras. Here its state is
         # arrays, and its layers come from the package's own code.
-        left_out = {"_model", "_state_key"}
+        left_out = {"_network", "_state_key"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
-        if "_model" in vars(self):
-            state["_state"] = take_out(state_variables(self._model))
+        if "_network" in vars(self):
+            state["_state"] = take_out(state_variables(self._network.model))
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
