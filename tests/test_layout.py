@@ -16,6 +16,7 @@ MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
 
 # Whoever imports these has not asked for a network yet.
 WITHOUT_KERAS = (
+    "_parameters",
     "_validation",
     "model_file",
     "persistence",

@@ -4,7 +4,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
-from digitcnn._validation import check_parameters
+from digitcnn._parameters import check_parameters
 from digitcnn.recipes import RECIPES
 
 

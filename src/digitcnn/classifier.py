@@ -12,10 +12,10 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from digitcnn._parameters import check_parameters
 from digitcnn._validation import (
     check_images,
     check_labels,
-    check_parameters,
     check_pixel_scale,
     resolve_image_shape,
     resolve_pixel_range,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import digitcnn
-from digitcnn._validation import check_parameters
+from digitcnn._parameters import check_parameters
 from digitcnn.model_file import read_model_file, write_model_file
 
 # Attributes of a fitted estimator that JSON holds as they are.

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
-from digitcnn.augmentation import DigitBatches, scale
+from digitcnn.batches import DigitBatches, scale
 from digitcnn.devices import device_scope
 from digitcnn.networks import build
 from digitcnn.optimizers import make_loss, make_optimizer
