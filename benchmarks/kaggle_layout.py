@@ -10,17 +10,15 @@ chosen by that accuracy.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _report import print_header
 
 
 def command(*arguments: str) -> tuple[dict, float]:
@@ -40,10 +38,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
     answers = pd.read_csv(options.folder / "test_labels.csv")
-    versions = ", ".join(f"{name} {version(name)}" for name in ("digitcnn", "keras", "tensorflow"))
-    python = platform.python_version()
-    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {python}, {versions}")
-    print("\n| seed | epochs | precision | training s | whole command s | test accuracy |")
+    print_header("keras", "tensorflow")
+    print("| seed | epochs | precision | training s | whole command s | test accuracy |")
     print("|---|---|---|---|---|---|")
     accuracies = []
     for seed in options.seeds:

@@ -1,0 +1,62 @@
+"""What every benchmark prints: the machine, the versions, a Markdown table."""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def processor() -> str:
+    """The processor's name and its matrix units, where Linux tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = set(fields.get("flags", "").split())
+    units = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags]
+    return f"{fields.get('model name', platform.machine())} ({', '.join(units) or 'no vectors'})"
+
+
+def print_header(*packages: str) -> None:
+    """One line of the machine and the versions."""
+    found = []
+    for name in ("digitcnn", *packages):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    python = platform.python_version()
+    print(f"{os.cpu_count()} cores, {processor()}; Python {python}, {', '.join(found)}\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A Markdown table."""
+    print("| " + " | ".join(columns) + " |")
+    print("|" + "---|" * len(columns))
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+def in_turn(
+    calls: dict[str, Callable[[], object]], repeats: int, warm_up: int = 1
+) -> dict[str, list[float]]:
+    """Seconds of each call, all called in turn, so that a machine's drift hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for round_number in range(-warm_up, repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if round_number >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds: dict[str, list[float]], name: str, to: str) -> float:
+    """The median of the ratios, pair by pair."""
+    pairs = zip(seconds[name], seconds[to], strict=True)
+    return statistics.median(one / other for one, other in pairs)

@@ -1,0 +1,78 @@
+"""What a fit costs beside its arithmetic, and the memory that fits leave behind.
+
+    python benchmarks/repeated_fits.py [--fits 100]
+
+Fits of one batch of 128 images, so that building and tracing is nearly all there is: this
+estimator and SciKeras's KerasClassifier with the same network, in turn in one process. Then so
+many fits of this estimator with ever other settings, and the growth of the resident memory.
+"""
+
+import argparse
+import os
+import statistics
+from pathlib import Path
+
+import numpy as np
+from _report import in_turn, print_header, print_table, ratio
+from scikeras.wrappers import KerasClassifier
+
+from digitcnn import DigitCNNClassifier
+from digitcnn.networks import build
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def scikeras_classifier(architecture: str) -> KerasClassifier:
+    def network():
+        model = build(architecture, (28, 28, 1), 10, dropout=None, seed=0, dtype="float32")
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    return KerasClassifier(network, epochs=1, batch_size=128, verbose=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fits", type=int, default=100)
+    options = parser.parse_args()
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (128, 784), dtype=np.uint8)
+    y = np.arange(128) % 10
+    images = (X / 255).astype(np.float32).reshape(-1, 28, 28, 1)
+    print_header("keras", "tensorflow", "scikeras")
+    rows = []
+    for architecture in ("compact", "relu-dropout", "elu-bn"):
+        clf = DigitCNNClassifier(architecture, epochs=1, precision="float32", optimizer="adam")
+        clf.fit(X, y)
+        calls = {
+            "a fit": lambda clf=clf: clf.fit(X, y),
+            "one more epoch": lambda clf=clf: clf.partial_fit(X, y),
+            "SciKeras": lambda a=architecture: scikeras_classifier(a).fit(images, y),
+        }
+        seconds = in_turn(calls, repeats=7)
+        medians = [f"{statistics.median(seconds[name]):.3f}" for name in calls]
+        factor = 1 / ratio(seconds, "a fit", "SciKeras")
+        rows.append([architecture, *medians, f"{factor:.1f}"])
+    print_table(["network", "fit s", "partial_fit s", "SciKeras fit s", "SciKeras / fit"], rows)
+
+    before, settings = 0.0, np.random.default_rng(1)
+    for number in range(options.fits + 5):
+        if number == 5:
+            before = resident_megabytes()
+        DigitCNNClassifier(
+            epochs=1,
+            random_state=number,
+            learning_rate=float(settings.uniform(1e-4, 1e-2)),
+            rotation_range=float(settings.uniform(0, 20)),
+            elastic_alpha=float(settings.uniform(1, 9)),
+        ).fit(X, y)
+    grown = resident_megabytes() - before
+    a_fit = grown / options.fits
+    print(f"\n{options.fits} fits: resident memory grew by {grown:.1f} MB, {a_fit:.2f} MB a fit")
+
+
+if __name__ == "__main__":
+    main()
