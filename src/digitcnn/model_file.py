@@ -6,6 +6,7 @@ Nothing in it is code, a pickle or a Keras configuration.
 import hashlib
 import io
 import json
+import lzma
 import os
 import tempfile
 import zipfile
@@ -22,12 +23,14 @@ VERSION = 1
 _HEADER = "model.json"
 # A header holds parameters and curves; more than this is no header.
 _HEADER_LIMIT = 64 * 2**20
-# What reading a damaged zip, or a header with other types in it, ends in. RuntimeError is an
-# encrypted member.
+# What reading a damaged zip, or a header with other types in it, ends in. OSError is a place
+# before the file's beginning, RuntimeError an encrypted member.
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
+    OSError,
     ValueError,
     LookupError,
     TypeError,
@@ -130,32 +133,37 @@ def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[
     ValueError
         If it is not a model file, is of a later version, or is damaged.
     """
-    if not Path(path).exists():
+    target = Path(path)
+    if not target.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            header = json.loads(_member(archive, _HEADER, _HEADER_LIMIT))
-            if not isinstance(header, dict) or header.get("format") != FORMAT:
-                raise ValueError("its header is not a model's")
-            if header.get("version") != VERSION:
-                raise ValueError(
-                    f"it is of version {header.get('version')!r}; this digitcnn reads version "
-                    f"{VERSION}"
-                )
-            expected = [_HEADER, *map(_weight_name, range(len(header["weights"])))]
-            if sorted(archive.namelist()) != sorted(expected):
-                raise ValueError("its members are not those that its header names")
-            weights = [
-                _read_array(archive, _weight_name(i), entry)
-                for i, entry in enumerate(header["weights"])
-            ]
-    except IsADirectoryError:
-        raise ValueError(f"{path}: is a folder, not a model file") from None
-    except _DAMAGE as error:
-        reason = str(error) if isinstance(error, ValueError | zipfile.BadZipFile) else repr(error)
-        raise ValueError(
-            f"{path}: is not a digitcnn model file, or is damaged or cut short: {reason}"
-        ) from None
+    if target.is_dir():
+        raise ValueError(f"{path}: is a folder, not a model file")
+    with open(target, "rb") as file:
+        try:
+            return _read(file)
+        except _DAMAGE as error:
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            raise ValueError(
+                f"{path}: is not a digitcnn model file, or is damaged or cut short: {reason}"
+            ) from None
+
+
+def _read(file: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+    with zipfile.ZipFile(file) as archive:
+        header = json.loads(_member(archive, _HEADER, _HEADER_LIMIT))
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError("its header is not a model's")
+        if header.get("version") != VERSION:
+            raise ValueError(
+                f"it is of version {header.get('version')!r}; this digitcnn reads version {VERSION}"
+            )
+        expected = [_HEADER, *map(_weight_name, range(len(header["weights"])))]
+        if sorted(archive.namelist()) != sorted(expected):
+            raise ValueError("its members are not those that its header names")
+        weights = [
+            _read_array(archive, _weight_name(i), entry)
+            for i, entry in enumerate(header["weights"])
+        ]
     return header, weights
 
 
