@@ -46,12 +46,8 @@ def test_distortion_equals_image_data_generators_over_many_draws(images, fill_mo
             reference.apply_transform(image.astype(np.float32), one)
             for image, one in zip(batch, map(as_dict, zip(*drawn, strict=True)), strict=True)
         ]
-    # On the scale 0..1, as the network sees them. A pixel that lies on the very edge of the image
-    # may be inside for one and outside for the other.
-    difference = np.abs(ours - np.stack(theirs)).reshape(len(batch), -1) / 255
-    assert np.quantile(difference, 0.9995) < 1e-3
-    if fill_mode == "nearest":
-        assert difference.max() < 1e-3
+    # On the scale 0..1, as the network sees them.
+    assert np.abs(ours - np.stack(theirs)).max() / 255 < 1e-3
 
 
 def as_dict(drawn):
