@@ -123,3 +123,19 @@ def test_compiled_prediction_takes_any_number_of_images_to_the_bit(digits):
     together = clf.predict_proba(X[:700])
     for n in (1, 2, 3, 31, 100, 511, 513):
         np.testing.assert_array_equal(clf.predict_proba(X[:n]), together[:n])
+
+
+def test_callable_architecture_is_built_once_for_each_fit(digits):
+    X, y = digits
+    calls = []
+
+    def network(image_shape, n_classes):
+        calls.append(image_shape)
+        layers = [keras.layers.Flatten(), keras.layers.Dense(n_classes, activation="softmax")]
+        return keras.Sequential([keras.Input(image_shape), *layers])
+
+    clf = make_classifier(architecture=network, epochs=1).fit(X[:64], y[:64])
+    clf.predict(X[:5])
+    assert len(calls) == 1
+    clf.fit(X[:64], y[:64])
+    assert len(calls) == 2

@@ -356,9 +356,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             If the images are of another size or plainly on another scale.
         """
         check_is_fitted(self)
-        rows = self._check_rows(X)
-        check_pixel_scale(rows, self.pixel_range_, self.pixel_range, "X")
-        probabilities = self.wrapper_.predict_proba(self._to_images(rows))
+        probabilities = self.wrapper_.predict_proba(self._check_images(X, "X"))
         # With one class the network has a second output, for a softmax over one says nothing.
         return probabilities if len(self.classes_) > 1 else np.ones_like(probabilities[:, :1])
 
@@ -448,18 +446,19 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val go together: give both or neither")
-        rows = self._check_rows(X)
+        images = self._check_images(X, "X_val")
         y = column_or_1d(y)
-        if len(rows) != len(y):
-            raise ValueError(f"X_val has {len(rows)} images, but y_val has {len(y)} labels")
-        check_pixel_scale(rows, self.pixel_range_, self.pixel_range, "X_val")
-        return self._to_images(rows), self._encode(y, "y_val")
+        if len(images) != len(y):
+            raise ValueError(f"X_val has {len(images)} images, but y_val has {len(y)} labels")
+        return images, self._encode(y, "y_val")
 
-    def _check_rows(self, X: Any) -> np.ndarray:
-        """Images as rows of pixels, of the size that the network was trained on."""
+    def _check_images(self, X: Any, name: str) -> np.ndarray:
+        """Images of the size and on the scale that the network is trained on."""
         rows, side = check_images(X)
         self._check_side(side)
-        return validate_data(self, rows, reset=False, dtype="numeric")
+        rows = validate_data(self, rows, reset=False, dtype="numeric")
+        check_pixel_scale(rows, self.pixel_range_, self.pixel_range, name)
+        return self._to_images(rows)
 
     def _check_side(self, side: tuple[int, ...] | None) -> None:
         if side is None or self.image_shape == "pad" or with_channels(side) == self.image_shape_:

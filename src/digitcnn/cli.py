@@ -297,16 +297,10 @@ def _images(options: argparse.Namespace) -> "np.ndarray":
 
 
 def _info(options: argparse.Namespace) -> None:
-    import zipfile
-
+    from digitcnn.model_file import is_model_file
     from digitcnn.summaries import describe_model, describe_table
 
-    path = Path(options.source)
-    if path.suffix == ".digitcnn" or (
-        path.is_file()
-        and zipfile.is_zipfile(path)
-        and "model.json" in zipfile.ZipFile(path).namelist()
-    ):
+    if is_model_file(options.source):
         result = describe_model(options.source)
     else:
         result = {"data": options.source, **describe_table(*_raw_table(options))}

@@ -113,6 +113,17 @@ def write_model_file(
     write_whole(path, write)
 
 
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is meant to be a model file: by its name, or by what is in it."""
+    target = Path(path)
+    if target.suffix == ".digitcnn":
+        return True
+    if not target.is_file() or not zipfile.is_zipfile(target):
+        return False
+    with zipfile.ZipFile(target) as archive:
+        return _HEADER in archive.namelist()
+
+
 def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Read a model file.
 

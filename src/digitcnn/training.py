@@ -32,15 +32,16 @@ class CompiledNetwork:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         model.optimizer.build(model.trainable_variables)
-        self._optimizer_start = [_array(variable) for variable in model.optimizer.variables]
+        self._optimizer_start = take_out(model.optimizer.variables)
+        # Whether anybody has had it before, and so left something in it.
+        self.is_used = False
         # Identifies the arrays that were put in last, so that they are not put in twice.
         self.holds: object | None = None
         self.predict = _compiled_prediction(model)
 
     def restart(self, fresh: keras.Model) -> None:
         """Become as a newly compiled network: `fresh`'s weights, and an optimizer without past."""
-        own = _weights_and_seeds(self.model)
-        put_in(own, [_array(variable) for variable in _weights_and_seeds(fresh)])
+        put_in(_weights_and_seeds(self.model), take_out(_weights_and_seeds(fresh)))
         put_in(self.model.optimizer.variables, self._optimizer_start)
         self.holds = None
 
@@ -80,6 +81,7 @@ def borrow(key: str | None, make: Callable[[], keras.Model]) -> CompiledNetwork:
 
 def give_back(key: str, network: CompiledNetwork) -> None:
     """Keep a borrowed network for the next who needs one of its kind."""
+    network.is_used = True
     with _lock:
         _cache[key] = network
         _cache.move_to_end(key)
@@ -107,17 +109,13 @@ def state_variables(model: keras.Model) -> list[Any]:
 
 def take_out(variables: list[Any]) -> list[np.ndarray]:
     """Copies of the variables' values."""
-    return [np.array(_array(variable)) for variable in variables]
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def put_in(variables: list[Any], values: list[np.ndarray]) -> None:
     """Give each variable its value."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _array(variable: Any) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable)
 
 
 def _weights_and_seeds(model: keras.Model) -> list[Any]:

@@ -208,7 +208,7 @@ class NetworkClassifier(_KerasClassifier):
             network = self._network = borrow(key, self._make_compiled)
             if self.initialized_:
                 put_in(state_variables(network.model), self._state)
-            else:
+            elif network.is_used:
                 network.restart(self._keras_build_fn())
             try:
                 yield
