@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -46,6 +47,40 @@ def fitted(digits):
     """A classifier trained on the first 1,200 digits. Not to be changed: copy it first."""
     X, y = digits
     return make_classifier(epochs=12, learning_rate=0.005).fit(X[:1200], y[:1200])
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """300 digits as a table, with their labels in front. Not to be changed."""
+    X, y = load_digits(return_X_y=True)
+    table = pd.DataFrame((X[:300] * 15).astype(np.uint8), columns=[f"pixel{i}" for i in range(64)])
+    table.insert(0, "label", y[:300])
+    return table
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file, and gives its path."""
+
+    def write_text(text, name="a.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write_text
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    """Real digits in the form of mnist.npz."""
+    digits = load_digits()
+    images, labels = (digits.images * 15).astype(np.uint8), digits.target.astype(np.uint8)
+    return {
+        "x_train": images[:60],
+        "y_train": labels[:60],
+        "x_test": images[60:80],
+        "y_test": labels[60:80],
+    }
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn.datasets import load_digits
 
 from digitcnn.tables import read_table
 
@@ -17,24 +16,6 @@ few = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 NAMES = [f"pixel{i}" for i in range(64)]
-
-
-@pytest.fixture(scope="module")
-def frame():
-    X, y = load_digits(return_X_y=True)
-    table = pd.DataFrame((X[:300] * 15).astype(np.uint8), columns=NAMES)
-    table.insert(0, "label", y[:300])
-    return table
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_text(text, name="a.csv"):
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return write_text
 
 
 def pixels_of(frame):

@@ -7,19 +7,6 @@ from sklearn.datasets import load_digits
 from digitcnn.datasets import load_mnist, load_sample_digits, read_digits_csv
 
 
-@pytest.fixture(scope="module")
-def arrays():
-    """Real digits in the form of mnist.npz."""
-    digits = load_digits()
-    images, labels = (digits.images * 15).astype(np.uint8), digits.target.astype(np.uint8)
-    return {
-        "x_train": images[:60],
-        "y_train": labels[:60],
-        "x_test": images[60:80],
-        "y_test": labels[60:80],
-    }
-
-
 def test_sample_is_redrawn_or_raw():
     X, y = load_sample_digits()
     assert (X.shape, X.dtype, y.dtype) == ((1797, 784), np.uint8, np.int64)

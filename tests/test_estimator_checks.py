@@ -2,7 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from digitcnn import DigitCNNClassifier
+from conftest import make_classifier
 
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (
@@ -13,27 +13,12 @@ EXPECTED_FAILURES = {
 }
 
 
-def tiny(**parameters):
-    """A network and a training that a check's some dozens of rows need no second for."""
-    return DigitCNNClassifier(
-        **{
-            "architecture": "relu-dropout",
-            "epochs": 20,
-            "batch_size": 16,
-            "learning_rate": 0.003,
-            "rotation_range": 0.0,
-            "zoom_range": 0.0,
-            "shift_range": 0.0,
-            "shear_range": 0.0,
-            "image_shape": "pad",
-            "pixel_range": "data",
-            "random_state": 0,
-            **parameters,
-        }
-    )
+TINY = make_classifier(
+    epochs=20, batch_size=16, learning_rate=0.003, image_shape="pad", pixel_range="data"
+)
 
 
 # Strict, as pytest's configuration has it: a declared failure that passes fails.
-@parametrize_with_checks([tiny()], expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
+@parametrize_with_checks([TINY], expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 def test_estimator_passes_scikit_learns_check(estimator, check):
     check(estimator)

@@ -8,23 +8,9 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_digits
 
 from digitcnn import mnist
 from digitcnn.mnist import find_mnist, read_mnist
-
-
-@pytest.fixture(scope="module")
-def arrays():
-    """Real digits in the form of mnist.npz."""
-    digits = load_digits()
-    images, labels = (digits.images * 15).astype(np.uint8), digits.target.astype(np.uint8)
-    return {
-        "x_train": images[:60],
-        "y_train": labels[:60],
-        "x_test": images[60:80],
-        "y_test": labels[60:80],
-    }
 
 
 @pytest.fixture
