@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digitcnn import batches as batches_module
 from digitcnn.augmentation import Distortion
 from digitcnn.batches import DigitBatches, scale
 
@@ -91,3 +92,25 @@ def test_scale_keeps_small_differences_on_a_large_offset():
 
 def test_scale_of_constant_data_is_zero():
     np.testing.assert_array_equal(scale(np.full(3, 7.0), (7.0, 7.0)), [0, 0, 0])
+
+
+@pytest.mark.parametrize("elastic_alpha", [0.0, 4.0])
+@pytest.mark.parametrize("group", [1, 3 * 32 * 64, 10**9])
+def test_batches_in_order_are_those_asked_for_one_by_one(
+    images, digits, monkeypatch, elastic_alpha, group
+):
+    monkeypatch.setattr(batches_module, "_GROUP", group)
+    distortion = Distortion(rotation_range=10, elastic_alpha=elastic_alpha)
+    weights = np.arange(230, dtype=np.float32)
+    made = batches(
+        images[:230],
+        digits[1][:230],
+        weights=weights,
+        distortion=distortion,
+        shuffle=True,
+    )
+    together = list(made.in_order())
+    assert len(together) == len(made) == 8
+    for index, batch in enumerate(together):
+        for a, b in zip(batch, made[index], strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -171,11 +171,12 @@ def _warp(
     n, height, width, channels = images.shape
     columns = np.tile(np.arange(width, dtype=np.float32), height)
     rows = np.repeat(np.arange(height, dtype=np.float32), width)
-    grid = np.stack([columns, rows, np.ones_like(rows)])
-    coordinates = ops.matmul(matrices, ops.convert_to_tensor(grid))
+    # Not a matrix product: written out, it becomes part of the one loop.
+    x = matrices[:, 0, 0:1] * columns + matrices[:, 0, 1:2] * rows + matrices[:, 0, 2:3]
+    y = matrices[:, 1, 0:1] * columns + matrices[:, 1, 1:2] * rows + matrices[:, 1, 2:3]
     if displacements is not None:
-        coordinates = coordinates + ops.reshape(displacements, (n, 2, height * width))
-    x, y = coordinates[:, 0], coordinates[:, 1]
+        x = x + ops.reshape(displacements[:, 0], (n, height * width))
+        y = y + ops.reshape(displacements[:, 1], (n, height * width))
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     x, y = ops.clip(x, 0.0, width - 1.0), ops.clip(y, 0.0, height - 1.0)
     x0, y0 = ops.floor(x), ops.floor(y)
@@ -188,16 +189,17 @@ def _warp(
     def at(row: Any, column: Any) -> Any:
         return ops.cast(ops.take(pixels, first + row * width + column, axis=0), "float32")
 
-    above = at(y0, x0) * (1 - right) + at(y0, x1) * right
-    under = at(y1, x0) * (1 - right) + at(y1, x1) * right
-    values = above * (1 - below) + under * below
+    above, under = at(y0, x0), at(y1, x0)
+    above = above + (at(y0, x1) - above) * right
+    under = under + (at(y1, x1) - under) * right
+    values = above + (under - above) * below
     if fill_mode == "constant":
         values = ops.where(inside[..., None], values, ops.cast(fill_value, "float32"))
     return ops.reshape(values, (n, height, width, channels))
 
 
 @lru_cache(maxsize=32)
-def _compiled_warp(fill_mode: str, fill_value: float, elastic: bool) -> Callable[..., Any]:
+def _compiled_warp(fill_mode: str, fill_value: float, elastic: bool) -> Callable[..., np.ndarray]:
     if elastic:
         return compiled(
             lambda images, matrices, displacements: _warp(
@@ -250,4 +252,4 @@ def warp(
     """
     function = _compiled_warp(fill_mode, float(fill_value), displacements is not None)
     arguments = [images, matrices] if displacements is None else [images, matrices, displacements]
-    return ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arguments)))
+    return function(*arguments)

@@ -605,12 +605,9 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         schedule: list[Any],
     ) -> None:
         """Train for so many epochs, or, where that is None, for one more."""
-        from digitcnn.schedules import TrainingLog
-
-        log = TrainingLog(len(X), self.batch_size)
         # Copies: what a callback notes of a fit is not the estimator's parameter.
         self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
-        callbacks = [log, *schedule, *self.callbacks_]
+        callbacks = [*schedule, *self.callbacks_]
         if self.verbose:
             from digitcnn.progress import TrainingProgress
 
@@ -629,7 +626,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             "own_model": bool(self.callbacks_),
         }
         self.wrapper_.train(X, codes, weights, epochs=epochs, **arguments)
-        self.batch_loss_curve_ += log.batch_losses
+        self.batch_loss_curve_ += self.wrapper_.batch_losses_
         self._note_history()
 
     def _note_history(self) -> None:

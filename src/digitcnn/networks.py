@@ -107,7 +107,7 @@ def compact(
     image_shape: ImageShape,
     n_classes: int,
     *,
-    dropout: float | None = None,
+    dropout: float = 0.1,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -122,8 +122,8 @@ def compact(
         Pixels, in 0..1.
     n_classes : int
         Number of outputs.
-    dropout : float or None, default=None
-        Part of the pooled features that is dropped in training; None is 0.1.
+    dropout : float, default=0.1
+        Part of the pooled features that is dropped in training.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
     dtype : str, default="float32"
@@ -152,7 +152,7 @@ def compact(
     stack.conv(128, 3, "relu")
     stack.conv(128, 3, "relu")
     stack.add(layers.GlobalMaxPooling2D, name="global_pool")
-    stack.drop(0.1 if dropout is None else dropout)
+    stack.drop(dropout)
     return stack.model(n_classes)
 
 
@@ -160,7 +160,7 @@ def elu_bn(
     image_shape: ImageShape,
     n_classes: int,
     *,
-    dropout: float | None = None,
+    dropout: float = 0.0,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -175,8 +175,8 @@ def elu_bn(
         Pixels, in 0..1.
     n_classes : int
         Number of outputs.
-    dropout : float or None, default=None
-        Part of the last hidden layer that is dropped in training; None is none, as in [1]_.
+    dropout : float, default=0.0
+        Part of the last hidden layer that is dropped in training. There is none in [1]_.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
     dtype : str, default="float32"
@@ -210,7 +210,7 @@ def elu_bn(
     stack.norm(0.99)
     stack.flatten()
     stack.dense(256, "elu")
-    stack.drop(dropout or 0.0)
+    stack.drop(dropout)
     return stack.model(n_classes)
 
 
@@ -218,7 +218,7 @@ def relu_dropout(
     image_shape: ImageShape,
     n_classes: int,
     *,
-    dropout: float | None = None,
+    dropout: float = 0.05,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -234,9 +234,9 @@ def relu_dropout(
         Pixels, in 0..1.
     n_classes : int
         Number of outputs.
-    dropout : float or None, default=None
-        Part that is dropped in training after each pooling and after the hidden layer; None
-        is 0.05, as in [1]_.
+    dropout : float, default=0.05
+        Part that is dropped in training after each pooling and after the hidden layer. The
+        default is that of [1]_.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
     dtype : str, default="float32"
@@ -258,16 +258,15 @@ def relu_dropout(
     >>> relu_dropout((28, 28, 1), 10).count_params()
     594922
     """
-    rate = 0.05 if dropout is None else dropout
     stack = _Stack("relu-dropout", image_shape, seed, dtype)
     for filters in (32, 64):
         stack.conv(filters, 3, "relu", padding="valid")
         stack.conv(filters, 3, "relu", padding="valid")
         stack.pool()
-        stack.drop(rate)
+        stack.drop(dropout)
     stack.flatten()
     stack.dense(512, "relu")
-    stack.drop(rate)
+    stack.drop(dropout)
     return stack.model(n_classes)
 
 
@@ -277,6 +276,27 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "elu-bn": elu_bn,
     "relu-dropout": relu_dropout,
 }
+
+
+def choose_dropout(architecture: str | Callable[..., keras.Model], dropout: float | None) -> Any:
+    """The rate that a named architecture is built with; of a callable it is not known.
+
+    Parameters
+    ----------
+    architecture : str or callable
+        A key of `ARCHITECTURES`, or what `build` takes.
+    dropout : float or None
+        None is the architecture's own.
+
+    Examples
+    --------
+    >>> from digitcnn.networks import choose_dropout
+    >>> choose_dropout("relu-dropout", None)
+    0.05
+    """
+    if dropout is not None or not isinstance(architecture, str):
+        return dropout
+    return inspect.signature(ARCHITECTURES[architecture]).parameters["dropout"].default
 
 
 @contextmanager
@@ -327,6 +347,7 @@ def build(
         If its output is not one column for each class.
     """
     seed = options["seed"]
+    options["dropout"] = choose_dropout(architecture, options["dropout"])
     if isinstance(architecture, str):
         return ARCHITECTURES[architecture](image_shape, n_classes, **options)
     parameters = inspect.signature(architecture).parameters

@@ -38,10 +38,9 @@ def make_optimizer(
     if isinstance(optimizer, dict):
         return optimizer["class"].from_config(optimizer["config"])
     made = OPTIMIZERS[optimizer](
-        learning_rate=learning_rate, weight_decay=weight_decay or None, name=optimizer
+        learning_rate=learning_rate, weight_decay=weight_decay, name=optimizer
     )
-    if weight_decay:
-        made.exclude_from_weight_decay(var_names=_NOT_DECAYED)
+    made.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return made
 
 

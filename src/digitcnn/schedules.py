@@ -1,4 +1,4 @@
-"""How fast the network learns, when it stops, and what is noted on the way: Keras callbacks."""
+"""How fast the network learns and when it stops: Keras callbacks."""
 
 from typing import Any
 
@@ -105,38 +105,3 @@ class OneCycle(callbacks.Callback):
         part = one_cycle((self.done + 0.5) / self.n_batches)
         self.model.optimizer.learning_rate = self.peak * part
         self.done += 1
-
-
-class TrainingLog(callbacks.Callback):
-    """Notes the loss of every batch, and adds the learning rate to the figures of every epoch.
-
-    Keras reports the mean loss over the epoch so far; this takes it apart again.
-
-    Parameters
-    ----------
-    n_samples : int
-        Samples in an epoch.
-    batch_size : int
-        Of every batch but the last of an epoch.
-    """
-
-    def __init__(self, n_samples: int, batch_size: int) -> None:
-        super().__init__()
-        self.n_samples = n_samples
-        self.batch_size = batch_size
-        self.batch_losses: list[float] = []
-        self._total = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._total = 0.0
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        seen = min((batch + 1) * self.batch_size, self.n_samples)
-        total = float((logs or {})["loss"]) * seen
-        self.batch_losses.append((total - self._total) / (seen - batch * self.batch_size))
-        self._total = total
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if logs is not None:
-            rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-            logs["learning_rate"] = float(rate)

@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from digitcnn.steps import make_steps
+
 # Compiled networks that are kept for reuse: the last ones used.
 _CACHE_SIZE = 4
 
@@ -27,9 +29,11 @@ class CompiledNetwork:
     ----------
     model : keras.Model
         Compiled, not yet trained.
+    device : str
+        What `digitcnn.devices.device_scope` takes.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, device: str) -> None:
         self.model = model
         model.optimizer.build(model.trainable_variables)
         self._optimizer_start = take_out(model.optimizer.variables)
@@ -37,7 +41,7 @@ class CompiledNetwork:
         self.is_used = False
         # Identifies the arrays that were put in last, so that they are not put in twice.
         self.holds: object | None = None
-        self.predict = _compiled_prediction(model)
+        self.steps = make_steps(model, device)
 
     def restart(self, fresh: keras.Model) -> None:
         """Become as a newly compiled network: `fresh`'s weights, and an optimizer without past."""
@@ -46,25 +50,7 @@ class CompiledNetwork:
         self.holds = None
 
 
-def _compiled_prediction(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """The network's answer to a batch of any number of images, at the cost of the arithmetic.
-
-    `keras.Model.predict` sets up a data pipeline for each call, and `predict_on_batch` compiles
-    anew for each number of images. TensorFlow's own function takes any number. Under the other
-    backends, whose compiled functions do not see a change of the weights, Keras's is called.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return model.predict_on_batch
-    import tensorflow as tf
-
-    images = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
-    answer = tf.function(
-        lambda batch: model(batch, training=False), input_signature=[images], autograph=False
-    )
-    return lambda batch: answer(tf.constant(batch)).numpy()
-
-
-def borrow(key: str | None, make: Callable[[], keras.Model]) -> CompiledNetwork:
+def borrow(key: str | None, make: Callable[[], CompiledNetwork]) -> CompiledNetwork:
     """A compiled network for the caller alone, until it is given back.
 
     Parameters
@@ -72,11 +58,11 @@ def borrow(key: str | None, make: Callable[[], keras.Model]) -> CompiledNetwork:
     key : str or None
         Equal for networks that differ in nothing but their state. None is equal to nothing.
     make : callable
-        Makes a compiled model where none is kept.
+        Makes one where none is kept.
     """
     with _lock:
         kept = _cache.pop(key, None) if key is not None else None
-    return kept or CompiledNetwork(make())
+    return kept or make()
 
 
 def give_back(key: str, network: CompiledNetwork) -> None:

@@ -1,7 +1,8 @@
 """The one file that knows SciKeras: its `KerasClassifier`, held by `DigitCNNClassifier`.
 
-SciKeras brings the order of things: build, compile, fit for so many epochs or for one more, keep
-the history. What it gets wrong is mended here, each place with a comment that says what.
+SciKeras brings the order of things: build, compile, fit for so many epochs or for one more. What it
+gets wrong is mended here, each place with a comment that says what; what it does slowly, the
+training itself, is done by `digitcnn.loop`.
 """
 
 import sys
@@ -15,8 +16,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from digitcnn.batches import DigitBatches, scale
 from digitcnn.devices import device_scope
-from digitcnn.networks import build
+from digitcnn.loop import train
+from digitcnn.networks import build, choose_dropout
 from digitcnn.optimizers import make_loss, make_optimizer
+from digitcnn.steps import Regularization, has_processor_steps
 from digitcnn.training import (
     CompiledNetwork,
     borrow,
@@ -105,7 +108,9 @@ class NetworkClassifier(_KerasClassifier):
         if "_network" not in vars(self):
             if not self.initialized_:
                 raise AttributeError("model_")
-            network = CompiledNetwork(self._make_compiled())
+            with device_scope(self.device):
+                network = self._make_compiled()
+                network.steps.regularize(self._regularization())
             put_in(state_variables(network.model), self._state)
             self._network = network
         return self._network.model
@@ -175,7 +180,7 @@ class NetworkClassifier(_KerasClassifier):
                     # A product of a matrix and one vector rounds otherwise than that of two
                     # matrices, which all other numbers of images are.
                     part = np.repeat(part, 2, axis=0)
-                probabilities[start : start + n] = network.predict(part)[:n]
+                probabilities[start : start + n] = network.steps.predict(part)[:n]
         return probabilities
 
     def get_weights(self) -> list[np.ndarray]:
@@ -191,7 +196,7 @@ class NetworkClassifier(_KerasClassifier):
         ValueError
             If their number or a shape is not the network's.
         """
-        model = self._make_compiled()
+        model = self._make_compiled().model
         model.set_weights(weights)
         self._state = take_out(state_variables(model))
         # What SciKeras would have made when it started a training, for one that goes on.
@@ -206,6 +211,7 @@ class NetworkClassifier(_KerasClassifier):
                 yield
                 return
             network = self._network = borrow(key, self._make_compiled)
+            network.steps.regularize(self._regularization())
             if self.initialized_:
                 put_in(state_variables(network.model), self._state)
             elif network.is_used:
@@ -239,20 +245,35 @@ class NetworkClassifier(_KerasClassifier):
             finally:
                 give_back(key, network)
 
+    def _regularization(self) -> Regularization:
+        architecture = self.network["architecture"]
+        dropout = choose_dropout(architecture, self.network["dropout"])
+        named_optimizer = isinstance(self.optimizer["optimizer"], str)
+        return Regularization(
+            # Of a user's network each layer keeps its own.
+            dropout=(dropout or None) if isinstance(architecture, str) else None,
+            # Of a user's optimizer too.
+            weight_decay=self.optimizer["weight_decay"] if named_optimizer else None,
+            label_smoothing=self.label_smoothing,
+        )
+
     def _cache_key(self) -> str | None:
-        """What compiled networks are told apart by: all but the state that is put in."""
+        """What compiled networks are told apart by: all but what can be put in."""
         if not isinstance(self.network["architecture"], str):
             return None  # a user's callable may give another network each time
-        state = ("seed", "learning_rate")
-        described = {k: v for k, v in {**self.network, **self.optimizer}.items() if k not in state}
-        return repr((sorted(described.items()), self.label_smoothing, self.device))
+        regularization = self._regularization()._asdict()
+        if has_processor_steps(self.device):
+            regularization = {k: value is not None for k, value in regularization.items()}
+        put_in = ("seed", "dropout", "learning_rate", "weight_decay")
+        described = {k: v for k, v in {**self.network, **self.optimizer}.items() if k not in put_in}
+        return repr((sorted(described.items()), regularization, self.device))
 
-    def _make_compiled(self) -> keras.Model:
+    def _make_compiled(self) -> CompiledNetwork:
         model = self._keras_build_fn()
         # Whatever a user's callable compiled its network with: the loss, the metric and the
         # optimizer are the estimator's.
         model.compile(**self._get_compile_kwargs())
-        return model
+        return CompiledNetwork(model, self.device)
 
     # What SciKeras asks its subclasses for
 
@@ -272,7 +293,7 @@ class NetworkClassifier(_KerasClassifier):
             "loss": make_loss(self.label_smoothing),
             "metrics": ["accuracy"],
             # XLA makes convolutions on the processor several times slower than TensorFlow's own.
-            "jit_compile": False if keras.backend.backend() == "tensorflow" else "auto",
+            "jit_compile": False if has_processor_steps(self.device) else "auto",
         }
 
     # What is mended
@@ -304,6 +325,9 @@ class NetworkClassifier(_KerasClassifier):
         # Mended: SciKeras's own replaces the callbacks that it is given, and a random_state makes
         # it set the global seeds and switch TensorFlow's op determinism on for the process. Here
         # the seeds are the network's and the batches', and nothing global is touched.
+        if learning_rate is not None:
+            # A training before this one may have left it anywhere.
+            self.model_.optimizer.learning_rate = learning_rate
         training_data = DigitBatches(
             X, y, sample_weight, pixel_range=self.pixel_range, first_epoch=initial_epoch, **batches
         )
@@ -312,22 +336,19 @@ class NetworkClassifier(_KerasClassifier):
             validation_data = DigitBatches(
                 *validation, None, pixel_range=self.pixel_range, batch_size=self._CHUNK
             )
-        if learning_rate is not None:
-            # A training before this one may have left it anywhere.
-            self.model_.optimizer.learning_rate = learning_rate
-        history = self.model_.fit(
-            x=training_data,
-            validation_data=validation_data,
-            epochs=initial_epoch + epochs,
-            initial_epoch=initial_epoch,
+        history, self.batch_losses_ = train(
+            self._network,
+            training_data,
+            validation_data,
+            first_epoch=initial_epoch,
+            epochs=epochs,
             callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
+            label_smoothing=self.label_smoothing,
         )
         if initial_epoch == 0:
             self.history_: dict[str, list[float]] = {}
-        for name, values in history.history.items():
-            self.history_.setdefault(name, []).extend(map(float, values))
+        for name, values in history.items():
+            self.history_.setdefault(name, []).extend(values)
 
     def __getstate__(self) -> dict[str, Any]:
         # Mended: SciKeras pickles a network through a private module of Keras. Here its state is

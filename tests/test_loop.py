@@ -1,0 +1,106 @@
+"""The loop does what `keras.Model.fit` does, as its callbacks see it."""
+
+import keras
+import numpy as np
+import pytest
+
+from conftest import make_classifier
+from digitcnn.batches import DigitBatches
+from digitcnn.loop import train
+from digitcnn.networks import build
+from digitcnn.optimizers import make_loss, make_optimizer
+from digitcnn.steps import Regularization
+from digitcnn.training import CompiledNetwork
+
+
+class Diary(keras.callbacks.Callback):
+    """Notes everything that it is told, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.entries = []
+        for name in dir(keras.callbacks.Callback):
+            is_told = name.startswith(("on_train_", "on_test_", "on_epoch_"))
+            if is_told:
+                setattr(self, name, lambda *args, n=name, **kw: self.note(n, *args, **kw))
+
+    def note(self, name, *args, logs=None):
+        if args and isinstance(args[-1], dict):
+            logs, args = args[-1], args[:-1]
+        self.entries.append((name, *[a for a in args if a is not None], sorted(logs or {})))
+
+
+def network_and_data(digits, weighted=False):
+    X, y = digits
+    images, codes = X[:90].reshape(-1, 8, 8, 1), y[:90].astype(np.int32)
+    weights = np.linspace(0.5, 1.5, 90, dtype=np.float32) if weighted else None
+    model = build("compact", (8, 8, 1), 10, dropout=0.0, seed=0, dtype="float32")
+    model.compile(
+        make_optimizer("sgd", learning_rate=0.01),
+        make_loss(0.1),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    common = {"pixel_range": (0.0, 255.0), "batch_size": 32}
+    training = DigitBatches(images, codes, weights, shuffle=True, seed=4, **common)
+    held_out = X[90:140].reshape(-1, 8, 8, 1), y[90:140].astype(np.int32)
+    return model, training, DigitBatches(*held_out, None, **common)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_callbacks_and_figures_are_those_of_keras_fit(digits, weighted):
+    model, training, held_out = network_and_data(digits, weighted)
+    kerass = Diary()
+    expected = model.fit(
+        training, validation_data=held_out, epochs=2, verbose=0, shuffle=False, callbacks=[kerass]
+    ).history
+    model, training, held_out = network_and_data(digits, weighted)
+    network = CompiledNetwork(model, "auto")
+    network.steps.regularize(Regularization(None, 0.0, 0.1))
+    mine = Diary()
+    history, batch_losses = train(
+        network,
+        training,
+        held_out,
+        first_epoch=0,
+        epochs=2,
+        callbacks=[mine],
+        label_smoothing=0.1,
+    )
+    rates = history.pop("learning_rate")
+    np.testing.assert_allclose(rates, 0.01, rtol=1e-6)
+    assert history.keys() == expected.keys()
+    for name, values in expected.items():
+        # In a digit's even background it is rounding that says which of four pixels is the
+        # largest, and which way the gradient goes.
+        tolerance = {"atol": 0.07} if "accuracy" in name else {"rtol": 0.02}
+        np.testing.assert_allclose(history[name], values, **tolerance, err_msg=name)
+    assert len(batch_losses) == 6
+    for epoch in range(2):
+        losses = batch_losses[3 * epoch : 3 * epoch + 3]
+        assert np.average(losses, weights=[32, 32, 26]) == pytest.approx(history["loss"][epoch])
+    told = [(*rest, [n for n in logs if n != "learning_rate"]) for *rest, logs in mine.entries]
+    assert told == kerass.entries
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, batch):
+        super().__init__()
+        self.batch, self.ended = batch, False
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == self.batch:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.ended = logs["loss"] > 0
+
+
+def test_a_callback_stops_the_training_at_a_batch(digits):
+    X, y = digits
+    clf = make_classifier(epochs=5, batch_size=20, callbacks=[StopAt(2)]).fit(X[:100], y[:100])
+    assert clf.n_iter_ == 1
+    assert len(clf.batch_loss_curve_) == 3
+    assert clf.callbacks_[0].ended
+    # It does not stop the next one.
+    assert clf.set_params(callbacks=None).fit(X[:100], y[:100]).n_iter_ == 5
