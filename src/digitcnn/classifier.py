@@ -456,7 +456,17 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         """Images of the size and on the scale that the network is trained on."""
         rows, side = check_images(X)
         self._check_side(side)
-        rows = validate_data(self, rows, reset=False, dtype="numeric")
+        # In bytes of the right shape, where no names are wanted, scikit-learn would find nothing
+        # wrong; but looking takes a tenth of the time of reading one image.
+        is_plain = (
+            type(rows) is np.ndarray
+            and rows.dtype == np.uint8
+            and rows.shape[1:] == (self.n_features_in_,)
+            and len(rows) > 0
+            and not hasattr(self, "feature_names_in_")
+        )
+        if not is_plain:
+            rows = validate_data(self, rows, reset=False, dtype="numeric")
         check_pixel_scale(rows, self.pixel_range_, self.pixel_range, name)
         return self._to_images(rows)
 

@@ -8,6 +8,7 @@ training itself, is done by `digitcnn.loop`.
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -205,7 +206,7 @@ class NetworkClassifier(_KerasClassifier):
     @contextmanager
     def _training(self, own_model: bool) -> Iterator[None]:
         """Have a compiled network in `_network`; afterwards keep its state."""
-        key = self._cache_key()
+        key = self._cache_key
         with device_scope(self.device):
             if "_network" in vars(self):  # the estimator's own
                 yield
@@ -228,7 +229,7 @@ class NetworkClassifier(_KerasClassifier):
     @contextmanager
     def _predicting(self) -> Iterator[CompiledNetwork]:
         """A compiled network with this estimator's weights in it."""
-        key = self._cache_key()
+        key = self._cache_key
         with device_scope(self.device):
             if key is None or "_network" in vars(self):
                 _ = self.model_  # builds the estimator's own, where there is none
@@ -257,6 +258,7 @@ class NetworkClassifier(_KerasClassifier):
             label_smoothing=self.label_smoothing,
         )
 
+    @cached_property
     def _cache_key(self) -> str | None:
         """What compiled networks are told apart by: all but what can be put in."""
         if not isinstance(self.network["architecture"], str):
@@ -353,7 +355,7 @@ class NetworkClassifier(_KerasClassifier):
     def __getstate__(self) -> dict[str, Any]:
         # Mended: SciKeras pickles a network through a private module of Keras. Here its state is
         # arrays, and its layers come from the package's own code.
-        left_out = {"_network", "_state_key"}
+        left_out = {"_network", "_state_key", "_cache_key"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
         if "_network" in vars(self):
             state["_state"] = take_out(state_variables(self._network.model))
