@@ -7,8 +7,8 @@ import numpy as np
 
 from digitcnn.augmentation import Distortion, affine_matrices, draw_affine, draw_elastic, warp
 
-# Pixels that are distorted together, about: 2,048 images of 28x28.
-_GROUP = 1_600_000
+# Pixels that are distorted together, at most: 2,048 images of 28x28.
+_GROUP = 2_048 * 784
 
 
 class DigitBatches(keras.utils.PyDataset):
@@ -75,8 +75,10 @@ class DigitBatches(keras.utils.PyDataset):
         Some of them are distorted together: after a step of training nothing of the distortion is
         left in the processor's caches, so that starting it costs more than its arithmetic.
         """
-        pixels = len(self) * self.batch_size * int(np.prod(self.images.shape[1:]))
-        group = -(-len(self) // -(-pixels // _GROUP))
+        pixels = self.batch_size * int(np.prod(self.images.shape[1:]))
+        most = max(1, min(len(self), _GROUP // pixels))
+        # A power of two, so that data of many sizes has few compiled distortions.
+        group = 1 << (most.bit_length() - 1)
         for first in range(0, len(self), group):
             yield from self._make(first, group)
 
