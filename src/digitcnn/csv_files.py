@@ -14,7 +14,9 @@ import re
 import reprlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -22,6 +24,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 _BLOCK_BYTES = 1 << 17  # Small enough that a block's index arrays stay in the cache.
+_THREADS = 2  # The parts that hold Python's lock leave no room for more.
 _ZERO = ord("0")
 _COMMA, _NEWLINE = (ord(",") - _ZERO) % 256, (ord("\n") - _ZERO) % 256
 _PIXEL_OF_TEXT = {str(value): value for value in range(256)}
@@ -197,13 +200,27 @@ def _read_plain(
     with opened(path) as stream:
         for _ in range(n_header_lines):
             stream.readline()
-        for block in _whole_lines(stream):
-            parsed = _parse_block(block, layout)
+        for parsed in _in_threads(lambda block: _parse_block(block, layout), _whole_lines(stream)):
             if parsed is None:
                 return None
             pixels.append(parsed[0])
             labels += parsed[1]
     return np.concatenate(pixels), labels
+
+
+def _in_threads(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
+    """What `function` gives for each item, in their order, a few items at a time.
+
+    NumPy computes without Python's lock, so that threads suffice.
+    """
+    with ThreadPoolExecutor(_THREADS) as threads:
+        pending: deque[Future] = deque()
+        for item in items:
+            pending.append(threads.submit(function, item))
+            if len(pending) > 2 * _THREADS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
