@@ -41,7 +41,8 @@ def architectures():
 
 def public_names():
     own = [f"digitcnn.{name}" for name in digitcnn.__all__ if name != "datasets"]
-    return [*own, *functions_of("digitcnn.datasets"), *architectures()]
+    memory = "digitcnn.training.clear_cache"
+    return [*own, *functions_of("digitcnn.datasets"), *architectures(), memory]
 
 
 def test_every_public_name_is_on_the_api_page():
