@@ -23,7 +23,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-_BLOCK_BYTES = 1 << 17  # Small enough that a block's index arrays stay in the cache.
+# Small enough for a block's index arrays to stay in the cache, large enough for the threads not to
+# wait for Python's lock all the time.
+_BLOCK_BYTES = 1 << 19
 _THREADS = 2  # The parts that hold Python's lock leave no room for more.
 _ZERO = ord("0")
 _COMMA, _NEWLINE = (ord(",") - _ZERO) % 256, (ord("\n") - _ZERO) % 256
