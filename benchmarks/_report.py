@@ -22,6 +22,12 @@ def processor() -> str:
     return f"{fields.get('model name', platform.machine())} ({', '.join(units) or 'no vectors'})"
 
 
+def resident_megabytes() -> float:
+    """Memory that this process holds now, in millions of bytes. Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def print_header(*packages: str) -> None:
     """One line of the machine and the versions."""
     found = []

@@ -13,25 +13,18 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
-from _report import print_header, print_table
-
-
-def resident() -> float:
-    """Megabytes held now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+from _report import print_header, print_table, resident_megabytes
 
 
 def peak_of(call) -> tuple[float, float]:
     """Megabytes held at most during a call, and at its end, less those before it."""
-    before, highest, is_over = resident(), [0.0], threading.Event()
+    before, highest, is_over = resident_megabytes(), [0.0], threading.Event()
 
     def watch() -> None:
         while not is_over.is_set():
-            highest[0] = max(highest[0], resident())
+            highest[0] = max(highest[0], resident_megabytes())
             time.sleep(0.002)
 
     watcher = threading.Thread(target=watch)
@@ -39,7 +32,7 @@ def peak_of(call) -> tuple[float, float]:
     kept = call()  # so that the result counts
     is_over.set()
     watcher.join()
-    after = resident()
+    after = resident_megabytes()
     del kept
     return max(highest[0], after) - before, after - before
 

@@ -10,21 +10,14 @@ fits of this estimator, and the growth of the resident memory.
 """
 
 import argparse
-import os
 import statistics
-from pathlib import Path
 
 import numpy as np
-from _report import in_turn, print_header, print_table, ratio
+from _report import in_turn, print_header, print_table, ratio, resident_megabytes
 from scikeras.wrappers import KerasClassifier
 
 from digitcnn import DigitCNNClassifier
 from digitcnn.networks import build
-
-
-def resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def scikeras_classifier(architecture: str) -> KerasClassifier:

@@ -92,7 +92,7 @@ def train(
 
 
 def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """An epoch's batches, the next one made while the network works on the last."""
+    """An epoch's batches: images, labels and weights, which are 1 where none were given."""
     for images, codes, *weights in batches.in_order():
         yield images, codes, weights[0] if weights else np.ones(len(codes), np.float32)
 

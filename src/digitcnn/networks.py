@@ -278,7 +278,9 @@ ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def choose_dropout(architecture: str | Callable[..., keras.Model], dropout: float | None) -> Any:
+def choose_dropout(
+    architecture: str | Callable[..., keras.Model], dropout: float | None
+) -> float | None:
     """The rate that a named architecture is built with; of a callable it is not known.
 
     Parameters
@@ -296,7 +298,8 @@ def choose_dropout(architecture: str | Callable[..., keras.Model], dropout: floa
     """
     if dropout is not None or not isinstance(architecture, str):
         return dropout
-    return inspect.signature(ARCHITECTURES[architecture]).parameters["dropout"].default
+    own: float = inspect.signature(ARCHITECTURES[architecture]).parameters["dropout"].default
+    return own
 
 
 @contextmanager
