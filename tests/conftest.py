@@ -22,10 +22,13 @@ def make_classifier(**parameters):
             "architecture": "relu-dropout",
             "epochs": 3,
             "batch_size": 64,
+            "learning_rate": 0.003,
             "rotation_range": 0.0,
             "zoom_range": 0.0,
             "shift_range": 0.0,
             "shear_range": 0.0,
+            "elastic_alpha": 0.0,
+            "corruption_rate": 0.0,
             "random_state": 0,
             **parameters,
         }

@@ -42,12 +42,18 @@ def test_every_image_is_in_an_epoch_once_and_the_last_batch_may_be_smaller(
     assert pixels.dtype == np.float32
 
 
+@pytest.mark.parametrize("corruption_rate", [0.0, 0.5])
 @pytest.mark.parametrize("elastic_alpha", [0.0, 4.0])
-def test_batch_depends_on_seed_epoch_and_place_alone(images, digits, elastic_alpha):
-    distortion = Distortion(rotation_range=10, elastic_alpha=elastic_alpha)
+def test_batch_depends_on_seed_epoch_and_place_alone(
+    images, digits, elastic_alpha, corruption_rate
+):
+    options = {
+        "distortion": Distortion(rotation_range=10, elastic_alpha=elastic_alpha),
+        "corruption_rate": corruption_rate,
+    }
 
     def made(seed):
-        return batches(images[:70], digits[1][:70], distortion=distortion, shuffle=True, seed=seed)
+        return batches(images[:70], digits[1][:70], shuffle=True, seed=seed, **options)
 
     one, two, other = made(1), made(1), made(2)
     first = one[2][0]
@@ -65,6 +71,17 @@ def test_small_last_batch_is_distorted_like_any_other(images, digits):
     assert last.shape == (1, 8, 8, 1)
     assert codes[0] == digits[1][32]
     assert not np.allclose(last, images[32:33] / 255, atol=0.01)
+
+
+@pytest.mark.parametrize("rate", [0.2, 1.0])
+def test_part_of_the_images_is_altered(images, digits, rate):
+    data = batches(images[:640], digits[1][:640], corruption_rate=rate)
+    pixels = np.concatenate([part for part, _ in data.in_order()])
+    changed = (pixels != scale(images[:640], (0.0, 255.0))).any(axis=(1, 2, 3))
+    # One image in sixteen gets none of the four changes.
+    assert changed.mean() == pytest.approx(rate * 15 / 16, abs=0.05)
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
 
 
 def test_batches_without_distortion_leave_images_and_carry_weights(images, digits):
@@ -94,10 +111,11 @@ def test_scale_of_constant_data_is_zero():
     np.testing.assert_array_equal(scale(np.full(3, 7.0), (7.0, 7.0)), [0, 0, 0])
 
 
+@pytest.mark.parametrize("corruption_rate", [0.0, 0.5])
 @pytest.mark.parametrize("elastic_alpha", [0.0, 4.0])
 @pytest.mark.parametrize("group", [1, 3 * 32 * 64, 10**9])
 def test_batches_in_order_are_those_asked_for_one_by_one(
-    images, digits, monkeypatch, elastic_alpha, group
+    images, digits, monkeypatch, elastic_alpha, corruption_rate, group
 ):
     monkeypatch.setattr(batches_module, "_GROUP", group)
     distortion = Distortion(rotation_range=10, elastic_alpha=elastic_alpha)
@@ -107,6 +125,7 @@ def test_batches_in_order_are_those_asked_for_one_by_one(
         digits[1][:230],
         weights=weights,
         distortion=distortion,
+        corruption_rate=corruption_rate,
         shuffle=True,
     )
     together = list(made.in_order())

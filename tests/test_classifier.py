@@ -33,7 +33,9 @@ def test_fitted_attributes_describe_the_training(fitted):
 def test_two_fits_with_one_seed_are_equal_to_the_bit_and_another_seed_is_not(digits):
     X, y = digits
     one, two, other = (
-        make_classifier(random_state=seed, rotation_range=10.0, elastic_alpha=3.0)
+        make_classifier(
+            random_state=seed, rotation_range=10.0, elastic_alpha=12.0, corruption_rate=0.3
+        )
         .fit(X[:200], y[:200])
         .predict_proba(X[200:300])
         for seed in (5, 5, 6)
@@ -154,7 +156,13 @@ def test_one_sample_of_each_class_trains(digits):
 
 def test_epochs_auto_passes_over_small_data_more_often():
     clf = DigitCNNClassifier()
-    assert [clf._count_epochs(n) for n in (10, 1_437, 42_000, 10**7)] == [60, 60, 9, 4]
+    assert [clf._count_epochs(n) for n in (10, 1_437, 42_000, 10**7)] == [100, 100, 7, 4]
+
+
+def test_elastic_distortion_is_in_proportion_to_the_image(digits):
+    # The same strength for the eye, whatever the number of pixels.
+    clf = make_classifier(elastic_alpha=14.0, epochs=1).fit(digits[0][:64], digits[1][:64])
+    assert (clf._distortion().elastic_alpha, clf._distortion().elastic_sigma) == (4.0, 8 / 7)
 
 
 def test_validation_fraction_holds_out_part_of_each_class(digits):

@@ -37,6 +37,7 @@ def test_names_in_the_rules_are_those_that_are_there():
         ("zoom_range", 1.5, "from 0 up to 1"),
         ("shift_range", "0.1", "of the side"),
         ("fill_mode", "reflect", "'nearest' or 'constant'"),
+        ("corruption_rate", 1.5, "from 0 up to 1"),
         ("schedule", "cosine", "'plateau' or 'one_cycle' or None"),
         ("plateau_factor", 1.0, "between 0 and 1"),
         ("validation_fraction", 0, "between 0 and 1"),

@@ -101,8 +101,9 @@ RULES: dict[str, Rule] = {
     "shear_range": Rule(
         lambda v: _is_real(v) and 0 <= v < 90, "a number from 0 to below 90 (degrees)"
     ),
-    "elastic_alpha": _real(0, unit=" (pixels)"),
-    "elastic_sigma": _real(0, open_low=True, unit=" (pixels)"),
+    "elastic_alpha": _real(0, unit=" (pixels of 28)"),
+    "elastic_sigma": _real(0, open_low=True, unit=" (pixels of 28)"),
+    "corruption_rate": _real(0, 1),
     "fill_mode": _one_of("nearest", "constant"),
     "schedule": _one_of("plateau", "one_cycle", None),
     "plateau_factor": Rule(lambda v: _is_real(v) and 0 < v < 1, "a number between 0 and 1"),

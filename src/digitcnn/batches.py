@@ -1,14 +1,20 @@
 """The generator of batches for training and validation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
 
 import keras
 import numpy as np
 
+from digitcnn.appearance import alter, draw_appearance
 from digitcnn.augmentation import Distortion, affine_matrices, draw_affine, draw_elastic, warp
 
 # Pixels that are distorted together, at most: 2,048 images of 28x28.
 _GROUP = 2_048 * 784
+# That draw and alter the batches of a group. NumPy lets go of Python's lock in most of it.
+_THREADS = 2
 
 
 class DigitBatches(keras.utils.PyDataset):
@@ -31,6 +37,8 @@ class DigitBatches(keras.utils.PyDataset):
         The last batch of an epoch is smaller where this does not divide n.
     distortion : Distortion or None, default=None
         None leaves the images as they are, as validation data wants it.
+    corruption_rate : float, default=0.0
+        Part of the images, drawn anew in each epoch, whose look is altered: `digitcnn.appearance`.
     shuffle : bool, default=False
         Whether each epoch has an order of its own.
     seed : int, default=0
@@ -47,6 +55,7 @@ class DigitBatches(keras.utils.PyDataset):
         pixel_range: tuple[float, float],
         batch_size: int,
         distortion: Distortion | None = None,
+        corruption_rate: float = 0.0,
         shuffle: bool = False,
         seed: int = 0,
         first_epoch: int = 0,
@@ -58,6 +67,7 @@ class DigitBatches(keras.utils.PyDataset):
         self.pixel_range = pixel_range
         self.batch_size = batch_size
         self.distortion = distortion
+        self.corruption_rate = corruption_rate
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = first_epoch
@@ -79,8 +89,9 @@ class DigitBatches(keras.utils.PyDataset):
         most = max(1, min(len(self), _GROUP // pixels))
         # A power of two, so that data of many sizes has few compiled distortions.
         group = 1 << (most.bit_length() - 1)
-        for first in range(0, len(self), group):
-            yield from self._make(first, group)
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for first in range(0, len(self), group):
+                yield from self._make(first, group, each=threads.map)
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -93,38 +104,60 @@ class DigitBatches(keras.utils.PyDataset):
         n = len(self.images)
         return self._rng(0).permutation(n) if self.shuffle else np.arange(n)
 
-    def _make(self, first: int, count: int) -> Iterator[tuple[np.ndarray, ...]]:
-        """`count` batches from the number `first` on, or as many as there are."""
+    def _make(
+        self, first: int, count: int, each: Callable[..., Any] = map
+    ) -> Iterator[tuple[np.ndarray, ...]]:
+        """`count` batches from the number `first` on, or as many as there are.
+
+        `each` maps a function over the batches: what is drawn for one depends on no other.
+        """
         size = self.batch_size
         rows = self._order[first * size : (first + count) * size]
         images = self.images[rows]
+        bounds = [*range(0, len(rows), size), len(rows)]
+        # Of the images of other batches in the group nothing is drawn, so that a batch asked for
+        # alone is the same.
+        rngs = [self._rng(1 + first + i) for i in range(count)]
         if self.distortion is not None and not self.distortion.is_identity:
-            images = self._distort(images, first, count)
-        for start in range(0, len(rows), size):
-            part = rows[start : start + size]
-            batch = scale(images[start : start + size], self.pixel_range), self.codes[part]
-            yield batch if self.weights is None else (*batch, self.weights[part])
+            images = self._distort(images, rngs, each)
 
-    def _distort(self, images: np.ndarray, first: int, count: int) -> np.ndarray:
-        assert self.distortion is not None
+        def finish(start: int, stop: int, rng: np.random.Generator) -> np.ndarray:
+            part = scale(images[start:stop], self.pixel_range)
+            if self.corruption_rate:
+                chosen = np.flatnonzero(rng.random(len(part)) < self.corruption_rate)
+                part[chosen] = alter(part[chosen], draw_appearance(len(chosen), rng), rng)
+            return part
+
+        parts = each(finish, bounds[:-1], bounds[1:], rngs)
+        for (start, stop), part in zip(pairwise(bounds), parts, strict=True):
+            chosen = rows[start:stop]
+            batch = part, self.codes[chosen]
+            yield batch if self.weights is None else (*batch, self.weights[chosen])
+
+    def _distort(
+        self, images: np.ndarray, rngs: list[np.random.Generator], each: Callable[..., Any]
+    ) -> np.ndarray:
+        distortion = self.distortion
+        assert distortion is not None
         n, side = len(images), images.shape[1:3]
         # The compiled distortion is made for one number of images: fewer are filled up.
         size = min(self.batch_size, len(self.images))
-        missing = count * size - n
+        missing = len(rngs) * size - n
         if missing:
             images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
-        matrices, displacements = [], []
-        for index in range(first, first + count):
-            rng = self._rng(1 + index)
-            parameters = draw_affine(self.distortion, size, side, rng)
-            matrices.append(affine_matrices(parameters, side))
-            if self.distortion.elastic_alpha:
-                displacements.append(draw_elastic(self.distortion, size, side, rng))
+
+        def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+            matrices = affine_matrices(draw_affine(distortion, size, side, rng), side)
+            if not distortion.elastic_alpha:
+                return matrices, None
+            return matrices, draw_elastic(distortion, size, side, rng)
+
+        matrices, displacements = zip(*each(draw, rngs), strict=True)
         return warp(
             images,
             np.concatenate(matrices),
-            np.concatenate(displacements) if displacements else None,
-            fill_mode=self.distortion.fill_mode,
+            np.concatenate(displacements) if distortion.elastic_alpha else None,
+            fill_mode=distortion.fill_mode,
             fill_value=self.pixel_range[0],
         )[:n]
 

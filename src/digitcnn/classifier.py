@@ -25,8 +25,10 @@ from digitcnn.persistence import load_estimator, save_estimator
 
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
 # passed over more often, or the network would not have learned when the training ends.
-_AUTO_BATCHES = 3000
-_AUTO_EPOCHS = (4, 60)
+_AUTO_BATCHES = 1200
+_AUTO_EPOCHS = (4, 100)
+# The side, in pixels, of the images that the lengths of the elastic distortion are meant for.
+_ELASTIC_SIDE = 28
 
 
 class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
@@ -48,13 +50,13 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         ``dropout``, ``seed`` and ``dtype`` that it has parameters for. Its pixels come as float32
         in 0..1. The model may be compiled or not: optimizer and loss are this estimator's.
     epochs : int or "auto", default="auto"
-        Passes over the training data. ``"auto"`` takes as many as make 3,000 batches, but at
-        least 4 and at most 60.
-    batch_size : int, default=128
+        Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, but at
+        least 4 and at most 100.
+    batch_size : int, default=256
         Images for each step. The last batch of an epoch may be smaller.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer is copied for each fit and brings its own learning rate and weight decay.
-    learning_rate : float, default=0.003
+    learning_rate : float, default=0.009
         Where a plateau schedule starts; the peak of a one-cycle schedule.
     weight_decay : float, default=0.02
         Decoupled weight decay of the kernels, as a factor of the learning rate.
@@ -62,20 +64,25 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         Part of the features dropped in training, 0 to below 1. None is the architecture's own.
     label_smoothing : float, default=0.0
         Part of the target that is spread over all classes, 0 to below 1.
-    rotation_range : float, default=10.0
+    rotation_range : float, default=8.0
         Largest rotation of training images, in degrees, either way.
     zoom_range : float or pair of floats, default=0.1
         A number z draws the zoom factor of each axis from 1 - z to 1 + z; a pair gives the bounds.
         A factor under 1 enlarges.
-    shift_range : float, default=0.08
+    shift_range : float, default=0.06
         Largest shift along each axis, as a fraction of the side.
-    shear_range : float, default=8.0
+    shear_range : float, default=6.0
         Largest shear angle, in degrees, either way.
-    elastic_alpha : float, default=0.0
-        Strength of the elastic distortion, in pixels: what a smoothed field of random numbers
-        from -1..1 is multiplied by [1]_. 0 is none.
+    elastic_alpha : float, default=16.0
+        Strength of the elastic distortion: what a smoothed field of random numbers from -1..1 is
+        multiplied by [1]_. In pixels of an image of 28x28; on larger and smaller images as much
+        more or less. 0 is none.
     elastic_sigma : float, default=4.0
-        Standard deviation of the Gaussian that smooths it, in pixels.
+        Standard deviation of the Gaussian that smooths it, in the same unit.
+    corruption_rate : float, default=0.2
+        Part of the training images, from 0 to 1, that are made to look as bad pens, scans and
+        photos do: strokes thicker or thinner, blur or fewer pixels, less contrast, uneven light,
+        noise. Others are drawn in each epoch.
     fill_mode : {"nearest", "constant"}, default="nearest"
         What comes in from outside a distorted image: its nearest pixel, or the background (the
         low end of the pixel range).
@@ -187,18 +194,19 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         architecture: str | Callable[..., Any] = "compact",
         *,
         epochs: int | str = "auto",
-        batch_size: int = 128,
+        batch_size: int = 256,
         optimizer: Any = "adamw",
-        learning_rate: float = 0.003,
+        learning_rate: float = 0.009,
         weight_decay: float = 0.02,
         dropout: float | None = None,
         label_smoothing: float = 0.0,
-        rotation_range: float = 10.0,
+        rotation_range: float = 8.0,
         zoom_range: float | tuple[float, float] = 0.1,
-        shift_range: float = 0.08,
-        shear_range: float = 8.0,
-        elastic_alpha: float = 0.0,
+        shift_range: float = 0.06,
+        shear_range: float = 6.0,
+        elastic_alpha: float = 16.0,
         elastic_sigma: float = 4.0,
+        corruption_rate: float = 0.2,
         fill_mode: str = "nearest",
         schedule: str | None = "one_cycle",
         plateau_factor: float = 0.5,
@@ -231,6 +239,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         self.shear_range = shear_range
         self.elastic_alpha = elastic_alpha
         self.elastic_sigma = elastic_sigma
+        self.corruption_rate = corruption_rate
         self.fill_mode = fill_mode
         self.schedule = schedule
         self.plateau_factor = plateau_factor
@@ -626,6 +635,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             "batches": {
                 "batch_size": self.batch_size,
                 "distortion": self._distortion(),
+                "corruption_rate": self.corruption_rate,
                 "shuffle": True,
                 "seed": self._seed,
             },
@@ -650,13 +660,14 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
 
         zoom = self.zoom_range
         low, high = zoom if isinstance(zoom, tuple | list) else (1 - zoom, 1 + zoom)
+        scale = min(self.image_shape_[:2]) / _ELASTIC_SIDE
         return Distortion(
             rotation_range=self.rotation_range,
             zoom_range=(float(low), float(high)),
             shift_range=self.shift_range,
             shear_range=self.shear_range,
-            elastic_alpha=self.elastic_alpha,
-            elastic_sigma=self.elastic_sigma,
+            elastic_alpha=self.elastic_alpha * scale,
+            elastic_sigma=self.elastic_sigma * scale,
             fill_mode=self.fill_mode,
         )
 

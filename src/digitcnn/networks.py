@@ -17,6 +17,9 @@ from keras import layers
 
 ImageShape = tuple[int, int, int]
 
+# From this side on, the border of an image is background that a first convolution may do without.
+_LARGE = 20
+
 
 def _seeds(seed: int) -> Iterator[int]:
     """Seeds for a network's layers, one after the other."""
@@ -45,7 +48,14 @@ class _Stack:
         self.layers.append(kind(*args, name=f"{name}_{number}", **kwargs))
 
     def conv(
-        self, filters: int, kernel: int, activation: str, *, padding: str = "same", stride: int = 1
+        self,
+        filters: int,
+        kernel: int,
+        activation: str | None,
+        *,
+        padding: str = "same",
+        stride: int = 1,
+        bias: bool = True,
     ) -> None:
         if padding == "valid" and min(self.side) < kernel:
             padding = "same"
@@ -56,6 +66,7 @@ class _Stack:
             strides=stride,
             padding=padding,
             activation=activation,
+            use_bias=bias,
             kernel_initializer=self.initializer(),
             name="conv",
         )
@@ -70,6 +81,9 @@ class _Stack:
 
     def norm(self, momentum: float) -> None:
         self.add(layers.BatchNormalization, momentum=momentum, name="norm")
+
+    def rectify(self) -> None:
+        self.add(layers.ReLU, name="relu")
 
     def drop(self, rate: float) -> None:
         if rate:
@@ -113,8 +127,9 @@ def compact(
 ) -> keras.Model:
     """The default network: the most accuracy for the time.
 
-    A first convolution of stride 2 does what a pooling layer would, at a quarter of its cost.
-    For 28x28 images and ten classes it has 299,466 parameters.
+    Five convolutions, each normalised before its ReLU [1]_. The first, of stride 2 and on large
+    images without padding, does what a pooling layer would, at less than a quarter of its cost.
+    For 28x28 images and ten classes it has 300,298 parameters, 299,402 of them trainable.
 
     Parameters
     ----------
@@ -134,24 +149,39 @@ def compact(
     keras.Model
         Not compiled.
 
+    References
+    ----------
+    .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by
+       reducing internal covariate shift", ICML 2015.
+
     Examples
     --------
     >>> from digitcnn.networks import compact
     >>> compact((28, 28, 1), 10).count_params()
-    299466
+    300298
     """
     stack = _Stack("compact", image_shape, seed, dtype)
-    stack.conv(64, 6, "relu", stride=2)
-    # Moving averages of momentum 0.9 are right after some tens of batches, so that short trainings
-    # and small tables predict as they trained.
-    stack.norm(0.9)
-    stack.conv(64, 3, "relu")
-    stack.conv(64, 3, "relu")
+
+    def convolve(filters: int, kernel: int, **options: Any) -> None:
+        # What a bias would add, the normalisation takes away. Its moving averages, of momentum
+        # 0.9, are right after some tens of batches, so that short trainings and small tables
+        # predict as they trained.
+        stack.conv(filters, kernel, None, bias=False, **options)
+        stack.norm(0.9)
+
+    convolve(64, 6, stride=2, padding="valid" if min(image_shape[:2]) >= _LARGE else "same")
+    stack.rectify()
+    convolve(64, 3)
+    stack.rectify()
+    convolve(64, 3)
+    # The largest of rectified numbers is the rectified largest: a quarter of the work.
     stack.pool()
-    stack.norm(0.9)
-    stack.conv(128, 3, "relu")
-    stack.conv(128, 3, "relu")
+    stack.rectify()
+    convolve(128, 3)
+    stack.rectify()
+    convolve(128, 3)
     stack.add(layers.GlobalMaxPooling2D, name="global_pool")
+    stack.rectify()
     stack.drop(dropout)
     return stack.model(n_classes)
 

@@ -28,6 +28,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "zoom_range": 0.1,
         "shift_range": 0.1,
         "shear_range": 0.0,
+        "elastic_alpha": 0.0,
+        "corruption_rate": 0.0,
     },
     # "Identify digits with Convolutional Neural Network", notebook on Kaggle's Digit Recognizer,
     # 2017. A zoom range of 1 draws factors from 0 to 2.
@@ -45,6 +47,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "zoom_range": 1.0,
         "shift_range": 0.0,
         "shear_range": 0.0,
+        "elastic_alpha": 0.0,
+        "corruption_rate": 0.0,
     },
 }
 

@@ -168,7 +168,7 @@ class NetworkClassifier(_KerasClassifier):
         """Probabilities of shape (n, n_classes), float32, of images of any number.
 
         No more than a part of the images is ever held as float32. How they are cut into parts
-        makes no difference to the results.
+        makes no difference to the results, but for float32's last bits on some processors.
 
         Mended: SciKeras squeezes the probabilities of a single image to one dimension.
         """
