@@ -12,6 +12,8 @@ from digitcnn.augmentation import (
     affine_matrices,
     draw_affine,
     draw_elastic,
+    draw_views,
+    look_again,
     warp,
 )
 
@@ -126,3 +128,22 @@ def test_elastic_displacement_is_added_to_the_affine_coordinates(images):
         draw_affine(Distortion(), 5, (8, 8), np.random.default_rng(0)), (8, 8)
     )
     np.testing.assert_array_equal(warp(batch, matrices, shift)[:, :, :-1], batch[:, :, 1:])
+
+
+def test_views_begin_with_the_picture_as_it_is_and_are_always_the_same(images):
+    views = draw_views(5, (8, 8))
+    assert views.shape == (5, 2, 3)
+    np.testing.assert_array_equal(draw_views(3, (8, 8)), views[:3])
+    assert draw_views(1, (8, 8)).shape == (1, 2, 3)
+    np.testing.assert_allclose(look_again(images, views[0]), images, atol=1e-4)
+    for view in views[1:]:
+        other = look_again(images, view)
+        assert other.shape == images.shape
+        # The same picture, a little moved.
+        assert 0.8 < np.corrcoef(other.ravel(), images.ravel())[0, 1] < 0.999
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7])
+def test_any_number_of_pictures_is_looked_at_again(images, n):
+    view = draw_views(2, (8, 8))[1]
+    np.testing.assert_array_equal(look_again(images[:n], view), look_again(images, view)[:n])

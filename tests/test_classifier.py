@@ -1,3 +1,5 @@
+import copy
+
 import keras
 import numpy as np
 import pandas as pd
@@ -9,6 +11,8 @@ from sklearn.exceptions import NotFittedError
 
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
+from digitcnn.augmentation import draw_views, look_again
+from digitcnn.confidence import calibration_error
 
 
 def test_digits_are_learned(fitted, digits):
@@ -460,3 +464,54 @@ def test_repr_and_html_need_no_keras(digits):
     clf = DigitCNNClassifier(epochs=2)
     assert repr(clf) == "DigitCNNClassifier(epochs=2)"
     assert "DigitCNNClassifier" in clf._repr_html_()
+
+
+def test_temperature_is_fitted_to_validation_data_and_kept_for_predictions(digits):
+    X, y = digits
+    clf = make_classifier(label_smoothing=0.4, epochs=10)
+    clf.fit(X[:900], y[:900], X_val=X[900:1300], y_val=y[900:1300])
+    # Smoothed labels teach a network to be unsure of what it knows well.
+    assert clf.temperature_ < 0.8
+    plain = copy.deepcopy(clf)
+    plain.temperature_ = 1.0
+    test = X[1300:], y[1300:]
+    np.testing.assert_array_equal(clf.predict(test[0]), plain.predict(test[0]))
+    errors = [calibration_error(c.predict_proba(test[0]), test[1]) for c in (clf, plain)]
+    assert errors[0] < 0.5 * errors[1]
+    clf.partial_fit(X[:300], y[:300])
+    assert clf.temperature_ == 1.0
+    assert clf.validation_hits_ is None
+
+
+def test_temperature_may_be_given(digits, fitted):
+    X, y = digits
+    clf = make_classifier(temperature=2.0, epochs=1, validation_fraction=0.5).fit(X[:99], y[:99])
+    assert clf.temperature_ == 2.0
+    assert fitted.temperature_ == 1.0
+
+
+def test_confidence_threshold_is_that_of_the_validation_data(digits):
+    X, y = digits
+    clf = make_classifier(epochs=6)
+    clf.fit(X[:900], y[:900], X_val=X[900:], y_val=y[900:])
+    threshold = clf.confidence_threshold(0.03)
+    confidences = clf.predict_proba(X[900:]).max(axis=1)
+    np.testing.assert_allclose(clf.validation_confidences_, confidences, atol=1e-6)
+    hits = clf.predict(X[900:]) == y[900:]
+    np.testing.assert_array_equal(clf.validation_hits_, hits)
+    answered = clf.validation_confidences_ >= threshold
+    assert (~hits[answered]).mean() <= 0.03 < (~hits).mean()
+    with pytest.raises(ValueError, match="there was none"):
+        clf.fit(X[:99], y[:99]).confidence_threshold(0.03)
+
+
+def test_test_time_augmentation_answers_with_the_mean_of_the_views(fitted, digits):
+    X = digits[0][1200:1300]
+    clf = copy.deepcopy(fitted).set_params(test_time_augmentation=5)
+    views = draw_views(5, (8, 8))
+    seen = [look_again(X.reshape(-1, 8, 8, 1), view) for view in views]
+    wanted = np.mean([fitted.predict_proba(s.reshape(-1, 64).clip(0, 255)) for s in seen], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X), wanted, atol=2e-3)
+    np.testing.assert_allclose(clf.predict_proba(X[:3]), clf.predict_proba(X)[:3], atol=1e-6)
+    one = copy.deepcopy(fitted).set_params(test_time_augmentation=1)
+    np.testing.assert_array_equal(one.predict_proba(X), fitted.predict_proba(X))

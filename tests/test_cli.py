@@ -9,6 +9,7 @@ import pytest
 
 import digitcnn
 from digitcnn.cli import main
+from digitcnn.recipes import RECIPES, Recipe
 
 
 def run(capsys, *arguments):
@@ -37,7 +38,7 @@ def folder(digits, tmp_path_factory):
 def model(folder):
     """A model that the command trained."""
     out = folder / "m.digitcnn"
-    assert main(["train", str(folder / "train.csv"), "--epochs", "6", "--out", str(out)]) == 0
+    assert main(["train", str(folder / "train.csv"), "--epochs", "20", "--out", str(out)]) == 0
     return out
 
 
@@ -112,6 +113,82 @@ def test_predict_drops_the_label_column(capsys, folder, model):
     assert json.loads(out)["digits"] == 1500
 
 
+def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
+    arguments = ["predict", model, folder / "test.csv", "--max-error", "0.01"]
+    status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
+    assert status == 0
+    table = pd.read_csv(folder / "sure.csv")
+    assert list(table.columns) == ["ImageId", "Label", "Confidence"]
+    answered = table["Label"].notna()
+    assert 0.2 < answered.mean() < 1.0
+    assert f"{answered.sum()} of 297 digits are answered" in err
+    assert f"{answered.sum()} labels written to" in out
+    assert table["Confidence"][answered].min() > table["Confidence"][~answered].max()
+    assert (table["Label"] == digits[1][1500:])[answered].mean() > 0.9
+    # The labels are whole numbers, as without the gaps.
+    first = (folder / "sure.csv").read_text().splitlines()[1 + int(answered.idxmax())]
+    assert first.split(",")[1].isdigit()
+    status, out, _ = run(capsys, *arguments, "--json")
+    result = json.loads(out)
+    assert [label is None for label in result["labels"]] == (~answered).tolist()
+    assert result["threshold"] == pytest.approx(digitcnn.load(model).confidence_threshold(0.01))
+
+
+def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
+    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--max-error", "0.0001")
+    assert status == 2
+    assert str(model) in err
+    assert "cannot be seen in 300 validation images" in err
+
+
+def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatch):
+    small = Recipe("two tiny networks", {"architecture": "relu-dropout"}, n_networks=2)
+    monkeypatch.setitem(RECIPES, "ensemble", small)
+    out = tmp_path / "e.digitcnn"
+    arguments = ["train", folder / "train.csv", "--recipe", "ensemble", "--epochs", 4]
+    status, text, _ = run(capsys, *arguments, "--out", out, "--json")
+    assert status == 0
+    trained = json.loads(text)
+    assert len(digitcnn.load(out).estimators_) == 2
+    status, text, _ = run(capsys, "evaluate", out, folder / "train.csv", "--json")
+    assert json.loads(text)["accuracy"] > 0.5 < trained["accuracy"]
+    status, text, _ = run(capsys, "info", out, "--json")
+    described = json.loads(text)
+    assert described["networks"] == 2
+    assert described["validation_digits"] == 300
+    assert described["validation_accuracy"] == pytest.approx(trained["accuracy"], abs=1e-5)
+    status, text, _ = run(
+        capsys, "predict", out, folder / "test.csv", "--max-error", "0.2", "--json"
+    )
+    assert status == 0
+
+
+def test_mnists_test_digits_are_measured_on_and_not_held_out(capsys, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    many = {
+        "x_train": rng.integers(0, 256, (400, 28, 28), dtype=np.uint8),
+        "y_train": np.arange(400, dtype=np.uint8) % 10,
+        "x_test": rng.integers(0, 256, (50, 28, 28), dtype=np.uint8),
+        "y_test": np.arange(50, dtype=np.uint8) % 10,
+    }
+    np.savez(tmp_path / "mnist.npz", **many)
+    monkeypatch.setenv("DIGITCNN_DATA", str(tmp_path))
+    out = tmp_path / "m.digitcnn"
+    status, text, err = run(capsys, "train", "mnist", "--epochs", 1, "--json", "--out", out)
+    assert status == 0, err
+    assert json.loads(text)["digits"] == 50
+    assert json.loads(text)["training_digits"] == 320
+    assert len(digitcnn.load(out).validation_hits_) == 80
+
+
+def test_info_lists_the_recipes(capsys):
+    status, out, _ = run(capsys, "info", "--recipes")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(RECIPES)
+    status, out, _ = run(capsys, "info", "--recipes", "--json")
+    assert json.loads(out)["ensemble"]["n_networks"] == 5
+
+
 def test_info_of_data_counts_what_is_wrong_with_it(capsys, tmp_path, digits):
     X, y = digits
     frame = pd.DataFrame(X[:50], columns=[f"pixel{i}" for i in range(64)]).astype(object)
@@ -158,6 +235,9 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["evaluate", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
         (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
         (["info", "nowhere.csv"], "nowhere.csv"),
+        (["info"], "wanted is a model file, data, or --recipes"),
+        (["predict", "m", "d", "--max-error", "2"], "'2': wanted is a number between 0 and 1"),
+        (["predict", "m", "d", "--max-error", "x"], "'x': wanted is a number between 0 and 1"),
     ],
 )
 def test_mistake_ends_in_one_line_and_status_2(capsys, arguments, message):

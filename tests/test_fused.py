@@ -11,7 +11,7 @@ from keras import layers
 from digitcnn.fused import forward
 from digitcnn.networks import build
 
-NAMES = ("compact", "elu-bn", "relu-dropout")
+NAMES = ("compact", "deep", "elu-bn", "relu-dropout")
 
 
 def some_images(n, side=10, channels=1, seed=0):

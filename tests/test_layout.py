@@ -18,9 +18,11 @@ MODULES = sorted(path.stem for path in SOURCE.glob("*.py"))
 WITHOUT_KERAS = (
     "_parameters",
     "_validation",
+    "confidence",
     "model_file",
     "persistence",
     "classifier",
+    "abstaining",
     "csv_files",
     "columns",
     "tables",

@@ -23,7 +23,11 @@ def test_names_in_the_rules_are_those_that_are_there():
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("architecture", "resnet", "'compact' or 'elu-bn' or 'relu-dropout', or a callable"),
+        (
+            "architecture",
+            "resnet",
+            "'compact' or 'deep' or 'elu-bn' or 'relu-dropout', or a callable",
+        ),
         ("epochs", 0, "'auto', or a whole number from 1 up"),
         ("epochs", 2.5, "a whole number"),
         ("epochs", True, "a whole number"),
@@ -38,6 +42,8 @@ def test_names_in_the_rules_are_those_that_are_there():
         ("shift_range", "0.1", "of the side"),
         ("fill_mode", "reflect", "'nearest' or 'constant'"),
         ("corruption_rate", 1.5, "from 0 up to 1"),
+        ("temperature", 0, "'auto', or a number above 0"),
+        ("test_time_augmentation", -1, "from 0 up"),
         ("schedule", "cosine", "'plateau' or 'one_cycle' or None"),
         ("plateau_factor", 1.0, "between 0 and 1"),
         ("validation_fraction", 0, "between 0 and 1"),

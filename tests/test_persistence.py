@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.ensemble import VotingClassifier
+from sklearn.naive_bayes import GaussianNB
 
 import digitcnn
 from conftest import make_classifier
@@ -42,7 +44,7 @@ def test_file_holds_json_and_plain_arrays_alone(saved, fitted):
             if name.endswith(".npy")
         ]
     assert header["version"] == 1
-    assert header["parameters"]["architecture"] == "relu-dropout"
+    assert header["members"][0]["parameters"]["architecture"] == "relu-dropout"
     assert sorted(names) == ["model.json", *(f"weights/{i:03d}.npy" for i in range(len(arrays)))]
     for array, weight in zip(arrays, fitted.model_.get_weights(), strict=True):
         np.testing.assert_array_equal(array, weight)
@@ -51,6 +53,41 @@ def test_file_holds_json_and_plain_arrays_alone(saved, fitted):
 def test_equal_models_are_equal_files(fitted, saved, tmp_path):
     fitted.save(tmp_path / "again.digitcnn")
     assert (tmp_path / "again.digitcnn").read_bytes() == saved.read_bytes()
+
+
+def test_what_validation_data_told_comes_back_from_the_file(digits, tmp_path):
+    X, y = digits
+    clf = make_classifier(validation_fraction=0.3, epochs=2).fit(X[:400], y[:400])
+    clf.save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    assert loaded.temperature_ == clf.temperature_ != 1.0
+    assert loaded.confidence_threshold(0.1) == clf.confidence_threshold(0.1)
+    np.testing.assert_array_equal(loaded.predict_proba(X[:99]), clf.predict_proba(X[:99]))
+
+
+def test_ensemble_comes_back_from_the_file(digits, tmp_path):
+    X, y = digits
+    names = np.array(list("abcdefghij"), object)
+    members = [(str(seed), make_classifier(random_state=seed, epochs=6)) for seed in range(2)]
+    ensemble = VotingClassifier(members, voting="soft").fit(X[:300], names[y[:300]])
+    digitcnn.save(ensemble, tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    np.testing.assert_array_equal(loaded.predict_proba(X[:99]), ensemble.predict_proba(X[:99]))
+    np.testing.assert_array_equal(loaded.predict(X[:99]), ensemble.predict(X[:99]))
+    assert loaded.score(X[300:600], names[y[300:600]]) > 0.5
+    assert loaded.named_estimators_["1"].random_state == 1
+    assert loaded.n_features_in_ == 64
+
+
+def test_other_estimators_cannot_be_saved(digits, fitted, tmp_path):
+    X, y = digits
+    members = [("a", fitted), ("b", GaussianNB())]
+    mixed = VotingClassifier(members, voting="soft").fit(X[:300], y[:300])
+    hard = VotingClassifier([("a", make_classifier(epochs=1))]).fit(X[:99], y[:99])
+    for clf in (mixed, hard, GaussianNB().fit(X, y)):
+        with pytest.raises(ValueError, match="cannot be kept in a model file; wanted is"):
+            digitcnn.save(clf, tmp_path / "m.digitcnn")
+    assert not list(tmp_path.iterdir())
 
 
 def test_loaded_model_trains_on(saved, digits):
@@ -160,10 +197,30 @@ def changed(saved, tmp_path, change):
     [
         (lambda content, weights: weights[:-1], "is not a whole digitcnn model"),
         (lambda content, weights: [w[..., :1] for w in weights], "is not a whole digitcnn model"),
-        (lambda content, weights: content["parameters"].update(epochs=-1), "epochs=-1"),
-        (lambda content, weights: content["parameters"].update(architecture="x"), "architecture"),
-        (lambda content, weights: content["parameters"].update(surprise=1), "surprise"),
-        (lambda content, weights: content["fitted"].update(classes_=None), "not a whole"),
+        (
+            lambda content, weights: content["members"][0]["parameters"].update(epochs=-1),
+            "epochs=-1",
+        ),
+        (
+            lambda content, weights: content["members"][0]["parameters"].update(architecture="x"),
+            "architecture",
+        ),
+        (
+            lambda content, weights: content["members"][0]["parameters"].update(surprise=1),
+            "surprise",
+        ),
+        (lambda content, weights: content["members"][0]["fitted"].update(classes_=None), "whole"),
+        (lambda content, weights: content["members"][0].update(n_weights=3), "of its networks"),
+        (lambda content, weights: content["members"].clear(), "of its networks"),
+        (
+            lambda content, weights: content.update(ensemble=None, members=2 * content["members"]),
+            "whole",
+        ),
+        (
+            lambda content, weights: content.update(validation={"confidences": [1.0], "hits": []}),
+            "one confidence",
+        ),
+        (lambda content, weights: content.pop("ensemble"), "whole"),
     ],
 )
 def test_header_that_does_not_fit_is_refused(saved, tmp_path, change, message):

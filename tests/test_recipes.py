@@ -5,7 +5,12 @@ from sklearn.pipeline import Pipeline
 
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._parameters import check_parameters
-from digitcnn.recipes import RECIPES
+from digitcnn.recipes import RECIPES, make_classifier
+
+
+def networks(classifier):
+    """The networks of a recipe's classifier."""
+    return [one for _, one in getattr(classifier, "estimators", [("", classifier)])]
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
@@ -13,7 +18,31 @@ def test_recipe_is_a_pipeline_with_valid_parameters(recipe):
     pipeline = make_digit_pipeline(recipe)
     assert isinstance(pipeline, Pipeline)
     assert [name for name, _ in pipeline.steps] == ["csv", "classifier"]
-    check_parameters(pipeline["classifier"].get_params())
+    assert len(networks(pipeline["classifier"])) == RECIPES[recipe].n_networks
+    for classifier in networks(pipeline["classifier"]):
+        check_parameters(classifier.get_params())
+
+
+def test_ensemble_trains_networks_from_different_seeds_and_averages_them(digits):
+    X, y = digits
+    small = {"architecture": "relu-dropout", "epochs": 2, "batch_size": 32}
+    clf = make_classifier("ensemble", random_state=3, **small).fit(X[:300], y[:300])
+    answers = np.array([network.predict_proba(X[300:400]) for network in clf.estimators_])
+    assert len({answer.tobytes() for answer in answers}) == 5
+    np.testing.assert_allclose(clf.predict_proba(X[300:400]), answers.mean(axis=0), atol=1e-6)
+    again = make_classifier("ensemble", random_state=3)
+    other = make_classifier("ensemble", random_state=4)
+    seeds = [[network.random_state for network in networks(c)] for c in (clf, again, other)]
+    assert seeds[0] == seeds[1]
+    assert not set(seeds[0]) & set(seeds[2])
+
+
+@pytest.mark.parametrize(
+    ("random_state", "kind"), [(None, type(None)), (np.random.RandomState(1), int)]
+)
+def test_ensemble_takes_any_random_state(random_state, kind):
+    made = networks(make_classifier("ensemble", random_state=random_state))
+    assert {type(network.random_state) for network in made} == {kind}
 
 
 def test_fast_is_the_default():
@@ -67,7 +96,9 @@ def test_parameters_replace_the_recipes():
 
 
 def test_unknown_recipe_is_named_with_those_that_are_there():
-    with pytest.raises(ValueError, match="no recipe 'fats'; there are fast, notebook-elu"):
+    with pytest.raises(
+        ValueError, match="no recipe 'fats'; there are fast, best, ensemble, notebook-elu"
+    ):
         make_digit_pipeline("fats")
 
 

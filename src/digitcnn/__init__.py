@@ -11,27 +11,32 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from digitcnn import datasets as datasets
-    from digitcnn.classifier import DigitCNNClassifier, load
+    from digitcnn.abstaining import AbstainingClassifier
+    from digitcnn.classifier import DigitCNNClassifier, load, save
     from digitcnn.normalizer import DigitNormalizer
     from digitcnn.recipes import make_digit_pipeline
     from digitcnn.transformers import DigitCSVTransformer
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "AbstainingClassifier": "digitcnn.abstaining",
     "DigitCNNClassifier": "digitcnn.classifier",
     "DigitCSVTransformer": "digitcnn.transformers",
     "DigitNormalizer": "digitcnn.normalizer",
     "load": "digitcnn.classifier",
     "make_digit_pipeline": "digitcnn.recipes",
+    "save": "digitcnn.classifier",
 }
 
 __all__ = [
+    "AbstainingClassifier",
     "DigitCNNClassifier",
     "DigitCSVTransformer",
     "DigitNormalizer",
     "datasets",
     "load",
     "make_digit_pipeline",
+    "save",
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 OPTIMIZER_NAMES = ("adam", "adamw", "rmsprop", "sgd")
-ARCHITECTURE_NAMES = ("compact", "elu-bn", "relu-dropout")
+ARCHITECTURE_NAMES = ("compact", "deep", "elu-bn", "relu-dropout")
 
 
 class Rule(NamedTuple):
@@ -117,6 +117,8 @@ RULES: dict[str, Rule] = {
     "class_weight": _either(
         _one_of(None, "balanced"), Rule(lambda value: isinstance(value, dict), "a dict")
     ),
+    "temperature": _either(_one_of("auto"), _real(0, open_low=True)),
+    "test_time_augmentation": _whole(0),
     "warm_start": _FLAG,
     "random_state": _either(
         _one_of(None),

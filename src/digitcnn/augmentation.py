@@ -60,6 +60,12 @@ class Distortion:
         ) and tuple(self.zoom_range) == (1.0, 1.0)
 
 
+# How far a picture is moved to be looked at again: less than in training, whose farthest
+# distortions are the hardest to read. The seed makes the views the same for every model.
+_VIEWS = Distortion(rotation_range=5.0, zoom_range=(0.95, 1.05), shift_range=0.04, shear_range=4.0)
+_VIEWS_SEED = 28
+
+
 class AffineParameters(NamedTuple):
     """What was drawn for a batch: arrays of shape (n,), named as ``ImageDataGenerator`` does."""
 
@@ -253,3 +259,45 @@ def warp(
     function = _compiled_warp(fill_mode, float(fill_value), displacements is not None)
     arguments = [images, matrices] if displacements is None else [images, matrices, displacements]
     return function(*arguments)
+
+
+def draw_views(n: int, side: tuple[int, int]) -> np.ndarray:
+    """Ways to look at a picture: as it is, and a little turned, moved, sheared and zoomed.
+
+    Parameters
+    ----------
+    n : int
+        How many, the picture as it is counted.
+    side : tuple of int (height, width)
+
+    Returns
+    -------
+    ndarray of shape (n, 2, 3), float32
+        Matrices for `warp`. The first n are the same, however many are asked for.
+    """
+    rngs = np.random.default_rng(_VIEWS_SEED).spawn(max(0, n - 1))
+    views = [affine_matrices(draw_affine(_VIEWS, 1, side, rng), side) for rng in rngs]
+    as_it_is = np.array([[[1, 0, 0], [0, 1, 0]]], dtype=np.float32)
+    return np.concatenate([as_it_is, *views])
+
+
+def look_again(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
+    """Pictures in one of the views.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    view : ndarray of shape (2, 3), float32
+        One of `draw_views`.
+    **fill
+        ``fill_mode`` and ``fill_value``, as `warp` takes them.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels), float32
+    """
+    n = len(images)
+    # A power of two, so that few numbers of images are compiled for.
+    missing = (1 << (n - 1).bit_length()) - n if n else 0
+    filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
+    return warp(filled, np.repeat(view[None], n + missing, axis=0), **fill)[:n]

@@ -21,6 +21,12 @@ from digitcnn._validation import (
     resolve_pixel_range,
     with_channels,
 )
+from digitcnn.confidence import (
+    confidence_threshold,
+    fit_temperature,
+    note_confidence,
+    with_temperature,
+)
 from digitcnn.persistence import load_estimator, save_estimator
 
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
@@ -43,7 +49,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    architecture : {"compact", "elu-bn", "relu-dropout"} or callable, default="compact"
+    architecture : {"compact", "deep", "elu-bn", "relu-dropout"} or callable, default="compact"
         The network: see `digitcnn.networks`. A callable is
         ``f(image_shape, n_classes, **options) -> keras.Model``, where `image_shape` is (height,
         width, channels), the output is a softmax over the classes, and the options are those of
@@ -107,6 +113,13 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         Epochs that early stopping waits.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
+    temperature : float or "auto", default="auto"
+        What the logarithms of the probabilities are divided by. ``"auto"`` fits it to the
+        validation data, and without any takes 1.
+    test_time_augmentation : int, default=0
+        Views of each image that are read when predicting, slightly turned, moved, sheared and
+        zoomed; the answer is the mean of their probabilities. It costs so many times the time. 0
+        and 1 read the image as it is.
     warm_start : bool, default=False
         Whether another `fit` goes on training the same network.
     random_state : int, RandomState instance or None, default=None
@@ -150,6 +163,12 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
     image_shape_ : tuple of int (height, width, channels)
     pixel_range_ : tuple of two floats
     precision_ : {"float32", "bfloat16"}
+    temperature_ : float
+        The temperature of the probabilities.
+    validation_confidences_ : ndarray of shape (n_validation,) or None
+        The largest probability for each validation image; None without validation data.
+    validation_hits_ : ndarray of shape (n_validation,) or None
+        Whether it was the right class's.
     callbacks_ : list of keras.callbacks.Callback
         The copies of `callbacks` that the last fit called. Not kept by pickling.
     n_features_in_ : int
@@ -162,6 +181,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
     See Also
     --------
     digitcnn.make_digit_pipeline : From a CSV, in one estimator.
+    digitcnn.AbstainingClassifier : Gives no answer where it is not sure.
     sklearn.neural_network.MLPClassifier : scikit-learn's network without convolutions.
 
     References
@@ -188,6 +208,9 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
     precision_: str
     history_: dict[str, list[float]]
     batch_loss_curve_: list[float]
+    temperature_: float
+    validation_confidences_: np.ndarray | None
+    validation_hits_: np.ndarray | None
 
     def __init__(
         self,
@@ -216,6 +239,8 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         early_stopping: bool = False,
         n_iter_no_change: int = 10,
         class_weight: dict[Any, float] | str | None = None,
+        temperature: float | str = "auto",
+        test_time_augmentation: int = 0,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         image_shape: str | tuple[int, ...] = "auto",
@@ -249,6 +274,8 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.temperature = temperature
+        self.test_time_augmentation = test_time_augmentation
         self.warm_start = warm_start
         self.random_state = random_state
         self.image_shape = image_shape
@@ -277,8 +304,8 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n,) or None, default=None
             Weights, from 0 up. Only their ratios matter.
         X_val : array-like like X, or None, default=None
-            Images to watch the accuracy on, instead of a part of X. Never trained on, never
-            distorted.
+            Images to watch the accuracy on and to fit the temperature to, instead of a part of X.
+            Never trained on, never distorted.
         y_val : array-like or None, default=None
             Their labels.
 
@@ -309,12 +336,15 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
         self._train(X, codes, weights, validation, epochs, schedule)
+        self._calibrate(validation)
         return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> "DigitCNNClassifier":
         """Train for one epoch, at a constant learning rate, going on from where the network is.
+
+        What was learned from validation data is forgotten: it was of another network.
 
         Parameters
         ----------
@@ -344,6 +374,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
         self._train(X, codes, weights, None, None, [])
+        self._calibrate(None)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -365,9 +396,11 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             If the images are of another size or plainly on another scale.
         """
         check_is_fitted(self)
-        probabilities = self.wrapper_.predict_proba(self._check_images(X, "X"))
+        probabilities = self._look_at(self._check_images(X, "X"))
         # With one class the network has a second output, for a softmax over one says nothing.
-        return probabilities if len(self.classes_) > 1 else np.ones_like(probabilities[:, :1])
+        if len(self.classes_) == 1:
+            return np.ones_like(probabilities[:, :1])
+        return with_temperature(probabilities, self.temperature_)
 
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest label of each image.
@@ -390,8 +423,41 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
+    def confidence_threshold(self, max_error: float) -> float:
+        """The probability from which on answers are wrong no more often than wanted.
+
+        It is learned from the validation data of the last fit: of the images answered there, no
+        more were wrong, one more error than was seen added.
+
+        Parameters
+        ----------
+        max_error : float
+            The error rate wanted among the answers, between 0 and 1.
+
+        Returns
+        -------
+        float
+            Infinity where no probability is enough.
+
+        Raises
+        ------
+        ValueError
+            If there was no validation data, or too little for so small a rate.
+
+        Examples
+        --------
+        >>> from digitcnn import DigitCNNClassifier
+        >>> from digitcnn.datasets import load_sample_digits
+        >>> X, y = load_sample_digits()
+        >>> clf = DigitCNNClassifier(epochs=8, validation_fraction=0.3, random_state=0)
+        >>> threshold = clf.fit(X[:900], y[:900]).confidence_threshold(max_error=0.02)
+        >>> is_answered = clf.predict_proba(X[900:]).max(axis=1) >= threshold
+        """
+        check_is_fitted(self)
+        return confidence_threshold(self, max_error)
+
     def save(self, path: Any) -> None:
-        """Write the model file, which `digitcnn.load` reads.
+        """Write the model file, which `digitcnn.load` reads: `digitcnn.save` of this classifier.
 
         Parameters
         ----------
@@ -403,8 +469,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If the architecture is a callable: its code cannot be kept in a file of plain data.
         """
-        check_is_fitted(self)
-        save_estimator(self, path)
+        save(self, path)
 
     @property
     def model_(self) -> Any:
@@ -649,6 +714,29 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         self.batch_loss_curve_ += self.wrapper_.batch_losses_
         self._note_history()
 
+    def _look_at(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities before the temperature."""
+        if self.test_time_augmentation < 2:
+            return self.wrapper_.predict_proba(images)
+        from digitcnn.augmentation import draw_views
+
+        views = draw_views(self.test_time_augmentation, self.image_shape_[:2])
+        return self.wrapper_.predict_proba(images, views, self.fill_mode)
+
+    def _calibrate(self, validation: tuple[np.ndarray, np.ndarray] | None) -> None:
+        """Learn what the probabilities are worth."""
+        self.temperature_ = 1.0 if self.temperature == "auto" else float(self.temperature)
+        self.validation_confidences_ = self.validation_hits_ = None
+        if validation is None:
+            return
+        images, codes = validation
+        probabilities = self._look_at(images)
+        if self.temperature == "auto":
+            self.temperature_ = fit_temperature(probabilities, codes)
+        self.validation_confidences_, self.validation_hits_ = note_confidence(
+            with_temperature(probabilities, self.temperature_), codes
+        )
+
     def _note_history(self) -> None:
         self.history_ = {name: list(values) for name, values in self.wrapper_.history_.items()}
         self.loss_curve_ = self.history_["loss"]
@@ -684,8 +772,28 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def load(path: Any) -> DigitCNNClassifier:
-    """Read a model file that `DigitCNNClassifier.save` wrote.
+def save(clf: Any, path: Any) -> None:
+    """Write a fitted classifier, or an ensemble of them, to a model file.
+
+    Parameters
+    ----------
+    clf : DigitCNNClassifier or sklearn.ensemble.VotingClassifier
+        The latter of `DigitCNNClassifier` alone, with ``voting="soft"`` and without weights.
+    path : str or path-like
+        A file that is there is replaced, as a whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If it is another estimator, or if an architecture is a callable: its code cannot be kept in
+        a file of plain data.
+    """
+    check_is_fitted(clf)
+    save_estimator(clf, path)
+
+
+def load(path: Any) -> Any:
+    """Read a model file that `digitcnn.save` or `DigitCNNClassifier.save` wrote.
 
     Nothing in the file is executed: it holds parameters as JSON and weights as arrays. The network
     is built by this package. With ``precision="auto"`` the precision is chosen for this machine.
@@ -696,9 +804,9 @@ def load(path: Any) -> DigitCNNClassifier:
 
     Returns
     -------
-    DigitCNNClassifier
-        Fitted. The optimizer's moments are not kept: `partial_fit` and a warm start go on from the
-        weights alone.
+    DigitCNNClassifier or sklearn.ensemble.VotingClassifier
+        Fitted, as it was saved. The optimizer's moments are not kept: `partial_fit` and a warm
+        start go on from the weights alone.
 
     Raises
     ------

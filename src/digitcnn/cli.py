@@ -24,7 +24,8 @@ _DATA_HELP = (
     "'sample' (scikit-learn's 1,797 digits), 'mnist', or the path of a CSV (.csv, .csv.gz, "
     ".csv.zip) or Parquet file with one image a row"
 )
-# Digits held out of training to measure the accuracy: a fifth, but no more than this.
+# Digits held out of training, to measure the accuracy and what the probabilities are worth: a
+# fifth, but no more than this.
 _HELD_OUT = 2000
 
 
@@ -105,10 +106,20 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--proba", action="store_true", help="add a column of probabilities for each class"
     )
+    predict.add_argument(
+        "--max-error",
+        type=_error_rate,
+        metavar="RATE",
+        help="leave the label empty where the model is not sure enough for this error rate among "
+        "its answers, and add a column of confidences",
+    )
     predict.add_argument("--label", default="label", metavar="NAME", help="the label's column")
 
-    info = command("info", "Describe a model file, or data.")
-    info.add_argument("source", metavar="MODEL_OR_DATA", help=f"a model file, {_DATA_HELP}")
+    info = command("info", "Describe a model file, or data, or the recipes.")
+    info.add_argument(
+        "source", nargs="?", metavar="MODEL_OR_DATA", help=f"a model file, {_DATA_HELP}"
+    )
+    info.add_argument("--recipes", action="store_true", help="list the recipes for --recipe")
     info.add_argument("--label", default="label", metavar="NAME", help="the label's column")
     return parser
 
@@ -122,64 +133,88 @@ def _whole_number(low: int) -> Callable[[str], int]:
     return parse
 
 
+def _error_rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: wanted is a number between 0 and 1")
+    return rate
+
+
 def _train(options: argparse.Namespace) -> None:
-    from digitcnn.recipes import recipe_parameters
+    import numpy as np
+
+    from digitcnn.confidence import note_confidence
+    from digitcnn.recipes import get_recipe
     from digitcnn.summaries import measure
 
-    parameters = recipe_parameters(options.recipe)
-    if options.epochs is not None:
-        parameters["epochs"] = options.epochs
+    recipe = get_recipe(options.recipe)
+    parameters = {} if options.epochs is None else {"epochs": options.epochs}
     _check_can_write(options.out)
-    X, y, X_test, y_test, rows = _training_data(options)
-    _say(f"training on {len(X):,} digits; {len(X_test):,} are held out")
+    X, y, X_held, y_held, X_test, y_test, rows = _training_data(options)
+    _say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
     with _quiet_start_up():
         import keras  # noqa: F401
 
-        from digitcnn.classifier import DigitCNNClassifier
-    clf = DigitCNNClassifier(**parameters, random_state=options.seed, verbose=1)
+        from digitcnn.classifier import save
+        from digitcnn.recipes import make_classifier
+    clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
+    # A recipe's own validation data has a say in its training.
+    watched = {}
+    if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
+        watched = {"X_val": X_held, "y_val": y_held}
     start = time.perf_counter()
-    clf.fit(X, y)
+    clf.fit(X, y, **watched)
     seconds = time.perf_counter() - start
     # Of the running program, not of the model.
-    clf.set_params(verbose=0)
+    networks = getattr(clf, "estimators_", [clf])
+    for network in networks:
+        network.set_params(verbose=0)
+    probabilities = clf.predict_proba(X_held)
+    clf.validation_confidences_, clf.validation_hits_ = note_confidence(
+        probabilities, np.searchsorted(clf.classes_, y_held)
+    )
     result = {
         "data": options.data,
         "recipe": options.recipe,
         "seed": options.seed,
-        "epochs": clf.n_iter_,
-        "precision": clf.precision_,
+        "epochs": networks[0].n_iter_,
+        "precision": networks[0].precision_,
         "training_digits": len(X),
         "seconds": round(seconds, 1),
         **measure(clf, X_test, y_test, rows),
         "model": options.out,
     }
-    clf.save(options.out)
+    save(clf, options.out)
     if options.json:
         print(json.dumps(result))
         return
     print(
-        f"trained {clf.n_iter_} epochs on {len(X):,} digits in {seconds:.0f} s ({clf.precision_})"
+        f"trained {result['epochs']} epochs on {len(X):,} digits in {seconds:.0f} s "
+        f"({result['precision']})"
     )
     _print_measures(result)
     print(f"model written to {options.out}")
 
 
-def _training_data(
-    options: argparse.Namespace,
-) -> "tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]":
-    """Digits to train on, and digits to measure on with the numbers of their rows.
+def _training_data(options: argparse.Namespace) -> "tuple[np.ndarray, ...]":
+    """Images and labels to train on, to hold out and to measure on, with the rows of the last.
 
-    The latter are MNIST's own test set, or a part of the data held out.
+    What is held out is drawn by class. It tells what the model's probabilities are worth. It is
+    measured on as well, but for MNIST, which has a test set of its own.
     """
     import numpy as np
     from sklearn.model_selection import train_test_split
 
     from digitcnn import datasets
 
-    if options.data == "mnist":
+    is_mnist = options.data == "mnist"
+    if is_mnist:
         X, y, X_test, y_test = datasets.load_mnist()
-        return X, y, X_test, y_test, np.arange(len(y_test))
-    X, y = _labelled(options)
+    else:
+        X, y = _labelled(options)
     try:
         kept, held = train_test_split(
             np.arange(len(y)),
@@ -191,7 +226,10 @@ def _training_data(
         raise ValueError(
             f"{options.data}: {len(y)} digits are too few to hold some of each class out: {error}"
         ) from None
-    return X[kept], y[kept], X[held], y[held], held
+    parts = X[kept], y[kept], X[held], y[held]
+    if is_mnist:
+        return (*parts, X_test, y_test, np.arange(len(y_test)))
+    return (*parts, X[held], y[held], held)
 
 
 def _labelled(options: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray]":
@@ -260,10 +298,29 @@ def _predict(options: argparse.Namespace) -> None:
     if options.out is not None:
         _check_can_write(options.out)
     clf = _load(options.model)
+    threshold = 0.0
+    if options.max_error is not None:
+        from digitcnn.confidence import confidence_threshold
+
+        try:
+            threshold = confidence_threshold(clf, options.max_error)
+        except ValueError as error:
+            raise ValueError(f"{options.model}: {error}") from None
     probabilities = clf.predict_proba(_images(options))
-    labels = clf.classes_[probabilities.argmax(axis=1)]
+    confidences = probabilities.max(axis=1)
+    is_answered = confidences >= threshold
+    labels = clf.classes_[probabilities.argmax(axis=1)].astype(object)
+    labels[~is_answered] = None
+    if options.max_error is not None:
+        _say(
+            f"{is_answered.sum():,} of {len(labels):,} digits are answered: those with a "
+            f"confidence of at least {threshold:.4f}"
+        )
     if options.json and options.out is None:
         result: dict[str, Any] = {"digits": len(labels), "labels": labels.tolist()}
+        if options.max_error is not None:
+            result["threshold"] = threshold if np.isfinite(threshold) else None
+            result["confidences"] = np.round(confidences.astype(float), 6).tolist()
         if options.proba:
             result["classes"] = clf.classes_.tolist()
             result["probabilities"] = np.round(probabilities.astype(float), 6).tolist()
@@ -272,6 +329,8 @@ def _predict(options: argparse.Namespace) -> None:
     import pandas as pd
 
     table = pd.DataFrame({"ImageId": np.arange(1, len(labels) + 1), "Label": labels})
+    if options.max_error is not None:
+        table["Confidence"] = np.round(confidences.astype(float), 6)
     if options.proba:
         for name, column in zip(clf.classes_, probabilities.T, strict=True):
             table[f"p_{name}"] = np.round(column.astype(float), 6)
@@ -284,7 +343,7 @@ def _predict(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"digits": len(labels), "out": options.out}))
     else:
-        print(f"{len(labels):,} labels written to {options.out}")
+        print(f"{is_answered.sum():,} labels written to {options.out}")
 
 
 def _images(options: argparse.Namespace) -> "np.ndarray":
@@ -300,6 +359,11 @@ def _info(options: argparse.Namespace) -> None:
     from digitcnn.model_file import is_model_file
     from digitcnn.summaries import describe_model, describe_table
 
+    if options.recipes:
+        _print_recipes(options)
+        return
+    if options.source is None:
+        raise ValueError("wanted is a model file, data, or --recipes")
     if is_model_file(options.source):
         result = describe_model(options.source)
     else:
@@ -312,6 +376,17 @@ def _info(options: argparse.Namespace) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{key}: {number}" for key, number in value.items())
         print(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _print_recipes(options: argparse.Namespace) -> None:
+    from digitcnn.recipes import RECIPES
+
+    if options.json:
+        print(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
+        return
+    width = max(map(len, RECIPES))
+    for name, recipe in RECIPES.items():
+        print(f"{name:<{width}}  {recipe.summary}")
 
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:

@@ -20,8 +20,8 @@ def measure(
 
     Parameters
     ----------
-    clf : DigitCNNClassifier
-        Fitted.
+    clf : estimator
+        Fitted, with `predict_proba`.
     X : ndarray of shape (n, pixels)
     y : ndarray of shape (n,)
     rows : sequence of int of length n
@@ -91,22 +91,29 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         As `digitcnn.load`.
     """
     content, weights = read_model_file(path)
-    fitted, history = content["fitted"], content["fitted"]["history_"]
+    # Of an ensemble the networks differ in their seeds alone.
+    first = content["members"][0]
+    fitted, history = first["fitted"], first["fitted"]["history_"]
+    is_ensemble = content["ensemble"] is not None
     summary = {
         "model": str(path),
         "written_by": f"digitcnn {content['digitcnn']}",
-        "architecture": content["parameters"]["architecture"],
+        "architecture": first["parameters"]["architecture"],
+        "networks": len(content["members"]),
         "weights": sum(array.size for array in weights),
         "image_shape": " x ".join(map(str, fitted["image_shape_"])),
         "pixel_range": "{:g}..{:g}".format(*fitted["pixel_range_"]),
-        "classes": fitted["classes_"],
+        "classes": (content["ensemble"] if is_ensemble else fitted)["classes_"],
         "epochs": len(history["loss"]),
         "training_loss": round(history["loss"][-1], 5),
         "training_accuracy": round(history["accuracy"][-1], 5),
+        "temperature": round(fitted["temperature_"], 4),
     }
-    if "val_accuracy" in history:
-        summary["validation_accuracy"] = round(history["val_accuracy"][-1], 5)
-    summary["parameters"] = content["parameters"]
+    if content["validation"] is not None:
+        hits = content["validation"]["hits"]
+        summary["validation_digits"] = len(hits)
+        summary["validation_accuracy"] = round(float(np.mean(hits)), 5)
+    summary["parameters"] = first["parameters"]
     return summary
 
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
+from digitcnn.augmentation import look_again
 from digitcnn.batches import DigitBatches, scale
 from digitcnn.devices import device_scope
 from digitcnn.loop import train
@@ -164,25 +165,44 @@ class NetworkClassifier(_KerasClassifier):
                     **arguments,
                 )
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def predict_proba(
+        self, X: np.ndarray, views: np.ndarray | None = None, fill_mode: str = "nearest"
+    ) -> np.ndarray:
         """Probabilities of shape (n, n_classes), float32, of images of any number.
 
         No more than a part of the images is ever held as float32. How they are cut into parts
         makes no difference to the results, but for float32's last bits on some processors.
 
         Mended: SciKeras squeezes the probabilities of a single image to one dimension.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, height, width, channels)
+        views : ndarray of shape (v, 2, 3) or None, default=None
+            From `digitcnn.augmentation.draw_views`: the answer is the mean over them.
+        fill_mode : {"nearest", "constant"}, default="nearest"
+            What comes in from outside of a view.
         """
         probabilities = np.empty((len(X), self.network["n_classes"]), dtype=np.float32)
+        fill = {"fill_mode": fill_mode, "fill_value": self.pixel_range[0]}
         with self._predicting() as network:
             for start in range(0, len(X), self._CHUNK):
-                part = scale(np.asarray(X[start : start + self._CHUNK]), self.pixel_range)
-                n = len(part)
-                if n == 1:
-                    # A product of a matrix and one vector rounds otherwise than that of two
-                    # matrices, which all other numbers of images are.
-                    part = np.repeat(part, 2, axis=0)
-                probabilities[start : start + n] = network.steps.predict(part)[:n]
+                images = np.asarray(X[start : start + self._CHUNK])
+                if views is None:
+                    answers = self._answer(network, images)
+                else:
+                    seen = (look_again(images, view, **fill) for view in views)
+                    answers = np.mean([self._answer(network, one) for one in seen], axis=0)
+                probabilities[start : start + len(images)] = answers
         return probabilities
+
+    def _answer(self, network: CompiledNetwork, images: np.ndarray) -> np.ndarray:
+        part, n = scale(images, self.pixel_range), len(images)
+        if n == 1:
+            # A product of a matrix and one vector rounds otherwise than that of two matrices,
+            # which all other numbers of images are.
+            part = np.repeat(part, 2, axis=0)
+        return network.steps.predict(part)[:n]
 
     def get_weights(self) -> list[np.ndarray]:
         """The network's weights, in Keras's order."""

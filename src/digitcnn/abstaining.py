@@ -1,0 +1,246 @@
+"""A classifier that leaves unanswered what it is not sure of."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.model_selection import train_test_split
+from sklearn.utils import assert_all_finite, column_or_1d, indexable
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    has_fit_parameter,
+)
+
+from digitcnn.confidence import choose_threshold, note_confidence
+
+
+class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Answer where the answers are wrong no more often than wanted, and nowhere else.
+
+    It holds a part of the training data out, trains a classifier on the rest, and learns from the
+    part held out how sure the classifier has to be. Where it is less sure, `predict` gives
+    `no_answer`.
+
+    Parameters
+    ----------
+    classifier : estimator
+        Any classifier with `predict_proba`. It is cloned. A `DigitCNNClassifier` watches its
+        accuracy on the part held out and fits its temperature there.
+    max_error : float, default=0.001
+        The error rate wanted among the answers, between 0 and 1.
+    validation_fraction : float, default=0.1
+        Part of the training data, drawn by class, that is held out. At least ``1 / max_error``
+        images are needed.
+    no_answer : object, default=None
+        The label that stands for none. It may not be one of the labels. None is the empty string
+        where labels are strings, and where they are numbers -1, or if that is a label the next
+        whole number below that is not.
+    random_state : int, RandomState instance or None, default=None
+        Which part is held out.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted, without `no_answer`.
+    classifier_ : estimator
+        The fitted classifier.
+    threshold_ : float
+        The least probability that is an answer. Infinity, so that nothing is answered, where no
+        probability was enough.
+    no_answer_ : object
+        The label that stands for none.
+    n_features_in_ : int
+        Of the fitted classifier, where it has it.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Likewise.
+
+    See Also
+    --------
+    DigitCNNClassifier.confidence_threshold : The threshold alone.
+
+    Notes
+    -----
+    The threshold holds for images like those that it was learned from. On digits from elsewhere the
+    errors among the answers are more.
+
+    `score` is the part of all images that was answered rightly: no answer is a wrong one. For the
+    accuracy of what was answered, leave out where `predict` gave `no_answer_`.
+
+    References
+    ----------
+    .. [1] C. K. Chow, "On optimum recognition error and reject tradeoff", IEEE Transactions on
+       Information Theory 16(1), 1970.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from digitcnn import AbstainingClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = AbstainingClassifier(KNeighborsClassifier(9), max_error=0.02, random_state=0)
+    >>> labels = clf.fit(X[:1000], y[:1000]).predict(X[1000:])
+    >>> answered = labels != -1
+    >>> bool((labels == y[1000:])[answered].mean() > (labels == y[1000:]).mean())
+    True
+    """
+
+    def __init__(
+        self,
+        classifier: Any,
+        *,
+        max_error: float = 0.001,
+        validation_fraction: float = 0.1,
+        no_answer: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.max_error = max_error
+        self.validation_fraction = validation_fraction
+        self.no_answer = no_answer
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "AbstainingClassifier":
+        """Train the classifier, and learn its threshold.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of n rows
+            What the classifier takes.
+        y : array-like of shape (n,)
+            Labels.
+        sample_weight : array-like of shape (n,) or None, default=None
+            For the classifier. The threshold weighs all images alike.
+
+        Returns
+        -------
+        AbstainingClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If the part held out is too small for `max_error`, or `no_answer` is a label.
+        """
+        for name in ("max_error", "validation_fraction"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise ValueError(f"{name}={value!r}: wanted is a number between 0 and 1")
+        if y is None:
+            raise ValueError(
+                "AbstainingClassifier requires y to be passed, but the target y is None"
+            )
+        X, y = indexable(X, column_or_1d(y, warn=True))
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        no_answer = self._choose_no_answer(np.unique(y))
+        kept, held = train_test_split(
+            np.arange(len(y)),
+            test_size=self.validation_fraction,
+            stratify=y,
+            random_state=self.random_state,
+        )
+        # Before the training, which may take long.
+        choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.max_error)
+        X_val, y_val = _rows(X, held), y[held]
+        arguments: dict[str, Any] = {}
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            arguments["sample_weight"] = weights[kept]
+        if has_fit_parameter(self.classifier, "X_val"):
+            arguments |= {"X_val": X_val, "y_val": y_val}
+        classifier = clone(self.classifier).fit(_rows(X, kept), y[kept], **arguments)
+        probabilities = classifier.predict_proba(X_val)
+        codes = np.searchsorted(classifier.classes_, y_val)
+        self.threshold_ = choose_threshold(
+            *note_confidence(probabilities, codes), max_error=self.max_error
+        )
+        self.no_answer_ = no_answer
+        self.classifier_ = classifier
+        self.classes_ = classifier.classes_
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(classifier, name):
+                setattr(self, name, getattr(classifier, name))
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The classifier's probabilities, of answers and of none.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of n rows
+            What the classifier takes.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+        """
+        check_is_fitted(self)
+        probabilities: np.ndarray = self.classifier_.predict_proba(X)
+        return probabilities
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The likeliest label of each image, or `no_answer_`.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of n rows
+            What the classifier takes.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        probabilities = self.predict_proba(X)
+        return with_no_answer(
+            self.classes_[probabilities.argmax(axis=1)],
+            probabilities.max(axis=1) >= self.threshold_,
+            self.no_answer_,
+        )
+
+    def _choose_no_answer(self, classes: np.ndarray) -> Any:
+        no_answer = self.no_answer
+        if no_answer is None and classes.dtype.kind not in "biuf":
+            no_answer = ""
+        elif no_answer is None:
+            no_answer = -1
+            while no_answer in classes:
+                no_answer -= 1
+        if any(no_answer == label for label in classes.tolist()):
+            raise ValueError(
+                f"{no_answer!r} stands for no answer and is one of the labels too: give another "
+                "no_answer"
+            )
+        return no_answer
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = getattr(self.classifier, "__sklearn_tags__", None)
+        if inner is not None:
+            tags.input_tags = inner().input_tags
+        # Leaving an answer out is the opposite of scoring well on every row.
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+def with_no_answer(labels: np.ndarray, is_answered: np.ndarray, no_answer: Any) -> np.ndarray:
+    """Labels, with `no_answer` in the place of those that are not answered.
+
+    The type is one that holds both.
+    """
+    if isinstance(no_answer, str) or labels.dtype.kind in "OUS":
+        answers = labels.astype(object)
+        if isinstance(no_answer, str) and labels.dtype.kind == "U":
+            return np.where(is_answered, labels, no_answer)
+        answers[~is_answered] = no_answer
+        return answers
+    if labels.dtype.kind in "bu" and no_answer < 0:
+        labels = labels.astype(np.int64)
+    return np.where(is_answered, labels, no_answer)
+
+
+def _rows(X: Any, places: np.ndarray) -> Any:
+    if hasattr(X, "iloc"):
+        return X.iloc[places]
+    return X[places] if hasattr(X, "shape") else np.asarray(X)[places]

@@ -1,0 +1,127 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from conftest import make_classifier
+from digitcnn import AbstainingClassifier, DigitCSVTransformer
+from digitcnn.abstaining import with_no_answer
+
+LENIENT = AbstainingClassifier(
+    LogisticRegression(), max_error=0.9, validation_fraction=0.3, random_state=0
+)
+
+EXPECTED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "a row of weight 0, or a row twice, falls on another side of the part held out"
+    ),
+    "check_sample_weight_equivalence_on_sparse_data": "likewise",
+    "check_classifiers_train": "predict is not the likeliest label where it gives no answer",
+    "check_classifiers_train(readonly_memmap=True)": "likewise",
+    "check_classifiers_train(readonly_memmap=True,X_dtype=float32)": "likewise",
+}
+
+
+@parametrize_with_checks([LENIENT], expected_failed_checks=lambda _: EXPECTED_FAILURES)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def abstaining(digits):
+    X, y = digits
+    clf = AbstainingClassifier(KNeighborsClassifier(9), max_error=0.01, random_state=0)
+    return clf.fit(X[:1200], y[:1200])
+
+
+def test_what_is_answered_is_wrong_less_often_than_what_is_not(abstaining, digits):
+    X, y = digits[0][1200:], digits[1][1200:]
+    labels = abstaining.predict(X)
+    answered = labels != -1
+    would_be = abstaining.classes_[abstaining.predict_proba(X).argmax(axis=1)]
+    np.testing.assert_array_equal(labels[answered], would_be[answered])
+    assert 0.5 < answered.mean() < 1.0
+    assert (labels == y)[answered].mean() > (would_be == y)[~answered].mean() + 0.1
+    assert abstaining.score(X, y) == pytest.approx((labels == y).mean())
+
+
+def test_network_is_calibrated_on_the_part_held_out(digits):
+    X, y = digits
+    clf = AbstainingClassifier(
+        make_classifier(), max_error=0.05, validation_fraction=0.25, random_state=0
+    ).fit(X[:400], y[:400])
+    assert len(clf.classifier_.validation_hits_) == 100
+    assert clf.threshold_ == pytest.approx(clf.classifier_.confidence_threshold(0.05))
+    assert (clf.predict(X[:50]) == -1).any() or clf.threshold_ < 0.5
+
+
+def test_it_stands_in_a_pipeline_a_search_and_a_cross_validation(digits):
+    X, y = digits
+    frame = pd.DataFrame(X[:600], columns=[f"pixel{i}" for i in range(64)])
+    clf = AbstainingClassifier(GaussianNB(), max_error=0.2, random_state=0)
+    pipeline = make_pipeline(DigitCSVTransformer(), clf)
+    assert cross_val_score(pipeline, frame, y[:600], cv=2).min() > 0.3
+    grid = {"abstainingclassifier__max_error": [0.1, 0.3]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(frame, y[:600])
+    # More answers are right than none at all.
+    assert search.best_params_ == {"abstainingclassifier__max_error": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("names", "no_answer", "kind"),
+    [
+        (np.arange(10, dtype=np.uint8), None, int),
+        (np.array([f"d{i}" for i in range(10)]), None, str),
+        (np.array([f"d{i}" for i in range(10)], object), "?", str),
+        (np.arange(10.0), -9, float),
+        (np.arange(10), "?", object),
+    ],
+)
+def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind):
+    X, y = digits
+    clf = AbstainingClassifier(GaussianNB(), max_error=0.2, no_answer=no_answer, random_state=0)
+    clf.fit(X[:600], names[y[:600]])
+    clf.threshold_ = 0.9999
+    labels = clf.predict(X[600:])
+    assert {True, False} == {label == clf.no_answer_ for label in labels.tolist()}
+    assert set(labels.tolist()) <= {*names.tolist(), clf.no_answer_}
+    if kind is not object:
+        assert {type(label) for label in labels.tolist()} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"max_error": 0}, "max_error=0: wanted is a number between 0 and 1"),
+        ({"validation_fraction": 1.0}, "validation_fraction=1.0"),
+        ({"no_answer": 3}, "3 stands for no answer and is one of the labels too"),
+        ({"max_error": 0.001}, "cannot be seen in 60 validation images; wanted are at least 999"),
+    ],
+)
+def test_bad_parameters_are_refused_before_the_training(digits, parameters, message):
+    X, y = digits
+
+    class Never(GaussianNB):
+        def fit(self, X, y):
+            raise AssertionError
+
+    clf = AbstainingClassifier(Never(), random_state=0).set_params(max_error=0.2)
+    with pytest.raises(ValueError, match=message):
+        clone(clf).set_params(**parameters).fit(X[:600], y[:600])
+
+
+def test_no_answer_is_a_number_that_is_no_label(digits):
+    X, y = digits
+    clf = AbstainingClassifier(GaussianNB(), max_error=0.2, random_state=0).fit(X, y - 2)
+    assert clf.no_answer_ == -3
+
+
+def test_answers_of_unsigned_labels_do_not_wrap_around():
+    labels = with_no_answer(np.array([3, 4], np.uint8), np.array([True, False]), -1)
+    np.testing.assert_array_equal(labels, [3, -1])
