@@ -75,6 +75,32 @@ def test_place_on_the_sheet_and_noise_of_the_paper_do_not_matter():
     assert np.abs(clean - noisy).mean() < 5
 
 
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("slope", [(0.5, 0.2), (-0.3, 0.6)])
+def test_uneven_light_does_not_matter(slope, dark):
+    stroke = a_stroke(40, 30)
+    rows, columns = np.indices(stroke.shape) / 40
+    light = 1.0 + slope[0] * rows + slope[1] * columns
+    lit = light - stroke if dark else light + stroke
+    even, uneven = DigitNormalizer().transform([stroke, lit]).astype(int)
+    assert np.abs(even - uneven).max() <= 2
+    # Strokes that reach the border do not tilt the paper.
+    lit[:, 14:16] += -1.0 if dark else 1.0
+    drawn = DigitNormalizer().transform([lit]).reshape(28, 28)
+    assert (drawn > 128).sum() < 28 * 6
+
+
+@given(
+    arrays=st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(0, 99)),
+    scale=st.sampled_from([1e-6, 1.0, 1e6]),
+)
+@few
+def test_noise_of_any_size_is_drawn_without_a_warning(arrays, scale):
+    height, width, seed = arrays
+    images = scale * np.random.default_rng(seed).normal(size=(3, height, width))
+    assert DigitNormalizer().transform(images).shape == (3, 784)
+
+
 def test_arrays_lists_and_rows_are_the_same_pictures():
     X, images = load_digits().data[:200], load_digits().images[:200]
     wanted = DigitNormalizer().fit_transform(X)

@@ -13,6 +13,9 @@ _MIN_CONTRAST = 16  # Of 255: fainter than that, an 8-bit picture is a blank she
 _NOISE_DEVIATIONS = 4.0
 _NOISY_LINE = 0.05  # A line with less ink than this part of the fullest line's is specks.
 _FADE = 0.2  # How much of the range is cut below a stroke that is drawn twice as large or more.
+_SLOPE_GAIN = 0.7  # A plane is a better paper than one shade if it leaves no more than this part.
+_FITTING_ROUNDS = 12
+_ROUNDING = 1e-6
 _CHUNK_NUMBERS = 1 << 20
 
 
@@ -50,10 +53,11 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
     -----
     Each picture is measured against itself, so that the range of its numbers does not matter. What
     lies within four deviations of the paper's own noise is paper; on clean paper the faintest
-    stroke is kept. A picture of one colour, and an 8-bit picture of less than 16 of 255 steps of
-    contrast, has no ink and becomes all zeros. MNIST's own pictures pass nearly unchanged. Leave a
-    pixel of paper around the ink where you can: of pictures cut to the ink itself, one or two in a
-    hundred (upright ones above all) show more ink than paper at their border and are misread.
+    stroke is kept. Paper in uneven light is taken for a plane, fitted to the border. A picture of
+    one colour, and an 8-bit picture of less than 16 of 255 steps of contrast, has no ink and
+    becomes all zeros. MNIST's own pictures pass nearly unchanged. Leave a pixel of paper around the
+    ink where you can: of pictures cut to the ink itself, one or two in a hundred (upright ones
+    above all) show more ink than paper at their border and are misread.
 
     Pictures are resampled with Keys's cubic [2]_, made as wide as a pixel of the smaller of the two
     grids, which smooths when enlarging and averages when shrinking.
@@ -246,12 +250,8 @@ def _draw(images: np.ndarray, size: int, box: int, invert: str | bool) -> np.nda
 def _find_ink(images: np.ndarray, invert: str | bool) -> np.ndarray:
     """How far each pixel stands out from its picture's paper, as new float32 (n, h, w)."""
     ink = images.astype(np.float32)
-    edges = ink[:, 0], ink[:, -1], ink[:, 1:-1, 0], ink[:, 1:-1, -1]
-    border = np.concatenate(edges, axis=1)
-    paper = np.median(border, axis=1)
-    # The median absolute deviation, scaled to be a normal distribution's standard deviation.
-    noise = 1.4826 * np.median(np.abs(border - paper[:, None]), axis=1)
-    ink -= paper[:, None, None]
+    paper, noise = _find_paper(ink)
+    ink -= paper
     if invert == "auto":
         lighter = np.square(np.maximum(ink, 0)).sum(axis=(1, 2))
         darker = np.square(np.minimum(ink, 0)).sum(axis=(1, 2))
@@ -259,7 +259,7 @@ def _find_ink(images: np.ndarray, invert: str | bool) -> np.ndarray:
     elif invert:
         ink *= -1
     ink[ink <= _NOISE_DEVIATIONS * noise[:, None, None]] = 0
-    noisy = np.flatnonzero(noise > 0)
+    noisy = np.flatnonzero(noise > 2 * _ROUNDING * np.abs(images).max(axis=(1, 2)))
     if len(noisy):
         # Noise over many pixels has a few specks that stand out; they must not widen the crop.
         for axis in (1, 2):
@@ -270,6 +270,60 @@ def _find_ink(images: np.ndarray, invert: str | bool) -> np.ndarray:
             inside = (place >= first[:, None]) & (place < last[:, None])
             ink[noisy] *= np.expand_dims(inside, 3 - axis)
     return ink
+
+
+def _find_paper(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The paper of pictures (n, h, w), as (n, h, w) or (n, 1, 1), and its noise, as (n,).
+
+    It is what the border mostly shows: one shade, or, in uneven light, a plane.
+    """
+    _, height, width = images.shape
+    on_border = np.ones((height, width), dtype=bool)
+    on_border[1:-1, 1:-1] = False
+    border = images[:, on_border]
+    shade = np.median(border, axis=1)[:, None]
+    noise = _deviation(border - shade)
+    # Where more than half of the border is of one and the same shade there is no slope to find.
+    sloping = np.flatnonzero(noise > 0)
+    if not len(sloping):
+        return shade[:, :, None], noise
+    rows, columns = np.indices((height, width), dtype=np.float32)
+    places = np.stack([np.ones_like(rows), rows / height, columns / width], axis=-1)
+    planes = _fit_planes(places[on_border], border[sloping])
+    residue = _deviation(border[sloping] - planes @ places[on_border].T)
+    better = residue < _SLOPE_GAIN * noise[sloping]
+    paper = np.broadcast_to(shade[:, :, None], images.shape).copy()
+    paper[sloping[better]] = np.einsum("nk,hwk->nhw", planes[better], places)
+    # A plane in float32 is off by its rounding.
+    rounding = _ROUNDING * np.abs(border[sloping]).max(axis=1)
+    noise[sloping[better]] = np.maximum(residue, rounding)[better]
+    return paper, noise
+
+
+def _fit_planes(places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Planes of least absolute deviation, which strokes on the border do not tilt, as (n, 3).
+
+    By least squares in which, again and again, each pixel weighs the less the farther it lay off.
+    """
+    weights = np.ones_like(values)
+    scale = np.maximum(np.ptp(values, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    planes = np.zeros((len(values), 3), dtype=np.float32)
+    for _ in range(_FITTING_ROUNDS):
+        weighted = weights[:, :, None] * places
+        # So that a picture of one row or column, on which no plane stands, has a solution.
+        squares = places.T @ weighted + 1e-6 * np.eye(3, dtype=np.float32)
+        moments = np.einsum("nmk,nm->nk", weighted, values)
+        planes = np.linalg.solve(squares, moments[:, :, None])[:, :, 0]
+        off = np.abs(values - planes @ places.T) / scale
+        weights = 1.0 / np.maximum(off, 1e-3)
+    fitted: np.ndarray = planes.astype(np.float32)
+    return fitted
+
+
+def _deviation(residues: np.ndarray) -> np.ndarray:
+    """The median absolute deviation from 0, scaled to be a normal distribution's standard one."""
+    deviation: np.ndarray = 1.4826 * np.median(np.abs(residues), axis=1)
+    return deviation
 
 
 def _extent(profiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
