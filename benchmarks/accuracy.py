@@ -1,0 +1,205 @@
+"""What each recipe reaches on digits that it was not trained on, and what it costs.
+
+    python benchmarks/accuracy.py MNIST_NPZ [--rows NAME ...] [--seeds 0 1 2 3 4] [--kaggle FOLDER]
+
+Trained on MNIST's 60,000 digits, scored once, at the end of the training, on its 10,000 test digits
+and through `DigitNormalizer` on scikit-learn's 1,797. Nothing is chosen by either. The Kaggle rows
+are trained on FOLDER/train.csv, divided with the two notebooks' own shares and seeds; what they
+held out is watched as they watched it. The score is that of FOLDER/test.csv's 28,000 digits, and
+that of what was held out is noted beside it.
+
+Every run is a line in benchmarks/results/accuracy.jsonl. What is there is not run again, so that
+long tables can be made in pieces, and on several machines; the tables are made from all lines.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from _report import print_table, processor
+
+RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
+STILL = {
+    "rotation_range": 0.0,
+    "zoom_range": 0.0,
+    "shift_range": 0.0,
+    "shear_range": 0.0,
+    "elastic_alpha": 0.0,
+    "corruption_rate": 0.0,
+}
+HELD_OUT = {"validation_fraction": 0.1}
+# Row -> recipe, and the parameters that replace the recipe's.
+ROWS: dict[str, tuple[str, dict]] = {
+    "fast": ("fast", {}),
+    "fast, a tenth held out": ("fast", HELD_OUT),
+    "fast, a tenth held out, 16 views": ("fast", {**HELD_OUT, "test_time_augmentation": 16}),
+    "fast, no corruption": ("fast", {"corruption_rate": 0.0}),
+    "best": ("best", {}),
+    "ensemble": ("ensemble", {}),
+    "notebook-relu": ("notebook-relu", {}),
+    "notebook-elu": ("notebook-elu", {}),
+    "notebook-elu, not distorted": ("notebook-elu", STILL),
+    "Kaggle: notebook-elu": ("notebook-elu", {}),
+    "Kaggle: notebook-elu, not distorted": ("notebook-elu", STILL),
+    "Kaggle: notebook-relu": ("notebook-relu", {}),
+}
+# The share of the data that each notebook held out, and the seed that it did so with.
+SPLITS = {"notebook-elu": (0.0001, 894), "notebook-relu": (0.2, 0)}
+MAX_ERROR = 0.001
+
+
+def measure(clf, X, codes: np.ndarray) -> dict[str, float]:
+    """Accuracy, calibration, and what is left of both when doubtful answers are not given."""
+    from digitcnn.confidence import calibration_error, confidence_threshold, note_confidence
+
+    probabilities = clf.predict_proba(X)
+    confidences, hits = note_confidence(probabilities, codes)
+    result = {
+        "accuracy": float(hits.mean()),
+        "calibration_error": calibration_error(probabilities, codes),
+    }
+    if getattr(clf, "validation_hits_", None) is not None:
+        answered = confidences >= confidence_threshold(clf, MAX_ERROR)
+        result["coverage"] = float(answered.mean())
+        result["answered_wrong"] = float((~hits[answered]).mean()) if answered.any() else 0.0
+    return result
+
+
+def run_mnist(recipe: str, parameters: dict, seed: int, path: str) -> dict:
+    from sklearn.datasets import load_digits
+
+    from digitcnn import DigitNormalizer
+    from digitcnn.recipes import make_classifier
+
+    with np.load(path) as arrays:
+        X, y, X_test, y_test = (arrays[k] for k in ("x_train", "y_train", "x_test", "y_test"))
+    clf = make_classifier(recipe, **parameters, random_state=seed)
+    start = time.perf_counter()
+    clf.fit(X.reshape(len(X), -1), y)
+    seconds = time.perf_counter() - start
+    foreign, foreign_y = load_digits(return_X_y=True)
+    return {
+        "seconds": round(seconds, 1),
+        "test": measure(clf, X_test.reshape(len(X_test), -1), y_test),
+        "foreign": measure(clf, DigitNormalizer().fit_transform(foreign), foreign_y),
+    }
+
+
+def run_kaggle(recipe: str, parameters: dict, seed: int, folder: str) -> dict:
+    import pandas as pd
+    from sklearn.model_selection import train_test_split
+
+    from digitcnn import DigitCSVTransformer
+    from digitcnn.datasets import read_digits_csv
+    from digitcnn.recipes import make_classifier
+
+    X, y = read_digits_csv(f"{folder}/train.csv")
+    fraction, split_seed = SPLITS[recipe]
+    X, X_val, y, y_val = train_test_split(X, y, test_size=fraction, random_state=split_seed)
+    clf = make_classifier(recipe, **parameters, random_state=seed)
+    start = time.perf_counter()
+    clf.fit(X, y, X_val=X_val, y_val=y_val)
+    seconds = time.perf_counter() - start
+    X_test = DigitCSVTransformer().fit_transform(f"{folder}/test.csv")
+    answers = pd.read_csv(f"{folder}/test_labels.csv")["Label"].to_numpy()
+    return {
+        "seconds": round(seconds, 1),
+        "test": {"accuracy": float(clf.score(X_test, answers))},
+        "held_out": {"digits": len(y_val), "accuracy": float(clf.score(X_val, y_val))},
+    }
+
+
+def read_results() -> list[dict]:
+    if not RESULTS.exists():
+        return []
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
+
+
+def print_results(results: list[dict]) -> None:
+    """The mean of each row over its seeds, with the standard deviation of the accuracy."""
+
+    def shown(runs: list[dict], kind: str, name: str, form: Callable[[float], str]) -> str:
+        values = [run[kind][name] for run in runs if name in run.get(kind, {})]
+        return form(float(np.mean(values))) if values else ""
+
+    def percent(value: float) -> str:
+        return f"{value:.2%}"
+
+    rows = []
+    groups = sorted(
+        {(list(ROWS).index(r["row"]), r["row"], r["precision"], r["machine"]) for r in results}
+    )
+    for _, name, precision, machine in groups:
+        runs = [
+            r
+            for r in results
+            if (r["row"], r["precision"], r["machine"]) == (name, precision, machine)
+        ]
+        accuracies = [run["test"]["accuracy"] for run in runs]
+        spread = f" ± {np.std(accuracies, ddof=1):.3%}" if len(runs) > 1 else ""
+        rows.append(
+            (
+                name,
+                len(runs),
+                f"{np.mean(accuracies):.3%}{spread}",
+                shown(runs, "test", "calibration_error", lambda v: f"{v:.4f}"),
+                shown(runs, "test", "coverage", percent),
+                shown(runs, "test", "answered_wrong", percent),
+                shown(runs, "foreign", "accuracy", percent),
+                shown(runs, "foreign", "coverage", percent),
+                shown(runs, "foreign", "answered_wrong", percent),
+                f"{np.median([run['seconds'] for run in runs]):.0f}",
+                f"{precision}, {machine}",
+            )
+        )
+    print_table(
+        (
+            "recipe",
+            "seeds",
+            "accuracy",
+            "calibration error",
+            "answered at 99.9%",
+            "of these wrong",
+            "scikit-learn's digits",
+            "of these answered",
+            "of these wrong",
+            "training s",
+            "machine",
+        ),
+        rows,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mnist")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), metavar="NAME")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--kaggle", metavar="FOLDER", help="for the rows 'Kaggle: ...'")
+    options = parser.parse_args()
+    from digitcnn.devices import choose_precision
+
+    precision = choose_precision("auto")
+    for seed in options.seeds:
+        for name in options.rows:
+            done = {(r["row"], r["seed"], r["precision"]) for r in read_results()}
+            is_kaggle = name.startswith("Kaggle")
+            if (name, seed, precision) in done or (is_kaggle and not options.kaggle):
+                continue
+            recipe, parameters = ROWS[name]
+            run, source = (run_kaggle, options.kaggle) if is_kaggle else (run_mnist, options.mnist)
+            result = run(recipe, parameters, seed, source)
+            result = {"row": name, "seed": seed, "precision": precision, **result}
+            result["machine"] = processor()
+            print(json.dumps(result), flush=True)
+            RESULTS.parent.mkdir(exist_ok=True)
+            with RESULTS.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+    print_results(read_results())
+
+
+if __name__ == "__main__":
+    main()
