@@ -34,7 +34,7 @@ def network_and_data(digits, weighted=False):
     X, y = digits
     images, codes = X[:90].reshape(-1, 8, 8, 1), y[:90].astype(np.int32)
     weights = np.linspace(0.5, 1.5, 90, dtype=np.float32) if weighted else None
-    model = build("compact", (8, 8, 1), 10, dropout=0.0, seed=0, dtype="float32")
+    model = build("relu-dropout", (8, 8, 1), 10, dropout=0.0, seed=0, dtype="float32")
     model.compile(
         make_optimizer("sgd", learning_rate=0.01),
         make_loss(0.1),

@@ -787,6 +787,18 @@ def save(clf: Any, path: Any) -> None:
     ValueError
         If it is another estimator, or if an architecture is a callable: its code cannot be kept in
         a file of plain data.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import digitcnn
+    >>> from digitcnn.recipes import make_classifier
+    >>> X, y = digitcnn.datasets.load_sample_digits()
+    >>> ensemble = make_classifier("ensemble", epochs=1, architecture="relu-dropout")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     digitcnn.save(ensemble.fit(X[:128], y[:128]), os.path.join(folder, "m.digitcnn"))
+    ...     len(digitcnn.load(os.path.join(folder, "m.digitcnn")).estimators_)
+    5
     """
     check_is_fitted(clf)
     save_estimator(clf, path)

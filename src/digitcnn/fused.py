@@ -73,6 +73,8 @@ def forward(
         elif type(layer) is layers.Conv2D and type(following) is layers.MaxPooling2D:
             x = _convolve_and_pool(layer, following, x)
             position += 1
+        elif _is_softmax(layer, x) and not training:
+            x = _softmax(layer, x)
         elif type(layer) is layers.BatchNormalization:
             x = layer(x, training=training)
         else:
@@ -115,6 +117,19 @@ def _normalize(layer: layers.BatchNormalization, x: tf.Tensor, training: bool) -
         layer.moving_mean.assign(moving_mean * kept + mean * (1.0 - kept))
         layer.moving_variance.assign(moving_variance * kept + variance * (1.0 - kept))
     return y
+
+
+def _is_softmax(layer: keras.Layer, x: tf.Tensor) -> bool:
+    is_dense = type(layer) is layers.Dense and x.shape.rank == 2
+    return is_dense and layer.activation is keras.activations.softmax and layer.use_bias
+
+
+def _softmax(layer: layers.Dense, x: tf.Tensor) -> tf.Tensor:
+    # In float64: kernels for float32 round a number otherwise where it stands at the end of a block
+    # or of a thread's share, so that an answer would depend on the images beside it.
+    x, kernel, bias = (tf.cast(one, tf.float64) for one in (x, layer.kernel, layer.bias))
+    logits = tf.matmul(x, kernel) + bias
+    return tf.cast(tf.nn.softmax(logits), layer.compute_dtype)
 
 
 def _drop(layer: layers.Dropout, x: tf.Tensor, dropout: tf.Variable | None) -> tf.Tensor:
