@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -351,3 +352,28 @@ def test_reader_that_stops_early_is_no_error(folder, model):
     assert done.stdout.startswith("ImageId,Label")
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
+def test_interrupted_training_still_writes_the_model(folder, tmp_path):
+    out = tmp_path / "m.digitcnn"
+    arguments = ["train", folder / "train.csv", "--epochs", 100_000, "--out", out, "--json"]
+    reading, writing = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "digitcnn.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        text=True,
+    )
+    os.close(writing)
+    seen = b""
+    # Once the bar shows that something was learned.
+    while b"accuracy" not in seen:
+        seen += os.read(reading, 4096)
+    process.send_signal(signal.SIGINT)
+    while b"interrupted in epoch" not in seen:
+        seen += os.read(reading, 4096)
+    result, _ = process.communicate(timeout=120)
+    os.close(reading)
+    assert process.returncode == 0
+    assert json.loads(result)["epochs"] == digitcnn.load(out).n_iter_ < 100_000

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from conftest import make_classifier
 from digitcnn.batches import DigitBatches
@@ -58,7 +59,7 @@ def test_callbacks_and_figures_are_those_of_keras_fit(digits, weighted):
     network = CompiledNetwork(model, "auto")
     network.steps.regularize(Regularization(None, 0.0, 0.1))
     mine = Diary()
-    history, batch_losses = train(
+    history, batch_losses, is_interrupted = train(
         network,
         training,
         held_out,
@@ -67,6 +68,7 @@ def test_callbacks_and_figures_are_those_of_keras_fit(digits, weighted):
         callbacks=[mine],
         label_smoothing=0.1,
     )
+    assert not is_interrupted
     rates = history.pop("learning_rate")
     np.testing.assert_allclose(rates, 0.01, rtol=1e-6)
     assert history.keys() == expected.keys()
@@ -104,3 +106,51 @@ def test_a_callback_stops_the_training_at_a_batch(digits):
     assert clf.callbacks_[0].ended
     # It does not stop the next one.
     assert clf.set_params(callbacks=None).fit(X[:100], y[:100]).n_iter_ == 5
+
+
+class Interrupt(keras.callbacks.Callback):
+    """What Ctrl-C does, at one place of the training."""
+
+    def __init__(self, hook, count):
+        super().__init__()
+        self.left = count
+        setattr(self, hook, self.interrupt)
+
+    def interrupt(self, *args, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("hook", "count", "epochs", "batches"),
+    [
+        ("on_train_batch_end", 1, 1, 1),
+        ("on_train_batch_begin", 7, 2, 6),  # the second batch of the second epoch
+        ("on_epoch_begin", 3, 2, 10),
+        ("on_test_batch_end", 2, 1, 10),
+    ],
+)
+def test_interrupt_leaves_a_usable_estimator_and_a_warning(digits, hook, count, epochs, batches):
+    X, y = digits
+    clf = make_classifier(
+        epochs=4, batch_size=64, validation_fraction=0.2, callbacks=[Interrupt(hook, count)]
+    )
+    with pytest.warns(UserWarning, match=f"interrupted in epoch {epochs}; the estimator is as"):
+        clf.fit(X[:400], y[:400])
+    assert clf.n_iter_ == len(clf.validation_scores_) == epochs
+    assert len(clf.batch_loss_curve_) == batches
+    assert clf.predict_proba(X[:5]).shape == (5, 10)
+    assert clf.confidence_threshold(0.9) <= 1.0
+    # It goes on from there.
+    assert clf.set_params(callbacks=None).partial_fit(X[:64], y[:64]).n_iter_ == epochs + 1
+
+
+@pytest.mark.parametrize(("hook", "count"), [("on_train_begin", 1), ("on_train_batch_begin", 1)])
+def test_interrupt_before_anything_is_learned_is_one(digits, hook, count):
+    clf = make_classifier(callbacks=[Interrupt(hook, count)])
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(digits[0][:100], digits[1][:100])
+    with pytest.raises(NotFittedError):
+        clf.predict(digits[0][:5])
+    clf.set_params(callbacks=None, epochs=1).fit(digits[0][:100], digits[1][:100])

@@ -1,6 +1,7 @@
 """The estimator: its parameters, and the order in which the parts are called."""
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from digitcnn._callback_support import CallbackSupportMixin, FitTask, with_callbacks
 from digitcnn._parameters import check_parameters
 from digitcnn._validation import (
     check_images,
@@ -37,7 +39,7 @@ _AUTO_EPOCHS = (4, 100)
 _ELASTIC_SIDE = 28
 
 
-class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
+class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Handwritten digits, or any small images in classes, read by a convolutional network.
 
     A Keras network that is a scikit-learn classifier: it stands in pipelines, cross-validation
@@ -285,6 +287,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         self.callbacks = callbacks
         self.verbose = verbose
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -294,6 +297,9 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         y_val: Any = None,
     ) -> "DigitCNNClassifier":
         """Train on images and their labels.
+
+        An interrupt (Ctrl-C) ends the training with a warning. The estimator is then fitted, with
+        what it has learned so far.
 
         Parameters
         ----------
@@ -321,6 +327,9 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         """
         check_parameters(self.get_params(deep=False))
         goes_on = self.warm_start and hasattr(self, "wrapper_")
+        given = {"X": X, "y": y, "metadata": None}
+        if sample_weight is not None:
+            given["metadata"] = {"sample_weight": sample_weight}
         with self._unchanged_on_error():
             X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
             validation = self._check_validation_data(X_val, y_val)
@@ -335,8 +344,13 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
             schedule = self._schedule_callbacks(len(X), epochs, validation is not None)
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
+        task = FitTask(self, epochs, given)
+        task.begin()
+        schedule.append(self._tell_of_epochs(task))
         self._train(X, codes, weights, validation, epochs, schedule)
         self._calibrate(validation)
+        task.end()
+        self._warn_if_interrupted()
         return self
 
     def partial_fit(
@@ -375,6 +389,7 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
                 self._start_wrapper(self._draw_seed())
         self._train(X, codes, weights, None, None, [])
         self._calibrate(None)
+        self._warn_if_interrupted()
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -736,6 +751,26 @@ class DigitCNNClassifier(ClassifierMixin, BaseEstimator):
         self.validation_confidences_, self.validation_hits_ = note_confidence(
             with_temperature(probabilities, self.temperature_), codes
         )
+
+    def _tell_of_epochs(self, task: FitTask) -> Any:
+        from digitcnn.schedules import EpochTasks
+
+        temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
+
+        def fitted(n_epochs: int) -> dict[str, Any]:
+            """The attributes that make a copy of this estimator a fitted one."""
+            wrapper = self.wrapper_.snapshot()
+            return {"wrapper_": wrapper, "temperature_": temperature, "n_iter_": n_epochs}
+
+        return EpochTasks(task, fitted)
+
+    def _warn_if_interrupted(self) -> None:
+        if self.wrapper_.is_interrupted_:
+            warnings.warn(
+                f"the training was interrupted in epoch {self.n_iter_}; the estimator is as "
+                "trained so far",
+                stacklevel=3,
+            )
 
     def _note_history(self) -> None:
         self.history_ = {name: list(values) for name, values in self.wrapper_.history_.items()}

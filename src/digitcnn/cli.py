@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,7 +167,10 @@ def _train(options: argparse.Namespace) -> None:
     if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
         watched = {"X_val": X_held, "y_val": y_held}
     start = time.perf_counter()
-    clf.fit(X, y, **watched)
+    with warnings.catch_warnings():
+        # Of an interrupt: a line of its own, not Python's two with a place in the source.
+        warnings.showwarning = lambda message, *_: _say(f"digitcnn train: {message}")
+        clf.fit(X, y, **watched)
     seconds = time.perf_counter() - start
     # Of the running program, not of the model.
     networks = getattr(clf, "estimators_", [clf])

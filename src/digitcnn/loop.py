@@ -24,8 +24,11 @@ def train(
     epochs: int,
     callbacks: list[Any] | None,
     label_smoothing: float,
-) -> tuple[dict[str, list[float]], list[float]]:
+) -> tuple[dict[str, list[float]], list[float], bool]:
     """Train a compiled network.
+
+    An interrupt (Ctrl-C) after the first batch ends the training as a callback would: the epoch
+    under way counts with the batches that it had.
 
     Parameters
     ----------
@@ -50,6 +53,13 @@ def train(
         ``val_loss`` and ``val_accuracy``.
     batch_losses : list of float
         The mean loss of each batch.
+    is_interrupted : bool
+        Whether an interrupt ended the training.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If nothing was learned yet.
     """
     model = network.model
     told = keras.callbacks.CallbackList(
@@ -60,35 +70,45 @@ def train(
         epochs=first_epoch + epochs,
         steps=len(batches),
     )
-    model.stop_training = False
+    model.stop_training = is_interrupted = False
     batch_losses: list[float] = []
     told.on_train_begin()
     logs: dict[str, float] = {}
     for epoch in range(first_epoch, first_epoch + epochs):
-        told.on_epoch_begin(epoch)
-        seen, total, correct = 0, 0.0, 0.0
-        for index, (images, codes, weights) in enumerate(_prepared(batches)):
-            told.on_train_batch_begin(index)
-            loss, rightly = network.steps.train(images, codes, weights)
-            batch_losses.append(loss)
-            n = len(images)
-            seen, total, correct = seen + n, total + loss * n, correct + rightly
-            logs = {"loss": total / seen, "accuracy": correct / seen}
-            told.on_train_batch_end(index, logs)
-            if model.stop_training:
-                break
-        batches.on_epoch_end()
-        if validation is not None:
-            logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
-        logs["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-        told.on_epoch_end(epoch, logs)
-        if model.stop_training:
+        try:
+            told.on_epoch_begin(epoch)
+            seen, total, correct = 0, 0.0, 0.0
+            try:
+                for index, (images, codes, weights) in enumerate(_prepared(batches)):
+                    told.on_train_batch_begin(index)
+                    loss, rightly = network.steps.train(images, codes, weights)
+                    batch_losses.append(loss)
+                    n = len(images)
+                    seen, total, correct = seen + n, total + loss * n, correct + rightly
+                    logs = {"loss": total / seen, "accuracy": correct / seen}
+                    told.on_train_batch_end(index, logs)
+                    if model.stop_training:
+                        break
+            except KeyboardInterrupt:
+                if not seen:
+                    raise
+                is_interrupted = True
+            batches.on_epoch_end()
+            if validation is not None:
+                logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
+            logs["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+            told.on_epoch_end(epoch, logs)
+        except KeyboardInterrupt:
+            if not model.history.history:
+                raise
+            is_interrupted = True
+        if model.stop_training or is_interrupted:
             break
     told.on_train_end(logs)
     history = {
         name: [float(value) for value in values] for name, values in model.history.history.items()
     }
-    return history, batch_losses
+    return history, batch_losses, is_interrupted
 
 
 def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -1,17 +1,23 @@
-"""The training's progress as a line in the terminal."""
+"""The training's progress: a line that changes, in a terminal or in a notebook."""
 
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
-from keras import callbacks
+from keras import callbacks, ops
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+# Seconds between two changes of a notebook's line.
+_INTERVAL = 0.2
+
 
 class TrainingProgress(callbacks.Callback):
-    """A bar on standard error, with loss, accuracy and the time left.
+    """Epochs, batches, loss, accuracy, learning rate and the time left, as the training goes on.
 
-    Where standard error is no terminal it writes nothing.
+    In a terminal it is a bar on standard error, in a notebook a line below the cell. Elsewhere it
+    writes nothing.
 
     Parameters
     ----------
@@ -24,44 +30,34 @@ class TrainingProgress(callbacks.Callback):
         super().__init__()
         self.epochs = epochs
         self.batches_per_epoch = batches_per_epoch
-        self._progress: Progress | None = None
-        self._epoch = 0
+        self._view: _Bar | _NotebookLine | None = None
         self._after_epoch = ""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         console = Console(file=sys.stderr)
-        if not console.is_terminal:
-            return
-        self._progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._progress.add_task(
-            "training",
-            total=self.epochs * self.batches_per_epoch,
-            epoch=f"1/{self.epochs}",
-            figures="",
-        )
-        self._progress.start()
+        total = self.epochs * self.batches_per_epoch
+        show = _notebook_display()
+        if show is not None:
+            self._view = _NotebookLine(total, show)
+        elif console.is_terminal:
+            self._view = _Bar(total, console)
+        self._first_epoch: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._epoch = epoch
+        # A training that goes on from an earlier one counts its own epochs.
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+        self._epoch = epoch - self._first_epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if self._progress is None:
+        if self._view is None:
             return
         logs = logs or {}
-        figures = f"loss {float(logs['loss']):.3f} accuracy {float(logs['accuracy']):.4f}"
-        self._progress.update(
-            self._task,
-            completed=self._epoch * self.batches_per_epoch + batch + 1,
-            epoch=f"{self._epoch + 1}/{self.epochs}",
-            figures=figures + self._after_epoch,
+        self._view.update(
+            self._epoch * self.batches_per_epoch + batch + 1,
+            f"epoch {self._epoch + 1}/{self.epochs} batch {batch + 1}/{self.batches_per_epoch}",
+            f"loss {float(logs['loss']):.3f} accuracy {float(logs['accuracy']):.4f}"
+            f"{self._after_epoch} rate {self._learning_rate():.1e}",
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -69,6 +65,79 @@ class TrainingProgress(callbacks.Callback):
             self._after_epoch = f" validation {logs['val_accuracy']:.4f}"
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+    def _learning_rate(self) -> float:
+        return float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+class _Bar:
+    """rich's bar."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("training", total=total, figures="")
+        self._progress.start()
+
+    def update(self, done: int, place: str, figures: str) -> None:
+        self._progress.update(self._task, completed=done, description=place, figures=figures)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+class _NotebookLine:
+    """One line of text, which is shown anew some times a second."""
+
+    def __init__(self, total: int, show: Callable[[str, bool], None]) -> None:
+        self._total = total
+        self._show = show
+        self._start = time.monotonic()
+        self._shown = 0.0
+        self._line = "training"
+        show(self._line, False)
+
+    def update(self, done: int, place: str, figures: str) -> None:
+        elapsed = time.monotonic() - self._start
+        left = elapsed * (self._total - done) / done
+        self._line = f"{place} {figures} {_clock(elapsed)} left {_clock(left)}"
+        if elapsed - self._shown >= _INTERVAL:
+            self._shown = elapsed
+            self._show(self._line, True)
+
+    def close(self) -> None:
+        self._show(self._line, True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def _notebook_display() -> Callable[[str, bool], None] | None:
+    """What shows a line below a notebook's cell, new or in the place of the last one."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+    from IPython.display import display
+
+    shell = get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):  # a terminal, or a plain script
+        return None
+    name = f"digitcnn-progress-{time.monotonic_ns()}"
+
+    def show(line: str, again: bool) -> None:
+        display({"text/plain": line}, raw=True, display_id=name, update=again)
+
+    return show

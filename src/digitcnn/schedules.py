@@ -1,5 +1,6 @@
 """How fast the network learns and when it stops: Keras callbacks."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -105,3 +106,27 @@ class OneCycle(callbacks.Callback):
         part = one_cycle((self.done + 0.5) / self.n_batches)
         self.model.optimizer.learning_rate = self.peak * part
         self.done += 1
+
+
+class EpochTasks(callbacks.Callback):
+    """Tells scikit-learn's callbacks of each epoch, and stops the training when one wants it.
+
+    Parameters
+    ----------
+    task : digitcnn._callback_support.FitTask
+        The fit.
+    fitted : callable
+        Gives, of a number of epochs that have ended, the attributes of an estimator fitted so far.
+    """
+
+    def __init__(self, task: Any, fitted: Callable[[int], dict[str, Any]]) -> None:
+        super().__init__()
+        self.task = task
+        self.fitted = fitted
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.task.begin_epoch()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.task.end_epoch(lambda: self.fitted(epoch + 1)):
+            self.model.stop_training = True

@@ -5,6 +5,7 @@ gets wrong is mended here, each place with a comment that says what; what it doe
 training itself, is done by `digitcnn.loop`.
 """
 
+import copy
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -204,6 +205,14 @@ class NetworkClassifier(_KerasClassifier):
             part = np.repeat(part, 2, axis=0)
         return network.steps.predict(part)[:n]
 
+    def snapshot(self) -> "NetworkClassifier":
+        """In the midst of a training: another wrapper, which has learned what this one has."""
+        other = copy.copy(self)
+        vars(other).pop("_network", None)
+        vars(other).pop("_state_key", None)
+        other._state = take_out(state_variables(self._network.model))
+        return other
+
     def get_weights(self) -> list[np.ndarray]:
         """The network's weights, in Keras's order."""
         with self._predicting() as network:
@@ -358,7 +367,7 @@ class NetworkClassifier(_KerasClassifier):
             validation_data = DigitBatches(
                 *validation, None, pixel_range=self.pixel_range, batch_size=self._CHUNK
             )
-        history, self.batch_losses_ = train(
+        history, self.batch_losses_, self.is_interrupted_ = train(
             self._network,
             training_data,
             validation_data,

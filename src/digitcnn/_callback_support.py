@@ -1,0 +1,56 @@
+"""scikit-learn's own callbacks, where the installed scikit-learn has them: from 1.9 on."""
+
+from collections.abc import Callable
+from typing import Any
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: without the real one there is no `set_callbacks`."""
+
+    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
+        """The method as it is."""
+        return method
+
+
+class FitTask:
+    """A fit, as scikit-learn's callbacks are told of it.
+
+    Parameters
+    ----------
+    estimator : DigitCNNClassifier
+        Whose `fit` is under way.
+    epochs : int
+        How many it has at most.
+    data : dict
+        ``X``, ``y`` and ``metadata`` of the fit.
+    """
+
+    def __init__(self, estimator: Any, epochs: int, data: dict[str, Any]) -> None:
+        self._told = {"estimator": estimator, **data}
+        self._context = None
+        if hasattr(estimator, "_init_callback_context"):
+            self._context = estimator._init_callback_context(max_subtasks=epochs)
+
+    def begin(self) -> None:
+        if self._context is not None:
+            self._context.call_on_fit_task_begin(**self._told)
+
+    def begin_epoch(self) -> None:
+        if self._context is not None:
+            self._epoch = self._context.subcontext(task_name="epoch")
+            self._epoch.call_on_fit_task_begin(**self._told)
+
+    def end_epoch(self, fitted: Callable[[], dict[str, Any]]) -> bool:
+        """Whether a callback wants to stop. `fitted` gives the attributes of a fitted estimator."""
+        if self._context is None:
+            return False
+        return bool(
+            self._epoch.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted)
+        )
+
+    def end(self) -> None:
+        if self._context is not None:
+            self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
