@@ -41,8 +41,13 @@ def architectures():
 
 def public_names():
     own = [f"digitcnn.{name}" for name in digitcnn.__all__ if name != "datasets"]
-    memory = "digitcnn.training.clear_cache"
-    return [*own, *functions_of("digitcnn.datasets"), *architectures(), memory]
+    others = ["corruptions.corrupt", "recipes.make_classifier", "training.clear_cache"]
+    return [
+        *own,
+        *functions_of("digitcnn.datasets"),
+        *architectures(),
+        *(f"digitcnn.{name}" for name in others),
+    ]
 
 
 def test_every_public_name_is_on_the_api_page():
