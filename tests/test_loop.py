@@ -154,3 +154,21 @@ def test_interrupt_before_anything_is_learned_is_one(digits, hook, count):
     with pytest.raises(NotFittedError):
         clf.predict(digits[0][:5])
     clf.set_params(callbacks=None, epochs=1).fit(digits[0][:100], digits[1][:100])
+
+
+@pytest.mark.parametrize("keeps_network", [False, True])
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_training_that_diverges_says_what_to_try_and_loses_nothing(digits, goes_on, keeps_network):
+    X, y = digits[0][:200], digits[1][:200]
+    callbacks = [keras.callbacks.Callback()] if keeps_network else None
+    clf = make_classifier(epochs=2, warm_start=goes_on, callbacks=callbacks).fit(X, y)
+    before, history = clf.predict_proba(X), dict(clf.history_)
+    clf.set_params(learning_rate=1e20, optimizer="sgd" if not goes_on else "adamw")
+    with pytest.raises(
+        ValueError, match=r"the loss became \w+ in batch \d+ .*smaller learning_rate"
+    ):
+        clf.fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+    assert clf.history_ == history
+    clf.set_params(learning_rate=0.001, optimizer="adamw").fit(X, y)
+    assert np.isfinite(clf.predict_proba(X)).all()

@@ -323,7 +323,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the images, the labels or the weights are not as described.
+            If a parameter, the images, the labels or the weights are not as described, or if the
+            training diverges: its loss is no finite number any more.
         """
         check_parameters(self.get_params(deep=False))
         goes_on = self.warm_start and hasattr(self, "wrapper_")
@@ -344,12 +345,12 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             schedule = self._schedule_callbacks(len(X), epochs, validation is not None)
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
-        task = FitTask(self, epochs, given)
-        task.begin()
-        schedule.append(self._tell_of_epochs(task))
-        self._train(X, codes, weights, validation, epochs, schedule)
-        self._calibrate(validation)
-        task.end()
+            task = FitTask(self, epochs, given)
+            task.begin()
+            schedule.append(self._tell_of_epochs(task))
+            self._train(X, codes, weights, validation, epochs, schedule)
+            self._calibrate(validation)
+            task.end()
         self._warn_if_interrupted()
         return self
 
@@ -387,8 +388,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
-        self._train(X, codes, weights, None, None, [])
-        self._calibrate(None)
+            self._train(X, codes, weights, None, None, [])
+            self._calibrate(None)
         self._warn_if_interrupted()
         return self
 
@@ -496,7 +497,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Data that is refused leaves a fitted estimator as it was."""
+        """Data that is refused, or a training that fails, leaves a fitted estimator as it was."""
         before = dict(vars(self))
         try:
             yield

@@ -60,6 +60,8 @@ def train(
     ------
     KeyboardInterrupt
         If nothing was learned yet.
+    ValueError
+        If the loss is no finite number any more.
     """
     model = network.model
     told = keras.callbacks.CallbackList(
@@ -82,6 +84,12 @@ def train(
                 for index, (images, codes, weights) in enumerate(_prepared(batches)):
                     told.on_train_batch_begin(index)
                     loss, rightly = network.steps.train(images, codes, weights)
+                    if not np.isfinite(loss):
+                        raise ValueError(
+                            f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: the "
+                            "training has diverged. Try a smaller learning_rate, a larger "
+                            "batch_size, or precision='float32'"
+                        )
                     batch_losses.append(loss)
                     n = len(images)
                     seen, total, correct = seen + n, total + loss * n, correct + rightly

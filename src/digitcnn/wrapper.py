@@ -234,11 +234,20 @@ class NetworkClassifier(_KerasClassifier):
 
     @contextmanager
     def _training(self, own_model: bool) -> Iterator[None]:
-        """Have a compiled network in `_network`; afterwards keep its state."""
+        """Have a compiled network in `_network`; afterwards keep its state.
+
+        A training that fails leaves the state as it was.
+        """
         key = self._cache_key
         with device_scope(self.device):
             if "_network" in vars(self):  # the estimator's own
-                yield
+                variables = state_variables(self._network.model)
+                before = take_out(variables)
+                try:
+                    yield
+                except BaseException:
+                    put_in(variables, before)
+                    raise
                 return
             network = self._network = borrow(key, self._make_compiled)
             network.steps.regularize(self._regularization())
@@ -248,12 +257,14 @@ class NetworkClassifier(_KerasClassifier):
                 network.restart(self._keras_build_fn())
             try:
                 yield
-            finally:
-                self._state = take_out(state_variables(network.model))
-                network.holds = self._state_key = object()
-                if key is not None and not own_model:
-                    del self._network
-                    give_back(key, network)
+            except BaseException:
+                del self._network
+                raise
+            self._state = take_out(state_variables(network.model))
+            network.holds = self._state_key = object()
+            if key is not None and not own_model:
+                del self._network
+                give_back(key, network)
 
     @contextmanager
     def _predicting(self) -> Iterator[CompiledNetwork]:
