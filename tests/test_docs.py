@@ -40,11 +40,14 @@ def architectures():
 
 
 def public_names():
-    own = [f"digitcnn.{name}" for name in digitcnn.__all__ if name != "datasets"]
+    own = [
+        f"digitcnn.{name}" for name in digitcnn.__all__ if name not in ("datasets", "inspection")
+    ]
     others = ["corruptions.corrupt", "recipes.make_classifier", "training.clear_cache"]
     return [
         *own,
         *functions_of("digitcnn.datasets"),
+        *(f"digitcnn.inspection.{name}" for name in digitcnn.inspection.__all__),
         *architectures(),
         *(f"digitcnn.{name}" for name in others),
     ]

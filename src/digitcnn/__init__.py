@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from digitcnn import datasets as datasets
+    from digitcnn import inspection as inspection
     from digitcnn.abstaining import AbstainingClassifier
     from digitcnn.classifier import DigitCNNClassifier, load, save
     from digitcnn.normalizer import DigitNormalizer
@@ -34,6 +35,7 @@ __all__ = [
     "DigitCSVTransformer",
     "DigitNormalizer",
     "datasets",
+    "inspection",
     "load",
     "make_digit_pipeline",
     "save",
@@ -43,8 +45,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name == "datasets":
-        return import_module("digitcnn.datasets")
+    if name in ("datasets", "inspection"):
+        return import_module(f"digitcnn.{name}")
     raise AttributeError(f"module 'digitcnn' has no attribute {name!r}")
 
 

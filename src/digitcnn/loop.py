@@ -86,8 +86,8 @@ def train(
                     loss, rightly = network.steps.train(images, codes, weights)
                     if not np.isfinite(loss):
                         raise ValueError(
-                            f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: the "
-                            "training has diverged. Try a smaller learning_rate, a larger "
+                            f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: "
+                            "the training has diverged. Try a smaller learning_rate, a larger "
                             "batch_size, or precision='float32'"
                         )
                     batch_losses.append(loss)

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from digitcnn.inspection import OcclusionDisplay, occlusion_map
+
+
+class LooksAtOnePixel:
+    """Sure of "ink" as far as the pixel at (2, 5) is ink. Counts its calls."""
+
+    classes_ = np.array(["ink", "paper"])
+
+    def __init__(self):
+        self.calls = 0
+
+    def predict_proba(self, X):
+        self.calls += 1
+        ink = 0.1 + 0.8 * X.reshape(len(X), 8, 10)[:, 2, 5] / 255
+        return np.column_stack([ink, 1 - ink])
+
+
+@pytest.fixture
+def inked():
+    picture = np.zeros((8, 10), np.uint8)
+    picture[1:6, 2:8] = 255
+    return picture
+
+
+@given(patch_size=st.integers(1, 8), stride=st.integers(1, 8))
+@settings(max_examples=40, deadline=None)
+def test_only_patches_that_hide_what_is_looked_at_matter(patch_size, stride):
+    picture = np.full((8, 10), 255, np.uint8)
+    picture[[0, -1]] = picture[:, [0, -1]] = 0
+    stride = min(stride, patch_size)
+    clf = LooksAtOnePixel()
+    drop = occlusion_map(clf, picture, patch_size=patch_size, stride=stride, log=False)
+    assert clf.calls == 1
+    assert drop.shape == (8, 10)
+    # Every patch over (2, 5) takes 0.8 away: there it is the whole drop, and the most.
+    assert drop[2, 5] == pytest.approx(0.8)
+    assert drop.min() >= 0
+    assert drop.max() == pytest.approx(0.8)
+    rows, columns = np.indices(drop.shape)
+    far = (abs(rows - 2) >= patch_size) | (abs(columns - 5) >= patch_size)
+    np.testing.assert_allclose(drop[far], 0, atol=1e-12)
+
+
+def test_drop_is_that_of_the_logarithm_of_the_label_asked_for(inked):
+    clf = LooksAtOnePixel()
+    drop = occlusion_map(clf, inked, patch_size=1)
+    assert drop[2, 5] == pytest.approx(np.log(0.9) - np.log(0.1))
+    other = occlusion_map(clf, inked, patch_size=1, label="paper")
+    assert other[2, 5] == pytest.approx(np.log(0.1) - np.log(0.9))
+
+
+def test_what_is_hidden_looks_like_the_paper_of_light_and_of_dark_pictures(inked):
+    clf = LooksAtOnePixel()
+    light = occlusion_map(clf, inked, patch_size=1, label="ink", log=False)
+    dark = occlusion_map(clf, 255 - inked, patch_size=1, label="ink", log=False)
+    np.testing.assert_allclose(dark, -light)
+    filled = occlusion_map(clf, inked, patch_size=1, fill=51, log=False)
+    assert filled[2, 5] == pytest.approx(0.8 - 0.8 * 0.2)
+
+
+def test_copies_have_the_form_and_type_in_which_the_image_was_given(inked):
+    seen = []
+
+    class Recorder(LooksAtOnePixel):
+        def predict_proba(self, X):
+            seen.append((X.shape[1:], X.dtype))
+            return super().predict_proba(X)
+
+    before = inked.copy()
+    as_picture = occlusion_map(Recorder(), inked)
+    as_row = occlusion_map(Recorder(), inked.ravel(), image_shape=(8, 10))
+    with_channel = occlusion_map(Recorder(), inked[..., None])
+    assert [shape for shape, _ in seen] == [(8, 10), (80,), (8, 10, 1)]
+    assert {dtype for _, dtype in seen} == {np.dtype(np.uint8)}
+    np.testing.assert_array_equal(as_picture, as_row)
+    np.testing.assert_array_equal(as_picture, with_channel)
+    np.testing.assert_array_equal(inked, before)
+
+
+def test_network_reads_a_digit_by_its_ink(fitted, digits):
+    """Hiding paper with paper changes nothing; what matters lies where something was hidden."""
+    rows = digits[0][1200:1500]
+    row = rows[fitted.predict_proba(rows).max(axis=1).argmin()]
+    drop = occlusion_map(fitted, row, patch_size=1)
+    is_paper = row.reshape(8, 8) == 0
+    np.testing.assert_allclose(drop[is_paper], 0, atol=1e-5)
+    assert drop[~is_paper].max() > 0.01
+
+
+def test_pipelines_of_any_classifier_are_asked(digits):
+    X, y = digits
+    pipeline = make_pipeline(MinMaxScaler(), GaussianNB()).fit(X, y)
+    drop = occlusion_map(pipeline, X[0], patch_size=2)
+    assert drop.shape == (8, 8)
+    assert np.isfinite(drop).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"patch_size": 9}, "patch_size=9: wanted is 1 to 8 pixels"),
+        ({"patch_size": 0}, "patch_size=0"),
+        ({"patch_size": 2, "stride": 3}, "stride=3: wanted is 1 to 2 pixels, the patch's side"),
+        ({"label": "blot"}, "label='blot' is none of the classes: .*'ink', 'paper'"),
+    ],
+)
+def test_bad_parameters_are_refused(inked, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        occlusion_map(LooksAtOnePixel(), inked, **parameters)
+
+
+def test_display_shows_the_map_evenly_about_no_change(inked):
+    figure = Figure(layout="constrained")
+    display = OcclusionDisplay.from_estimator(LooksAtOnePixel(), inked, ax=figure.subplots())
+    np.testing.assert_allclose(display.im_.get_array(), display.occlusion)
+    low, high = display.im_.get_clim()
+    assert low == -high == -np.abs(display.occlusion).max()
+    assert display.label == "ink"
+    assert "ink" in display.ax_.get_title()
+    assert len(figure.axes) == 2
+    figure.draw_without_rendering()
+
+
+def test_blank_picture_and_a_map_of_zeros_can_be_drawn():
+    figure = Figure()
+    blank = np.zeros((8, 10), np.uint8)
+    display = OcclusionDisplay.from_estimator(
+        LooksAtOnePixel(), blank, colorbar=False, ax=figure.subplots()
+    )
+    assert not display.occlusion.any()
+    figure.draw_without_rendering()
+    assert len(figure.axes) == 1
