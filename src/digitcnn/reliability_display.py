@@ -183,8 +183,10 @@ class ReliabilityDisplay(CalibrationDisplay):
         confidences, hits = note_confidence(probabilities, codes)
         edges = np.linspace(0, 1, n_bins + 1)
         counts = np.bincount(np.searchsorted(edges[1:-1], confidences))
+        accuracy, confidence = calibration_curve(hits, confidences, pos_label=True, n_bins=n_bins)
         return cls(
-            *calibration_curve(hits, confidences, pos_label=True, n_bins=n_bins),
+            accuracy,
+            confidence,
             confidences,
             counts=counts[counts > 0],
             error=calibration_error(probabilities, codes, n_bins),

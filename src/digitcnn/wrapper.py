@@ -208,8 +208,8 @@ class NetworkClassifier(_KerasClassifier):
     def snapshot(self) -> "NetworkClassifier":
         """In the midst of a training: another wrapper, which has learned what this one has."""
         other = copy.copy(self)
-        vars(other).pop("_network", None)
-        vars(other).pop("_state_key", None)
+        other.__dict__.pop("_network", None)
+        other.__dict__.pop("_state_key", None)
         other._state = take_out(state_variables(self._network.model))
         return other
 
