@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import digitcnn
+from digitcnn import tables
 from digitcnn.cli import main
 from digitcnn.recipes import RECIPES, Recipe
 
@@ -114,6 +115,50 @@ def test_predict_drops_the_label_column(capsys, folder, model):
     assert json.loads(out)["digits"] == 1500
 
 
+def test_files_of_a_pattern_are_read_as_one_and_streaming_trains_the_same_model(
+    capsys, folder, tmp_path
+):
+    frame = pd.read_csv(folder / "train.csv")
+    frame[:600].to_csv(tmp_path / "part-1.csv", index=False)
+    frame[600:].to_csv(tmp_path / "part-2.csv", index=False)
+    results = []
+    for data, flags in [(folder / "train.csv", []), (tmp_path / "part-*.csv", ["--stream"])]:
+        out = tmp_path / "m.digitcnn"
+        arguments = ["train", data, "--epochs", 1, "--out", out, "--json", *flags]
+        status, text, _ = run(capsys, *arguments)
+        assert status == 0
+        result = json.loads(text)
+        results.append((result["training_digits"], result["accuracy"], result["log_loss"]))
+    assert results[0] == results[1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.digitcnn", "part-1.csv", "part-2.csv"]
+    status, text, _ = run(capsys, "predict", out, tmp_path / "part-*.csv")
+    assert status == 0
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == [
+        str(i) for i in range(1, 1501)
+    ]
+    status, text, _ = run(capsys, "predict", out, tmp_path / "*.tsv")
+    assert status == 2
+    status, _, err = run(capsys, "train", "sample", "--stream", "--out", tmp_path / "n.digitcnn")
+    assert status == 2
+    assert "--stream is for files" in err
+
+
+def test_predict_numbers_images_across_the_parts_that_it_reads(
+    capsys, folder, model, tmp_path, monkeypatch
+):
+    whole = run(capsys, "predict", model, folder / "test.csv", "--proba")[1]
+    monkeypatch.setattr(
+        tables.iter_table, "__kwdefaults__", {**tables.iter_table.__kwdefaults__, "n_rows": 100}
+    )
+    parts = run(capsys, "predict", model, folder / "test.csv", "--proba")[1]
+    one, other = (
+        np.array([line.split(",") for line in text.splitlines()[1:]], float)
+        for text in (whole, parts)
+    )
+    np.testing.assert_array_equal(one[:, :2], other[:, :2])
+    np.testing.assert_allclose(one[:, 2:], other[:, 2:], atol=2e-6)
+
+
 def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
     arguments = ["predict", model, folder / "test.csv", "--max-error", "0.01"]
     status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
@@ -146,7 +191,7 @@ def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatc
     small = Recipe("two tiny networks", {"architecture": "relu-dropout"}, n_networks=2)
     monkeypatch.setitem(RECIPES, "ensemble", small)
     out = tmp_path / "e.digitcnn"
-    arguments = ["train", folder / "train.csv", "--recipe", "ensemble", "--epochs", 4]
+    arguments = ["train", folder / "train.csv", "--recipe", "ensemble", "--epochs", 12]
     status, text, _ = run(capsys, *arguments, "--out", out, "--json")
     assert status == 0
     trained = json.loads(text)

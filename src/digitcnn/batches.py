@@ -39,6 +39,8 @@ class DigitBatches(keras.utils.PyDataset):
         None leaves the images as they are, as validation data wants it.
     corruption_rate : float, default=0.0
         Part of the images, drawn anew in each epoch, whose look is altered: `digitcnn.appearance`.
+    rows : ndarray of int or None, default=None
+        The images that an epoch consists of; None is all of them.
     shuffle : bool, default=False
         Whether each epoch has an order of its own.
     seed : int, default=0
@@ -56,6 +58,7 @@ class DigitBatches(keras.utils.PyDataset):
         batch_size: int,
         distortion: Distortion | None = None,
         corruption_rate: float = 0.0,
+        rows: np.ndarray | None = None,
         shuffle: bool = False,
         seed: int = 0,
         first_epoch: int = 0,
@@ -68,13 +71,14 @@ class DigitBatches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.distortion = distortion
         self.corruption_rate = corruption_rate
+        self.rows = np.arange(len(images)) if rows is None else rows
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = first_epoch
         self._order = self._draw_order()
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return -(-len(self.rows) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         return next(self._make(index, 1))
@@ -101,8 +105,7 @@ class DigitBatches(keras.utils.PyDataset):
         return np.random.default_rng([self.seed, self.epoch, purpose])
 
     def _draw_order(self) -> np.ndarray:
-        n = len(self.images)
-        return self._rng(0).permutation(n) if self.shuffle else np.arange(n)
+        return self._rng(0).permutation(self.rows) if self.shuffle else self.rows
 
     def _make(
         self, first: int, count: int, each: Callable[..., Any] = map
@@ -141,7 +144,7 @@ class DigitBatches(keras.utils.PyDataset):
         assert distortion is not None
         n, side = len(images), images.shape[1:3]
         # The compiled distortion is made for one number of images: fewer are filled up.
-        size = min(self.batch_size, len(self.images))
+        size = min(self.batch_size, len(self.rows))
         missing = len(rngs) * size - n
         if missing:
             images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])

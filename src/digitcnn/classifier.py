@@ -334,21 +334,22 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with self._unchanged_on_error():
             X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
             validation = self._check_validation_data(X_val, y_val)
+            rows = np.arange(len(X))
             if validation is None and self.validation_fraction is not None:
-                X, codes, weights, validation = self._hold_out(X, codes, weights)
+                rows, validation = self._hold_out(X, codes)
             if self.early_stopping and validation is None:
                 raise ValueError(
                     "early_stopping=True wants validation data: give validation_fraction, or "
                     "X_val and y_val to fit"
                 )
-            epochs = self._count_epochs(len(X))
-            schedule = self._schedule_callbacks(len(X), epochs, validation is not None)
+            epochs = self._count_epochs(len(rows))
+            schedule = self._schedule_callbacks(len(rows), epochs, validation is not None)
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
             task = FitTask(self, epochs, given)
             task.begin()
             schedule.append(self._tell_of_epochs(task))
-            self._train(X, codes, weights, validation, epochs, schedule)
+            self._train(X, codes, weights, rows, validation, epochs, schedule)
             self._calibrate(validation)
             task.end()
         self._warn_if_interrupted()
@@ -388,7 +389,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
             if not goes_on:
                 self._start_wrapper(self._draw_seed())
-            self._train(X, codes, weights, None, None, [])
+            self._train(X, codes, weights, np.arange(len(X)), None, None, [])
             self._calibrate(None)
         self._warn_if_interrupted()
         return self
@@ -599,9 +600,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return rows.reshape(-1, *self.image_shape_)
 
     def _hold_out(
-        self, X: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, tuple[np.ndarray, np.ndarray]]:
-        """Divide the training data, by class: the rest, and the part to watch."""
+        self, X: np.ndarray, codes: np.ndarray
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Divide the training data, by class: the rows to train on, and the part to watch."""
         seed = self.random_state
         if seed is None:
             seed = np.random.RandomState(np.random.SeedSequence().generate_state(4))
@@ -611,8 +612,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             stratify=codes,
             random_state=seed,
         )
-        rest = None if weights is None else weights[kept]
-        return X[kept], codes[kept], rest, (X[held], codes[held])
+        return kept, (X[held], codes[held])
 
     def _start_wrapper(self, seed: int) -> None:
         """A new network, not yet built."""
@@ -700,23 +700,25 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X: np.ndarray,
         codes: np.ndarray,
         weights: np.ndarray | None,
+        rows: np.ndarray,
         validation: tuple[np.ndarray, np.ndarray] | None,
         epochs: int | None,
         schedule: list[Any],
     ) -> None:
-        """Train for so many epochs, or, where that is None, for one more."""
+        """Train on rows of X for so many epochs, or, where that is None, for one more."""
         # Copies: what a callback notes of a fit is not the estimator's parameter.
         self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
         callbacks = [*schedule, *self.callbacks_]
         if self.verbose:
             from digitcnn.progress import TrainingProgress
 
-            callbacks.append(TrainingProgress(epochs or 1, self._count_batches(len(X))))
+            callbacks.append(TrainingProgress(epochs or 1, self._count_batches(len(rows))))
         arguments: dict[str, Any] = {
             "batches": {
                 "batch_size": self.batch_size,
                 "distortion": self._distortion(),
                 "corruption_rate": self.corruption_rate,
+                "rows": rows,
                 "shuffle": True,
                 "seed": self._seed,
             },

@@ -6,9 +6,11 @@ one line and the exit status 2. What takes long to import is imported when it is
 
 import argparse
 import difflib
+import glob
 import json
 import os
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 _DATA_HELP = (
     "'sample' (scikit-learn's 1,797 digits), 'mnist', or the path of a CSV (.csv, .csv.gz, "
-    ".csv.zip) or Parquet file with one image a row"
+    ".csv.zip) or Parquet file with one image a row, or of several: 'part-*.csv'"
 )
 # Digits held out of training, to measure the accuracy and what the probabilities are worth: a
 # fifth, but no more than this.
@@ -92,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=_whole_number(0), default=0, metavar="N", help="default: 0")
     train.add_argument("--label", default="label", metavar="NAME", help="the label's column")
     train.add_argument(
+        "--stream",
+        action="store_true",
+        help="keep the pixels in a file beside the model while it trains, not in memory",
+    )
+    train.add_argument(
         "--out", default="digits.digitcnn", metavar="FILE", help="default: digits.digitcnn"
     )
 
@@ -145,6 +152,24 @@ def _error_rate(text: str) -> float:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from digitcnn.recipes import get_recipe
+
+    get_recipe(options.recipe)
+    _check_can_write(options.out)
+    with _folder_for_pixels(options) as folder:
+        _train_and_save(options, *_training_data(options, folder))
+
+
+def _train_and_save(
+    options: argparse.Namespace,
+    X: "np.ndarray",
+    y: "np.ndarray",
+    X_held: "np.ndarray",
+    y_held: "np.ndarray",
+    X_test: "np.ndarray",
+    y_test: "np.ndarray",
+    rows: "np.ndarray",
+) -> None:
     import numpy as np
 
     from digitcnn.confidence import note_confidence
@@ -153,8 +178,6 @@ def _train(options: argparse.Namespace) -> None:
 
     recipe = get_recipe(options.recipe)
     parameters = {} if options.epochs is None else {"epochs": options.epochs}
-    _check_can_write(options.out)
-    X, y, X_held, y_held, X_test, y_test, rows = _training_data(options)
     _say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
     with _quiet_start_up():
         import keras  # noqa: F401
@@ -203,20 +226,40 @@ def _train(options: argparse.Namespace) -> None:
     print(f"model written to {options.out}")
 
 
-def _training_data(options: argparse.Namespace) -> "tuple[np.ndarray, ...]":
+@contextmanager
+def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
+    """Where --stream keeps pixels for the time of a training: beside the model."""
+    if not options.stream:
+        yield None
+        return
+    if options.data in ("sample", "mnist"):
+        raise ValueError(f"--stream is for files; {options.data!r} is none")
+    with tempfile.TemporaryDirectory(
+        prefix=".digitcnn-", dir=Path(options.out).parent, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def _training_data(options: argparse.Namespace, folder: Path | None) -> "tuple[np.ndarray, ...]":
     """Images and labels to train on, to hold out and to measure on, with the rows of the last.
 
     What is held out is drawn by class. It tells what the model's probabilities are worth. It is
-    measured on as well, but for MNIST, which has a test set of its own.
+    measured on as well, but for MNIST, which has a test set of its own. Where there is a folder,
+    the images to train on are in a file there, not in memory.
     """
     import numpy as np
     from sklearn.model_selection import train_test_split
 
     from digitcnn import datasets
+    from digitcnn.streaming import take_rows_out
 
     is_mnist = options.data == "mnist"
     if is_mnist:
         X, y, X_test, y_test = datasets.load_mnist()
+    elif folder is not None:
+        X, y = datasets.read_digits_csv(
+            _paths(options.data), label=options.label, memory_map=folder / "pixels.npy"
+        )
     else:
         X, y = _labelled(options)
     try:
@@ -230,10 +273,12 @@ def _training_data(options: argparse.Namespace) -> "tuple[np.ndarray, ...]":
         raise ValueError(
             f"{options.data}: {len(y)} digits are too few to hold some of each class out: {error}"
         ) from None
-    parts = X[kept], y[kept], X[held], y[held]
+    kept.sort()
+    X_held, y_held = X[held], y[held]
+    X = X[kept] if folder is None else take_rows_out(folder / "pixels.npy", held)[0]
     if is_mnist:
-        return (*parts, X_test, y_test, np.arange(len(y_test)))
-    return (*parts, X[held], y[held], held)
+        return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test))
+    return X, y[kept], X_held, y_held, X_held, y_held, held
 
 
 def _labelled(options: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray]":
@@ -245,7 +290,17 @@ def _labelled(options: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray]":
     if options.data == "mnist":
         X, y = datasets.load_mnist(split="test")
         return X, y
-    return datasets.read_digits_csv(options.data, label=options.label)
+    return datasets.read_digits_csv(_paths(options.data), label=options.label)
+
+
+def _paths(data: str) -> str | list[str]:
+    """The files that a pattern as 'part-*.csv' stands for, or the one file of that name."""
+    if Path(data).exists() or not any(sign in data for sign in "*?["):
+        return data
+    found = sorted(glob.glob(data))
+    if not found:
+        raise FileNotFoundError(f"{data}: no file has such a name")
+    return found
 
 
 def _load(path: str) -> Any:
@@ -297,8 +352,6 @@ def _print_measures(result: dict[str, Any]) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    import numpy as np
-
     if options.out is not None:
         _check_can_write(options.out)
     clf = _load(options.model)
@@ -310,53 +363,90 @@ def _predict(options: argparse.Namespace) -> None:
             threshold = confidence_threshold(clf, options.max_error)
         except ValueError as error:
             raise ValueError(f"{options.model}: {error}") from None
-    probabilities = clf.predict_proba(_images(options))
-    confidences = probabilities.max(axis=1)
-    is_answered = confidences >= threshold
-    labels = clf.classes_[probabilities.argmax(axis=1)].astype(object)
-    labels[~is_answered] = None
+    n_digits = n_answered = 0
+
+    def tables() -> Iterator[Any]:
+        nonlocal n_digits, n_answered
+        for images in _images(options):
+            table = _answers(clf, images, n_digits, threshold, options)
+            n_digits += len(table)
+            n_answered += int(table["Label"].notna().sum())
+            yield table
+
+    if options.out is not None:
+        from digitcnn.model_file import write_whole
+
+        write_whole(options.out, lambda file: _write_csv(tables(), file))
+    elif options.json:
+        found = list(tables())
+    else:
+        _write_csv(tables(), sys.stdout)
     if options.max_error is not None:
         _say(
-            f"{is_answered.sum():,} of {len(labels):,} digits are answered: those with a "
-            f"confidence of at least {threshold:.4f}"
+            f"{n_answered:,} of {n_digits:,} digits are answered: those with a confidence of at "
+            f"least {threshold:.4f}"
         )
     if options.json and options.out is None:
-        result: dict[str, Any] = {"digits": len(labels), "labels": labels.tolist()}
-        if options.max_error is not None:
-            result["threshold"] = threshold if np.isfinite(threshold) else None
-            result["confidences"] = np.round(confidences.astype(float), 6).tolist()
-        if options.proba:
-            result["classes"] = clf.classes_.tolist()
-            result["probabilities"] = np.round(probabilities.astype(float), 6).tolist()
-        print(json.dumps(result))
-        return
+        _print_answers(found, clf, threshold, options)
+    elif options.json:
+        print(json.dumps({"digits": n_digits, "out": options.out}))
+    elif options.out is not None:
+        print(f"{n_answered:,} labels written to {options.out}")
+
+
+def _answers(
+    clf: Any, images: "np.ndarray", first: int, threshold: float, options: argparse.Namespace
+) -> Any:
+    """A table with a row for each image, as Kaggle takes them."""
+    import numpy as np
     import pandas as pd
 
-    table = pd.DataFrame({"ImageId": np.arange(1, len(labels) + 1), "Label": labels})
+    probabilities = clf.predict_proba(images)
+    confidences = probabilities.max(axis=1)
+    labels = clf.classes_[probabilities.argmax(axis=1)].astype(object)
+    labels[confidences < threshold] = None
+    numbers = np.arange(first + 1, first + 1 + len(labels))
+    table = pd.DataFrame({"ImageId": numbers, "Label": pd.Series(labels, dtype=object)})
     if options.max_error is not None:
         table["Confidence"] = np.round(confidences.astype(float), 6)
     if options.proba:
         for name, column in zip(clf.classes_, probabilities.T, strict=True):
             table[f"p_{name}"] = np.round(column.astype(float), 6)
-    if options.out is None:
-        table.to_csv(sys.stdout, index=False)
-        return
-    from digitcnn.model_file import write_whole
-
-    write_whole(options.out, lambda file: table.to_csv(file, index=False))
-    if options.json:
-        print(json.dumps({"digits": len(labels), "out": options.out}))
-    else:
-        print(f"{is_answered.sum():,} labels written to {options.out}")
+    return table
 
 
-def _images(options: argparse.Namespace) -> "np.ndarray":
-    """Digits, whether they are labelled or not."""
+def _write_csv(tables: Iterator[Any], file: Any) -> None:
+    for i, table in enumerate(tables):
+        table.to_csv(file, index=False, header=i == 0)
+
+
+def _print_answers(
+    tables: list[Any], clf: Any, threshold: float, options: argparse.Namespace
+) -> None:
+    import numpy as np
+    import pandas as pd
+
+    table = pd.concat(tables)
+    result: dict[str, Any] = {"digits": len(table), "labels": table["Label"].tolist()}
+    if options.max_error is not None:
+        result["threshold"] = threshold if np.isfinite(threshold) else None
+        result["confidences"] = table["Confidence"].tolist()
+    if options.proba:
+        result["classes"] = clf.classes_.tolist()
+        columns = [f"p_{name}" for name in clf.classes_]
+        result["probabilities"] = table[columns].to_numpy().tolist()
+    print(json.dumps(result))
+
+
+def _images(options: argparse.Namespace) -> "Iterator[np.ndarray]":
+    """Digits, whether they are labelled or not, some at a time."""
     if options.data in ("sample", "mnist"):
-        return _labelled(options)[0]
-    from digitcnn.transformers import DigitCSVTransformer
+        yield _labelled(options)[0]
+        return
+    from digitcnn.tables import iter_table
 
-    return DigitCSVTransformer(label=options.label).fit_transform(options.data)
+    for part in iter_table(_paths(options.data), label=options.label):
+        yield part.pixels
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -124,12 +124,31 @@ def read_csv(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarra
     ValueError
         If the file is damaged, has no rows, or a cell is not what is wanted; it is named.
     """
-    found = _read_plain(path, n_header_lines, layout)
-    if found is None or not len(found[0]):
-        found = _read_careful(path, n_header_lines, layout)
-    if not len(found[0]):
+    parts, labels = [], []
+    for pixels, texts in iter_csv(path, n_header_lines, layout):
+        parts.append(pixels)
+        labels += texts
+    return np.concatenate(parts), labels
+
+
+def iter_csv(
+    path: Path, n_header_lines: int, layout: Layout
+) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Read the pixels and labels of a CSV a block of rows at a time, as `read_csv` does."""
+    n_rows = 0
+    for parsed in _read_plain(path, n_header_lines, layout):
+        if parsed is None:
+            break
+        n_rows += len(parsed[0])
+        yield parsed
+    else:
+        if n_rows:
+            return
+    for parsed in _read_careful(path, n_header_lines, layout, n_rows):
+        n_rows += len(parsed[0])
+        yield parsed
+    if not n_rows:
         raise ValueError(f"{path}: there are no rows below the header.")
-    return found
 
 
 def describe_bad_pixel(value: Any) -> str:
@@ -195,19 +214,12 @@ def _opened_rows(path: Path) -> Iterator[Any]:
 
 def _read_plain(
     path: Path, n_header_lines: int, layout: Layout
-) -> tuple[np.ndarray, list[str]] | None:
-    """Parse a CSV whose pixel cells are one to three digits; None as soon as one is not."""
-    pixels = [np.empty((0, len(layout.names)), np.uint8)]
-    labels: list[str] = []
+) -> Iterator[tuple[np.ndarray, list[str]] | None]:
+    """Parse a CSV in blocks; None for one with a pixel that is not one to three digits."""
     with opened(path) as stream:
         for _ in range(n_header_lines):
             stream.readline()
-        for parsed in _in_threads(lambda block: _parse_block(block, layout), _whole_lines(stream)):
-            if parsed is None:
-                return None
-            pixels.append(parsed[0])
-            labels += parsed[1]
-    return np.concatenate(pixels), labels
+        yield from _in_threads(lambda block: _parse_block(block, layout), _whole_lines(stream))
 
 
 def _in_threads(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
@@ -285,8 +297,13 @@ def _parse_numbers(digits: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, n
     return values, good
 
 
-def _read_careful(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarray, list[str]]:
-    """Read a CSV cell by cell: quotes, spaces, 3.0 for 3, and the place of what is wrong."""
+def _read_careful(
+    path: Path, n_header_lines: int, layout: Layout, n_read: int
+) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Read a CSV cell by cell: quotes, spaces, 3.0 for 3, and the place of what is wrong.
+
+    The first `n_read` rows, which have been read already, are left out.
+    """
     pixels = bytearray()
     labels: list[str] = []
     n_rows, at = 0, layout.pixels
@@ -295,6 +312,9 @@ def _read_careful(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.n
             next(reader)
         for row in reader:
             if not row:
+                continue
+            if n_rows < n_read:
+                n_rows += 1
                 continue
             where = f"{path}, line {reader.line_num} (row {n_rows})"
             if len(row) != layout.width:
@@ -314,7 +334,10 @@ def _read_careful(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.n
                     )
                 labels.append(text)
             n_rows += 1
-    return np.frombuffer(pixels, np.uint8).reshape(n_rows, len(layout.names)), labels
+            if len(pixels) >= _BLOCK_BYTES:
+                yield np.frombuffer(pixels, np.uint8).reshape(-1, len(layout.names)), labels
+                pixels, labels = bytearray(), []
+    yield np.frombuffer(pixels, np.uint8).reshape(-1, len(layout.names)), labels
 
 
 def _careful_pixels(cells: list[str], names: list[str], where: str) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """Loaders of digits: scikit-learn's sample, MNIST from wherever a copy is, and CSV files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from digitcnn.mnist import find_mnist, read_mnist
 from digitcnn.normalizer import DigitNormalizer
-from digitcnn.tables import PathLike, read_table
+from digitcnn.streaming import shuffled, write_pixels
+from digitcnn.tables import PathLike, iter_table, read_table, tidy_labels
 
 
 def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> Any:
@@ -107,9 +108,12 @@ def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.
 
 
 def read_digits_csv(
-    path: PathLike | Sequence[PathLike], label: Any = "label"
+    path: PathLike | Sequence[PathLike], label: Any = "label", *, memory_map: PathLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read pictures and labels from CSV or Parquet files.
+
+    With `memory_map` the pixels go to a file a few rows at a time, and X is that file, mapped into
+    memory: `DigitCNNClassifier` trains on more pictures than fit into it, with the same result.
 
     Parameters
     ----------
@@ -119,10 +123,13 @@ def read_digits_csv(
     label : str, default="label"
         Name of the label column. The pixel columns are told by their names, see
         :class:`digitcnn.DigitCSVTransformer`.
+    memory_map : str or path-like, default=None
+        A ``.npy`` file to write, of a byte a pixel; one that is there is replaced. It is yours to
+        remove when X is not wanted any more. None keeps the pixels in memory.
 
     Returns
     -------
-    X : ndarray of uint8 of shape (n, p)
+    X : ndarray or memmap of uint8 of shape (n, p)
         One picture a row.
     y : ndarray of shape (n,)
         int64 where every label is a whole number, else strings.
@@ -137,7 +144,77 @@ def read_digits_csv(
     Examples
     --------
     >>> X, y = read_digits_csv("train.csv")  # doctest: +SKIP
+    >>> X, y = read_digits_csv(["part-1.csv", "part-2.csv"], memory_map="pixels.npy")
+    ... # doctest: +SKIP
     """
+    if memory_map is not None:
+        return write_pixels(path, memory_map, label=label)
     table = read_table(path, label=label, with_labels=True)
     assert table.labels is not None
     return table.pixels, table.labels
+
+
+def stream_digits(
+    path: PathLike | Sequence[PathLike],
+    label: Any = "label",
+    *,
+    n_rows: int = 4096,
+    shuffle: bool = False,
+    random_state: int | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read pictures and labels from CSV or Parquet files, some rows at a time.
+
+    Parameters
+    ----------
+    path : str, path-like, or list of them
+        As `read_digits_csv` takes them.
+    label : str, default="label"
+        Name of the label column.
+    n_rows : int, default=4096
+        Rows of each part; the last has what is left. Parts go across files.
+    shuffle : bool, default=False
+        Whether to shuffle rows across parts, of which eight are then held in memory. A file sorted
+        by label teaches a network badly otherwise. Where a file is longer than a few dozen parts it
+        stays roughly in order.
+    random_state : int or None, default=None
+        Draws the order. None is different each time.
+
+    Yields
+    ------
+    X : ndarray of uint8 of shape (n_rows, p)
+        One picture a row.
+    y : ndarray of shape (n_rows,)
+        int64 where every label of the part is a whole number, else strings.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If a path is no file.
+    ValueError
+        If there is no label column, or a cell is anything but what is wanted; the message names it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from digitcnn import DigitCNNClassifier
+    >>> from digitcnn.datasets import stream_digits
+    >>> clf = DigitCNNClassifier(architecture="relu-dropout", random_state=0)
+    >>> table = "label,pixel0,pixel1,pixel2,pixel3\\n" + "1,0,255,0,255\\n0,255,0,255,0\\n" * 50
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "train.csv")
+    ...     _ = path.write_text(table)
+    ...     for X, y in stream_digits(path, n_rows=64):
+    ...         _ = clf.partial_fit(X, y, classes=[0, 1])
+    ...         print(X.shape)
+    (64, 4)
+    (36, 4)
+    """
+    parts = (
+        (part.pixels, tidy_labels(part.labels if part.labels is not None else []))
+        for part in iter_table(path, label=label, with_labels=True, n_rows=n_rows)
+    )
+    if not shuffle:
+        yield from parts
+    else:
+        yield from shuffled(parts, np.random.default_rng(random_state))

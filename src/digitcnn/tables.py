@@ -7,7 +7,7 @@ table holds, or with an error that names the first cell at fault.
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from digitcnn.columns import check_same_columns, layout_of, text_names
 from digitcnn.csv_files import (
     describe_bad_pixel,
     is_real,
+    iter_csv,
     opened,
     read_csv,
     read_header,
@@ -25,6 +26,7 @@ from digitcnn.csv_files import (
 PathLike = str | os.PathLike[str]
 
 _BLOCK_ROWS = 4096
+_PARQUET_ROWS = 1024  # read at once, where a file is read in parts
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}(\.0*)?")
 
 
@@ -130,7 +132,7 @@ def read_table(
             here, n_header_lines = (list(names), 0) if names else read_header(path)
             layout = layout_of(here, label, columns, with_labels, str(path))
             pixels, texts = read_csv(path, n_header_lines, layout)
-            part = DigitTable(pixels, _tidy_labels(texts) if with_labels else None, layout.names)
+            part = DigitTable(pixels, tidy_labels(texts) if with_labels else None, layout.names)
         first_names = first_names or here
         check_same_columns(path, here, files[0], first_names)
         columns = part.columns
@@ -138,11 +140,65 @@ def read_table(
     if len(parts) == 1:
         return parts[0]
     labels = (
-        _tidy_labels([x for part in parts if part.labels is not None for x in part.labels])
+        tidy_labels([x for part in parts if part.labels is not None for x in part.labels])
         if with_labels
         else None
     )
     return DigitTable(np.concatenate([part.pixels for part in parts]), labels, parts[0].columns)
+
+
+def iter_table(
+    paths: PathLike | Sequence[PathLike],
+    *,
+    label: Any = "label",
+    columns: Sequence[str] | None = None,
+    with_labels: bool = False,
+    n_rows: int = _BLOCK_ROWS,
+) -> Iterator[DigitTable]:
+    """Read pictures from CSV or Parquet files, some rows at a time.
+
+    Parameters
+    ----------
+    paths, label, columns, with_labels
+        As in :func:`read_table`.
+    n_rows : int, default=4096
+        Rows of each part; the last has what is left. Parts go across files.
+
+    Yields
+    ------
+    DigitTable
+        Its labels are strings, as they stand in the files.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, ValueError
+        As in :func:`read_table`; a cell at fault when its part is reached.
+    """
+    kept: list[tuple[np.ndarray, list[str]]] = []
+    names: list[str] = []
+    for names, pixels, texts in _iter_blocks(_files(paths), label, columns, with_labels):
+        kept.append((pixels, texts))
+        while (n_kept := sum(len(part) for part, _ in kept)) >= n_rows:
+            pixels = np.concatenate([part for part, _ in kept])
+            texts = [text for _, part in kept for text in part]
+            yield DigitTable(
+                pixels[:n_rows], np.array(texts[:n_rows]) if with_labels else None, names
+            )
+            # A copy: a view would hold on to all of it.
+            kept = [(pixels[n_rows:].copy(), texts[n_rows:])] if n_kept > n_rows else []
+    if kept:
+        pixels = np.concatenate([part for part, _ in kept])
+        texts = [text for _, part in kept for text in part]
+        if len(pixels):
+            yield DigitTable(pixels, np.array(texts) if with_labels else None, names)
+
+
+def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Labels as int64 where all are whole numbers, as strings where one is not."""
+    texts = [str(label).strip() for label in labels]
+    if all(_WHOLE_NUMBER.fullmatch(text) for text in texts):
+        return np.array([int(text.partition(".")[0]) for text in texts], np.int64)
+    return np.array(texts)
 
 
 def read_frame(
@@ -152,6 +208,7 @@ def read_frame(
     columns: Sequence[str] | None = None,
     with_labels: bool = False,
     source: str = "",
+    first_row: int = 0,
 ) -> DigitTable:
     """Read pictures from a DataFrame whose pixel columns may be of any numeric dtype.
 
@@ -163,6 +220,8 @@ def read_frame(
         As in :func:`read_table`.
     source : str, default=""
         The file that the frame came from, for the errors.
+    first_row : int, default=0
+        Number of the frame's first row in it.
 
     Returns
     -------
@@ -188,7 +247,7 @@ def read_frame(
         if bad is not None:
             row, column = bad
             raise ValueError(
-                f"{where}{_place(frame, start + row)}, column "
+                f"{where}{_place(frame, start + row, first_row)}, column "
                 f"{layout.names[column]!r}: {describe_bad_pixel(picked.iat[start + row, column])}"
             )
     labels = None
@@ -196,10 +255,9 @@ def read_frame(
         cells = frame.iloc[:, layout.label]
         if cells.isna().any():
             row = int(cells.isna().to_numpy().argmax())
-            raise ValueError(
-                f"{where}{_place(frame, row)}, column {str(label)!r}: the label is missing."
-            )
-        labels = _tidy_labels(cells.tolist())
+            place = f"{where}{_place(frame, row, first_row)}, column {str(label)!r}"
+            raise ValueError(f"{place}: the label is missing.")
+        labels = tidy_labels(cells.tolist())
     return DigitTable(pixels, labels, layout.names)
 
 
@@ -299,21 +357,23 @@ def _read_parquet(path: Path) -> Any:
     try:
         return pd.read_parquet(path)
     except ImportError as error:
-        raise ImportError(
-            f"{path}: reading Parquet needs pyarrow: pip install 'digitcnn[parquet]'."
-        ) from error
+        raise _without_pyarrow(path) from error
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: damaged, or no Parquet file ({_first_line(error)}).") from error
+
+
+def _without_pyarrow(path: Path) -> ImportError:
+    return ImportError(f"{path}: reading Parquet needs pyarrow: pip install 'digitcnn[parquet]'.")
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _place(frame: Any, row: int) -> str:
+def _place(frame: Any, row: int, first_row: int) -> str:
     index = frame.index[row]
     shown = index.item() if isinstance(index, np.generic) else index
-    return f"row {row} (index {shown!r})"
+    return f"row {first_row + row} (index {shown!r})"
 
 
 def _check_dtypes(frame: Any, where: str) -> None:
@@ -343,9 +403,54 @@ def _numbers_of(frame: Any) -> np.ndarray:
     return numbers
 
 
-def _tidy_labels(labels: Sequence[Any]) -> np.ndarray:
-    """Labels as int64 where all are whole numbers, as strings where one is not."""
-    texts = [str(label).strip() for label in labels]
-    if all(_WHOLE_NUMBER.fullmatch(text) for text in texts):
-        return np.array([int(text.partition(".")[0]) for text in texts], np.int64)
-    return np.array(texts)
+def _iter_blocks(
+    files: Sequence[Path], label: Any, columns: Sequence[str] | None, with_labels: bool
+) -> Iterator[tuple[list[str], np.ndarray, list[str]]]:
+    """The pixel columns' names, and blocks of pixels and label texts, of any size."""
+    first_names: list[str] = []
+    for path in files:
+        if _is_parquet(path):
+            start = 0
+            for frame in _iter_parquet(path):
+                here = text_names(frame.columns)
+                part = read_frame(
+                    frame,
+                    label=label,
+                    columns=columns,
+                    with_labels=with_labels,
+                    source=str(path),
+                    first_row=start,
+                )
+                start += len(frame)
+                first_names = first_names or here
+                check_same_columns(path, here, files[0], first_names)
+                columns = part.columns
+                yield (
+                    columns,
+                    part.pixels,
+                    [str(one) for one in part.labels] if part.labels is not None else [],
+                )
+            if not start:
+                raise ValueError(f"{path}: the table has no rows.")
+        else:
+            here, n_header_lines = read_header(path)
+            layout = layout_of(here, label, columns, with_labels, str(path))
+            first_names = first_names or here
+            check_same_columns(path, here, files[0], first_names)
+            columns = layout.names
+            for pixels, texts in iter_csv(path, n_header_lines, layout):
+                yield columns, pixels, texts
+
+
+def _iter_parquet(path: Path) -> Iterator[Any]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise _without_pyarrow(path) from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                yield batch.to_pandas()
+    except (ValueError, OSError, pa.ArrowException) as error:
+        raise ValueError(f"{path}: damaged, or no Parquet file ({_first_line(error)}).") from error
