@@ -99,6 +99,28 @@ def test_evaluate_lists_the_surest_errors_first(capsys, folder, model, digits):
     assert "surest errors" in out
 
 
+def test_evaluate_writes_a_report_with_the_figures_that_it_prints(capsys, folder, model):
+    page = folder / "report.html"
+    arguments = ["evaluate", model, folder / "train.csv"]
+    _, expected, _ = run(capsys, *arguments, "--json")
+    status, out, _ = run(capsys, *arguments, "--report", page)
+    assert status == 0
+    assert f"report written to {page}" in out
+    text = page.read_text()
+    assert f">{json.loads(expected)['accuracy']:.2%}<" in text
+    assert "Evaluation of m.digitcnn" in text
+    assert "reading the data" in text
+    assert str(folder) not in text
+
+
+def test_report_without_its_libraries_is_refused_before_any_work(capsys, monkeypatch):
+    monkeypatch.setattr("digitcnn.report.find_spec", lambda name: None)
+    status, out, err = run(capsys, "evaluate", "no.digitcnn", "no.csv", "--report", "a.html")
+    assert (status, out) == (2, "")
+    assert 'install "digitcnn[plots]"' in err
+    assert err.count("\n") == 1
+
+
 def test_predict_without_out_prints_the_csv(capsys, folder, model):
     status, out, _ = run(capsys, "predict", model, folder / "test.csv", "--proba")
     assert status == 0
@@ -196,8 +218,10 @@ def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatc
     assert status == 0
     trained = json.loads(text)
     assert len(digitcnn.load(out).estimators_) == 2
-    status, text, _ = run(capsys, "evaluate", out, folder / "train.csv", "--json")
+    page = tmp_path / "e.html"
+    status, text, _ = run(capsys, "evaluate", out, folder / "train.csv", "--json", "--report", page)
     assert json.loads(text)["accuracy"] > 0.5 < trained["accuracy"]
+    assert "Network 2 of 2." in page.read_text()
     status, text, _ = run(capsys, "info", out, "--json")
     described = json.loads(text)
     assert described["networks"] == 2
@@ -279,6 +303,7 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["train", "--out", "."], "is a folder"),
         (["predict", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
         (["evaluate", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
+        (["evaluate", "m", "sample", "--report", "no/such/r.html"], "there is no folder no/such"),
         (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
         (["info", "nowhere.csv"], "nowhere.csv"),
         (["info"], "wanted is a model file, data, or --recipes"),

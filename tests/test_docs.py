@@ -43,7 +43,13 @@ def public_names():
     own = [
         f"digitcnn.{name}" for name in digitcnn.__all__ if name not in ("datasets", "inspection")
     ]
-    others = ["corruptions.corrupt", "recipes.make_classifier", "training.clear_cache"]
+    others = [
+        "corruptions.corrupt",
+        "label_errors.suspected_label_errors",
+        "recipes.make_classifier",
+        "report.write_report",
+        "training.clear_cache",
+    ]
     return [
         *own,
         *functions_of("digitcnn.datasets"),

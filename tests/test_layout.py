@@ -31,7 +31,10 @@ WITHOUT_KERAS = (
     "mnist",
     "datasets",
     "recipes",
+    "inspection",
+    "label_errors",
     "summaries",
+    "report",
     "cli",
 )
 

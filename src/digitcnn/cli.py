@@ -61,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has read enough. Python would complain at exit otherwise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ValueError, OSError) as error:
+    # ImportError: a library that comes with one of the extras.
+    except (ValueError, OSError, ImportError) as error:
         message = " ".join(str(error).split())
         print(f"digitcnn {options.command}: {message}", file=sys.stderr)
         return 2
@@ -106,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", metavar="MODEL", help="a file that 'digitcnn train' wrote")
     evaluate.add_argument("data", metavar="DATA", help=_DATA_HELP)
     evaluate.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    evaluate.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a page about it too, with the digits that were read wrongly: one HTML file",
+    )
 
     predict = command("predict", "Read digits, and write their labels as Kaggle takes them.")
     predict.add_argument("model", metavar="MODEL", help="a file that 'digitcnn train' wrote")
@@ -316,14 +322,42 @@ def _load(path: str) -> Any:
 def _evaluate(options: argparse.Namespace) -> None:
     from digitcnn.summaries import measure
 
+    if options.report is not None:
+        from digitcnn.report import check_libraries
+
+        check_libraries("--report")
+        _check_can_write(options.report)
+    start = time.perf_counter()
     clf = _load(options.model)
+    loaded = time.perf_counter()
     X, y = _labelled(options)
-    measures = measure(clf, X, y, range(len(y)))
-    result = {"model": options.model, "data": options.data, **measures}
+    seconds = {
+        "loading the model": loaded - start,
+        "reading the data": time.perf_counter() - loaded,
+    }
+    result: dict[str, Any] = {"model": options.model, "data": options.data}
+    if options.report is None:
+        result |= measure(clf, X, y, range(len(y)))
+    else:
+        from digitcnn.report import write_report
+
+        # A page is given away: folders are nobody's business.
+        result |= write_report(
+            clf,
+            X,
+            y,
+            options.report,
+            model=Path(options.model).name,
+            data=Path(options.data).name,
+            seconds=seconds,
+        )
+        result["report"] = options.report
     if options.json:
         print(json.dumps(result))
-    else:
-        _print_measures(result)
+        return
+    _print_measures(result)
+    if options.report is not None:
+        print(f"report written to {options.report}")
 
 
 def _print_measures(result: dict[str, Any]) -> None:

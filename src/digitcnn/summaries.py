@@ -30,29 +30,68 @@ def measure(
     Returns
     -------
     dict
-        Accuracy, number of errors, log loss, confusion matrix (rows are the truth), precision and
-        recall of each class, and the errors of which the classifier was surest: those where its
-        answer's probability leads the truth's the most.
+        As of `measure_answers`.
 
     Raises
     ------
     ValueError
         If there are labels that the classifier does not know.
     """
-    unknown = np.setdiff1d(y, clf.classes_)
+    check_labels_known(y, clf.classes_)
+    return measure_answers(y, clf.predict_proba(X), clf.classes_, rows)
+
+
+def check_labels_known(y: np.ndarray, classes: np.ndarray) -> None:
+    """Hold labels against those that a model knows.
+
+    Raises
+    ------
+    ValueError
+        If there are others.
+    """
+    unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
             f"the data holds labels that the model does not know: {unknown[:5].tolist()}; "
-            f"it knows {clf.classes_.tolist()}"
+            f"it knows {classes.tolist()}"
         )
-    probabilities = clf.predict_proba(X).astype(float)
-    truth = np.searchsorted(clf.classes_, y)
+
+
+def measure_answers(
+    y: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    rows: Sequence[int] | np.ndarray,
+) -> dict[str, Any]:
+    """How good a classifier's answers are.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        The true labels, all of them among the classes.
+    probabilities : ndarray of shape (n, n_classes)
+        What was answered.
+    classes : ndarray of shape (n_classes,)
+        The label of each column of `probabilities`, sorted.
+    rows : sequence of int of length n
+        The rows of the data that these are, to name the errors by.
+
+    Returns
+    -------
+    dict
+        Accuracy, number of errors, log loss, confusion matrix (rows are the truth), precision and
+        recall of each class, and the errors of which the classifier was surest: those where its
+        answer's probability leads the truth's the most.
+    """
+    probabilities = probabilities.astype(float)
+    truth = np.searchsorted(classes, y)
     predicted = probabilities.argmax(axis=1)
     of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
     of_predicted = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
     surest = wrong[np.argsort((of_truth - of_predicted)[wrong], kind="stable")][:_LISTED_ERRORS]
-    places = np.arange(len(clf.classes_))
+    names = classes.tolist()
+    places = np.arange(len(names))
     precision, recall, _, _ = precision_recall_fscore_support(
         truth, predicted, labels=places, zero_division=0
     )
@@ -61,15 +100,15 @@ def measure(
         "accuracy": float(np.mean(predicted == truth)),
         "errors": len(wrong),
         "log_loss": float(-np.log(np.clip(of_truth, 1e-12, 1.0)).mean()),
-        "classes": clf.classes_.tolist(),
+        "classes": names,
         "confusion_matrix": confusion_matrix(truth, predicted, labels=places).tolist(),
         "class_precision": precision.tolist(),
         "class_recall": recall.tolist(),
         "surest_errors": [
             {
                 "row": int(rows[i]),
-                "truth": clf.classes_[truth[i]].item(),
-                "prediction": clf.classes_[predicted[i]].item(),
+                "truth": names[truth[i]],
+                "prediction": names[predicted[i]],
                 "truth_probability": float(of_truth[i]),
                 "prediction_probability": float(of_predicted[i]),
             }

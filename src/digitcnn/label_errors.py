@@ -1,0 +1,100 @@
+"""Labels that may be wrong: those that a classifier is sure are not so."""
+
+from typing import Any
+
+import numpy as np
+
+from digitcnn.drawing import encode_labels
+
+
+def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarray:
+    """The images whose labels may be wrong, after confident learning [1]_.
+
+    A label is suspected where the classifier's answer is another one, and the answer is as sure as
+    that class's images usually are: its probability is at least the mean probability of the class
+    over the images that have its label. Where the answer is less sure it is rather the classifier
+    that errs.
+
+    These are suspicions, for a human to look at. They are worth something only where the classifier
+    was not trained on the images: one that has learned a wrong label by heart agrees with it. For
+    training data take the answers of `sklearn.model_selection.cross_val_predict` with
+    ``method="predict_proba"``.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        The labels.
+    probabilities : array-like of shape (n, n_classes)
+        What the classifier answers.
+    classes : array-like of shape (n_classes,)
+        The label of each column of `probabilities`.
+
+    Returns
+    -------
+    ndarray of int
+        The places in `y` of the labels that are suspected. The label to which the classifier gives
+        the least probability stands first.
+
+    Raises
+    ------
+    ValueError
+        If the lengths do not fit, or if there are labels that are no class.
+
+    Notes
+    -----
+    In [1]_ an image counts for the likeliest of the classes whose thresholds it reaches. Here the
+    likeliest class of all has to reach its own, so that what is suspected is always an error too.
+
+    References
+    ----------
+    .. [1] C. Northcutt, L. Jiang, I. Chuang, "Confident learning: estimating uncertainty in
+       dataset labels", Journal of Artificial Intelligence Research 70, 2021.
+
+    Examples
+    --------
+    >>> from digitcnn.label_errors import suspected_label_errors
+    >>> probabilities = [[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.98, 0.02], [0.45, 0.55]]
+    >>> suspected_label_errors(["a", "b", "b", "b", "a"], probabilities, ["a", "b"])
+    array([3])
+
+    The last image is read wrongly too, but without sureness.
+    """
+    probabilities = np.asarray(probabilities, dtype=float)
+    codes = encode_labels(y, np.asarray(classes), probabilities)
+    answers = probabilities.argmax(axis=1)
+    thresholds = class_thresholds(probabilities, codes)
+    is_sure = probabilities.max(axis=1) >= thresholds[answers]
+    suspected = np.flatnonzero((answers != codes) & is_sure)
+    own = probabilities[suspected, codes[suspected]]
+    return suspected[np.argsort(own, kind="stable")]
+
+
+def class_thresholds(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The probability from which on a classifier counts as sure of each class.
+
+    It is the mean of the class's probability over the images that have its label: high for a class
+    that the classifier always knows at once, low for one that it finds hard.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, n_classes)
+    codes : ndarray of shape (n,)
+        The columns of the labels.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Infinity for a class that is nobody's label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from digitcnn.label_errors import class_thresholds
+    >>> class_thresholds(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0, 0]))
+    array([0.5, inf])
+    """
+    n_classes = probabilities.shape[1]
+    counts = np.bincount(codes, minlength=n_classes)
+    own = probabilities[np.arange(len(codes)), codes].astype(float)
+    sums = np.bincount(codes, own, minlength=n_classes)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)

@@ -1,0 +1,292 @@
+import os
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver.support.wait import WebDriverWait
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+
+from digitcnn import AbstainingClassifier, DigitCSVTransformer
+from digitcnn.report import check_libraries, write_report
+
+HARMFUL = "<script>document.title = 'harmed'</script>"
+
+
+@pytest.fixture(scope="module")
+def page(fitted, digits, tmp_path_factory):
+    """The page about the classifier that other tests share, and the figures that it returned."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    X, y = digits[0][1200:], digits[1][1200:]
+    figures = write_report(
+        fitted, X, y, path, rows=range(1200, 1797), model="m.digitcnn", data="digits"
+    )
+    return path, figures
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """A classifier that is trained in no time."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (60, 16), dtype=np.uint8)
+    y = np.arange(60) % 3
+    return GaussianNB(var_smoothing=0.1).fit(X, y), X, y
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """Chromium without a window, driven by Selenium. Nothing is downloaded for it."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("wants Chromium and its driver: apt-get install chromium chromium-driver")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "disable-dev-shm-usage",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "window-size=1000,800",
+        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
+    yield chrome
+    chrome.quit()
+
+
+def open_page(browser, path):
+    browser.get(path.as_uri())
+    return browser
+
+
+def shown_digits(browser):
+    """Rows of the digits that a cell shows, once all of their pictures are loaded."""
+    loaded = (
+        "const all = [...document.querySelectorAll('#cell-digits img')];"
+        "return all.length > 0 && all.every(i => i.complete && i.naturalWidth > 0);"
+    )
+    WebDriverWait(browser, 10).until(lambda b: b.execute_script(loaded))
+    pictures = browser.find_elements("css selector", "#cell-digits img")
+    assert all(picture.is_displayed() for picture in pictures)
+    return [int(picture.get_attribute("alt").rpartition(" ")[2]) for picture in pictures]
+
+
+def rows_of_cell(fitted, digits, truth, answer):
+    X, y = digits[0][1200:], digits[1][1200:]
+    return set(1200 + np.flatnonzero((y == truth) & (fitted.predict(X) == answer)))
+
+
+def largest_confusion(figures):
+    matrix = np.array(figures["confusion_matrix"])
+    np.fill_diagonal(matrix, 0)
+    return np.unravel_index(matrix.argmax(), matrix.shape)
+
+
+def test_click_on_a_cell_shows_its_digits(browser, page, fitted, digits):
+    path, figures = page
+    truth, answer = largest_confusion(figures)
+    open_page(browser, path)
+    button = browser.find_element("css selector", f"[data-cell='cell-{truth}-{answer}']")
+    assert not browser.find_elements("css selector", "#cell-digits img")
+    button.click()
+    expected = rows_of_cell(fitted, digits, truth, answer)
+    assert expected
+    assert set(shown_digits(browser)) == expected
+    status = browser.find_element("id", "cell-status")
+    assert status.text.startswith(f"{truth} read as {answer}: {len(expected)} digit")
+    assert button.get_attribute("aria-pressed") == "true"
+    button.click()
+    assert not browser.find_elements("css selector", "#cell-digits img")
+    assert button.get_attribute("aria-pressed") == "false"
+
+
+def test_cell_is_reached_and_opened_with_the_keyboard(browser, page, fitted, digits):
+    path, _ = page
+    open_page(browser, path)
+
+    def press(key):
+        ActionChains(browser).send_keys(key).perform()
+
+    for _ in range(60):
+        press(Keys.TAB)
+        focused = browser.switch_to.active_element
+        if focused.get_attribute("data-cell"):
+            break
+    # The first number is that of the zeros read rightly.
+    assert focused.get_attribute("data-cell") == "cell-0-0"
+    press(Keys.ENTER)
+    first = set(shown_digits(browser))
+    assert len(first) == 24
+    assert first < rows_of_cell(fitted, digits, 0, 0)
+    press(Keys.TAB)
+    press(Keys.SPACE)
+    name = browser.switch_to.active_element.get_attribute("data-cell")
+    truth, answer = map(int, name.split("-")[1:])
+    assert set(shown_digits(browser)) <= rows_of_cell(fitted, digits, truth, answer)
+    assert len(browser.find_elements("css selector", "[aria-pressed=true]")) == 1
+
+
+def test_page_asks_for_nothing_and_complains_of_nothing(browser, page):
+    path, _ = page
+    open_page(browser, path)
+    asked = browser.execute_script(
+        "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    )
+    assert [name for name in asked if not name.startswith("data:")] == []
+    assert browser.get_log("browser") == []
+
+
+def test_page_lets_no_script_ask_for_anything(browser, page):
+    path, _ = page
+    open_page(browser, path)
+    answer = browser.execute_async_script(
+        "const done = arguments[0];"
+        "fetch('http://127.0.0.1:9/').then(() => done('sent'), () => done('refused'));"
+    )
+    assert answer == "refused"
+    messages = [entry["message"] for entry in browser.get_log("browser")]
+    assert any("Content Security Policy" in message for message in messages)
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_page_is_no_wider_than_the_window(browser, page, width):
+    path, _ = page
+    open_page(browser, path)
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_label_that_looks_like_a_script_is_text(browser, plain, tmp_path):
+    clf, X, y = plain
+    names = np.array([HARMFUL, "\"'><img src=x onerror=alert(1)>", "c"])
+    labels = names[y]
+    clf = GaussianNB(var_smoothing=0.1).fit(X, labels)
+    path = tmp_path / "report.html"
+    write_report(clf, X, labels, path, model=HARMFUL, data=HARMFUL)
+    text = path.read_text()
+    assert HARMFUL not in text
+    assert "<img src=x" not in text
+    open_page(browser, path)
+    assert browser.title == f"Evaluation of {HARMFUL}"
+    assert len(browser.find_elements("tag name", "script")) == 1
+    cells = browser.find_elements("css selector", "button[data-cell]")
+    for cell in cells:
+        cell.click()
+        assert shown_digits(browser)
+    assert browser.title == f"Evaluation of {HARMFUL}"
+
+
+def test_page_holds_what_it_is_to_hold(page, fitted, digits):
+    path, figures = page
+    text = path.read_text()
+    for heading in (
+        "Summary", "Classes", "Confusion matrix", "The surest errors", "Labels that may be wrong",
+        "Calibration", "Training", "Settings", "Data and run",
+    ):  # fmt: skip
+        assert f">{heading}</h2>" in text
+    accuracy = np.mean(fitted.predict(digits[0][1200:]) == digits[1][1200:])
+    assert figures["accuracy"] == accuracy
+    assert f'<strong id="accuracy">{accuracy:.2%}</strong>' in text
+    assert text.count("<svg") == 3
+    assert text.count('role="img"') == 3
+    assert "relu-dropout" in text
+    assert not re.findall(r"https?://", text)
+    assert len(text) < 2_000_000
+
+
+def test_rows_are_counted_from_0_where_they_have_no_names(plain, tmp_path):
+    clf, X, y = plain
+    figures = write_report(clf, X, y, tmp_path / "a.html")
+    rows = set(np.flatnonzero(clf.predict(X) != y))
+    assert {error["row"] for error in figures["surest_errors"]} <= rows
+    text = (tmp_path / "a.html").read_text()
+    assert "This model keeps no record of its training." in text
+
+
+def test_pipeline_from_a_table_shows_what_its_last_step_is_given(plain, tmp_path):
+    _, X, y = plain
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(16)])
+    frame.insert(0, "label", y)
+    pipeline = make_pipeline(DigitCSVTransformer(), GaussianNB(var_smoothing=0.1)).fit(frame, y)
+    figures = write_report(pipeline, frame, y, tmp_path / "a.html")
+    assert figures["accuracy"] == pipeline.score(frame, y)
+    text = (tmp_path / "a.html").read_text()
+    assert "steps before the classifier" in text
+    assert "4 x 4 x 1" in text
+
+
+def test_classifier_without_an_error_has_a_page(plain, tmp_path):
+    clf, X, _ = plain
+    figures = write_report(clf, X, clf.predict(X), tmp_path / "a.html")
+    assert figures["errors"] == 0
+    assert "every digit is read as its label says" in (tmp_path / "a.html").read_text()
+
+
+def test_threshold_of_an_abstaining_classifier_is_marked(plain, tmp_path):
+    clf, X, y = plain
+    abstaining = AbstainingClassifier(clf, max_error=0.2, validation_fraction=0.5, random_state=0)
+    write_report(abstaining.fit(X, y), X, y, tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text()
+    assert "20% wanted" in text
+    assert "Parameters of AbstainingClassifier" in text
+
+
+def test_one_image_is_enough(plain, tmp_path):
+    clf, X, y = plain
+    assert write_report(clf, X[:1], y[:1], tmp_path / "a.html")["digits"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": [0, 1]}, "X has 60 images, y has 2 labels"),
+        ({"rows": [1, 2, 3]}, "rows has 3 names"),
+        ({"y": np.full(60, 7)}, r"does not know: \[7\]"),
+        ({"image_shape": (5, 5)}, "wants 25"),
+        ({"X": np.zeros((60, 15))}, "not a square number of pixels"),
+    ],
+)
+def test_bad_input_is_refused_and_nothing_is_written(plain, tmp_path, change, message):
+    clf, X, y = plain
+    with pytest.raises(ValueError, match=message):
+        write_report(**{"estimator": clf, "X": X, "y": y, "path": tmp_path / "a.html", **change})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_page_that_cannot_be_written_leaves_the_old_one(plain, tmp_path, monkeypatch):
+    path = tmp_path / "a.html"
+    path.write_text("old")
+
+    def fail(descriptor):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_report(*plain, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_library_is_named_before_any_work(monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        "digitcnn.report.find_spec", lambda name: None if name in ("jinja2", "PIL") else object()
+    )
+    with pytest.raises(ImportError, match=r'--report .* Jinja2, Pillow, .* "digitcnn\[plots\]"'):
+        check_libraries("--report")
+    with pytest.raises(ImportError, match="write_report makes its page with Jinja2"):
+        write_report(None, None, None, tmp_path / "a.html")
