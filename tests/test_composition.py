@@ -7,6 +7,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -85,11 +86,17 @@ def test_sample_weight_is_routed_through_search_and_pipeline(digits, routing):
     labels = np.where(is_wrong, (y + 1) % 10, y)
     weights = np.where(is_wrong, 0.0, 2.0)
     weights.flags.writeable = False
-    clf = clone(CLF).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    clf = clone(CLF).set_fit_request(sample_weight=True)
+    scoring = get_scorer("accuracy").set_score_request(sample_weight=True)
     pipeline = Pipeline([("table", DigitCSVTransformer()), ("classifier", clf)])
     cv = StratifiedKFold(2)
     search = GridSearchCV(
-        pipeline, {"classifier__epochs": [1, 8]}, cv=cv, refit=False, error_score="raise"
+        pipeline,
+        {"classifier__epochs": [1, 8]},
+        scoring=scoring,
+        cv=cv,
+        refit=False,
+        error_score="raise",
     ).fit(X, labels, sample_weight=weights)
     wanted = []
     for kept, left in cv.split(X, labels):

@@ -149,25 +149,6 @@ def test_grid_search_refits_what_scored_best(some):
     np.testing.assert_array_equal(search.predict_proba(X), twin.predict_proba(X))
 
 
-def test_grid_search_in_processes_gives_the_scores_of_one_process(frame):
-    pipeline = make_pipeline(DigitCSVTransformer(), make_classifier(epochs=2, precision="float32"))
-    grid = {
-        "digitcnnclassifier__learning_rate": [0.001, 0.01],
-        "digitcnnclassifier__architecture": ["compact", "relu-dropout"],
-        "digitcnnclassifier__rotation_range": [0.0, 10.0],
-    }
-    scores = [
-        GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs, error_score="raise")
-        .fit(frame[:200], frame["label"][:200])
-        .cv_results_["mean_test_score"]
-        for n_jobs in (2, None)
-    ]
-    assert len(scores[0]) == 8
-    assert np.isfinite(scores[0]).all()
-    # A worker may have another number of threads, and so other rounding.
-    np.testing.assert_allclose(scores[0], scores[1], atol=0.05)
-
-
 def test_randomized_search_draws_from_distributions(some):
     X, y = some
     search = RandomizedSearchCV(

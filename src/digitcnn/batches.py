@@ -10,10 +10,12 @@ import numpy as np
 
 from digitcnn.appearance import alter, draw_appearance
 from digitcnn.augmentation import Distortion, affine_matrices, draw_affine, draw_elastic, warp
+from digitcnn.workers import worker_threads
 
 # Pixels that are distorted together, at most: 2,048 images of 28x28.
 _GROUP = 2_048 * 784
-# That draw and alter the batches of a group. NumPy lets go of Python's lock in most of it.
+# Threads that draw and alter the batches of a group, at most. NumPy lets go of Python's lock in
+# most of it.
 _THREADS = 2
 
 
@@ -93,7 +95,7 @@ class DigitBatches(keras.utils.PyDataset):
         most = max(1, min(len(self), _GROUP // pixels))
         # A power of two, so that data of many sizes has few compiled distortions.
         group = 1 << (most.bit_length() - 1)
-        with ThreadPoolExecutor(_THREADS) as threads:
+        with ThreadPoolExecutor(min(worker_threads() or _THREADS, _THREADS)) as threads:
             for first in range(0, len(self), group):
                 yield from self._make(first, group, each=threads.map)
 

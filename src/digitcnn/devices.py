@@ -1,13 +1,16 @@
-"""What this machine is best at: the precision to compute in, and how to compile a function."""
+"""Devices: which there are, which to use, in what precision, and how to compile for them."""
 
+import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+
+from digitcnn.workers import deal_out, worker_number, worker_threads
 
 # The precision's public name -> the dtype policy that its layers carry.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -86,17 +89,74 @@ def choose_precision(precision: str) -> str:
     return "bfloat16" if has_bfloat16 else "float32"
 
 
+@cache
+def settle() -> None:
+    """Settle what TensorFlow takes of this machine, before its first use in this process.
+
+    In a worker of joblib its threads become the worker's share of the cores. The memory of GPUs
+    is taken as it is needed, rather than all at once. What was set by anybody else stays, and once
+    TensorFlow is in use nothing is changed any more.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    share, threading = worker_threads(), tf.config.threading
+    if share is not None:
+        with suppress(RuntimeError):  # TensorFlow is in use
+            if not (threading.get_intra_op_parallelism_threads() or _is_set("INTRAOP_THREADS")):
+                threading.set_intra_op_parallelism_threads(share)
+            if not (threading.get_inter_op_parallelism_threads() or _is_set("INTEROP_THREADS")):
+                threading.set_inter_op_parallelism_threads(share)
+    if "TF_FORCE_GPU_ALLOW_GROWTH" in os.environ:
+        return
+    for gpu in tf.config.list_physical_devices("GPU"):
+        is_settled = tf.config.experimental.get_memory_growth(gpu) is not None
+        if not is_settled and tf.config.get_logical_device_configuration(gpu) is None:
+            with suppress(RuntimeError):
+                tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _is_set(name: str) -> bool:
+    """Whether an environment variable tells TensorFlow how many threads to have."""
+    return os.environ.get(f"TF_NUM_{name}", "0") != "0"
+
+
+def list_gpus() -> list[str]:
+    """The names of the GPUs: ``"gpu:0"`` and on."""
+    settle()  # looking for them puts TensorFlow in use
+    found: list[str] = keras.distribution.list_devices("gpu")
+    return found
+
+
+def choose_device(device: str) -> str | None:
+    """The name of the device to use.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "gpu", "gpu:N"}
+        ``"auto"``: where there are several GPUs, joblib's workers take one each, in turn.
+
+    Returns
+    -------
+    str or None
+        None where it is left to the backend.
+    """
+    if device == "auto":
+        return deal_out(list_gpus(), worker_number())
+    return device if ":" in device else f"{device}:0"
+
+
 def on_processor(device: str) -> bool:
     """Whether a network on this device runs on the processor.
 
     Parameters
     ----------
     device : str
-        What `device_scope` takes.
+        What `choose_device` takes.
     """
-    if device == "auto":
-        return not keras.distribution.list_devices("gpu")
-    return device.startswith("cpu")
+    name = choose_device(device)
+    return not list_gpus() if name is None else name.startswith("cpu")
 
 
 def device_scope(device: str) -> AbstractContextManager[Any]:
@@ -105,16 +165,17 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     Parameters
     ----------
     device : str
-        ``"auto"`` is the backend's own choice; else ``"cpu"``, ``"gpu"`` or ``"gpu:N"``.
+        What `choose_device` takes.
 
     Raises
     ------
     ValueError
         If there is no such device.
     """
-    if device == "auto":
+    settle()
+    name = choose_device(device)
+    if name is None:
         return nullcontext()
-    name = device if ":" in device else f"{device}:0"
     found = keras.distribution.list_devices(name.partition(":")[0])
     if name not in found:
         raise ValueError(f"device={device!r} was not found; there is {', '.join(found) or 'none'}")

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from digitcnn.augmentation import look_again
 from digitcnn.batches import DigitBatches, scale
-from digitcnn.devices import device_scope
+from digitcnn.devices import device_scope, settle
 from digitcnn.loop import train
 from digitcnn.networks import build, choose_dropout
 from digitcnn.optimizers import make_loss, make_optimizer
@@ -311,6 +311,7 @@ class NetworkClassifier(_KerasClassifier):
         return repr((sorted(described.items()), regularization, self.device))
 
     def _make_compiled(self) -> CompiledNetwork:
+        settle()
         model = self._keras_build_fn()
         # Whatever a user's callable compiled its network with: the loss, the metric and the
         # optimizer are the estimator's.
