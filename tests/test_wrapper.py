@@ -100,7 +100,7 @@ def test_another_model_in_the_process_does_not_notice(digits):
     before = other.get_weights()
     make_classifier().fit(X[:100], y[:100])
     assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights(), strict=True))
-    other.fit(X[:64].astype("float32"), y[:64], verbose=0)
+    other.fit(X[:64].astype("float32"), y[:64].astype("int32"), verbose=0)
 
 
 class Spy(keras.callbacks.Callback):

@@ -175,8 +175,8 @@ def _warp(
 ) -> Any:
     """Images at changed coordinates, by bilinear interpolation: one gather for each corner."""
     n, height, width, channels = images.shape
-    columns = np.tile(np.arange(width, dtype=np.float32), height)
-    rows = np.repeat(np.arange(height, dtype=np.float32), width)
+    columns = ops.convert_to_tensor(np.tile(np.arange(width, dtype=np.float32), height))
+    rows = ops.convert_to_tensor(np.repeat(np.arange(height, dtype=np.float32), width))
     # Not a matrix product: written out, it becomes part of the one loop.
     x = matrices[:, 0, 0:1] * columns + matrices[:, 0, 1:2] * rows + matrices[:, 0, 2:3]
     y = matrices[:, 1, 0:1] * columns + matrices[:, 1, 1:2] * rows + matrices[:, 1, 2:3]
@@ -189,7 +189,7 @@ def _warp(
     right, below = (x - x0)[..., None], (y - y0)[..., None]
     x0, y0 = ops.cast(x0, "int32"), ops.cast(y0, "int32")
     x1, y1 = ops.minimum(x0 + 1, width - 1), ops.minimum(y0 + 1, height - 1)
-    first = np.arange(n, dtype=np.int32)[:, None] * (height * width)
+    first = ops.convert_to_tensor(np.arange(n, dtype=np.int32)[:, None] * (height * width))
     pixels = ops.reshape(images, (n * height * width, channels))
 
     def at(row: Any, column: Any) -> Any:

@@ -125,7 +125,20 @@ def _is_set(name: str) -> bool:
 def list_gpus() -> list[str]:
     """The names of the GPUs: ``"gpu:0"`` and on."""
     settle()  # looking for them puts TensorFlow in use
-    found: list[str] = keras.distribution.list_devices("gpu")
+    return _list_devices("gpu")
+
+
+def _list_devices(kind: str) -> list[str]:
+    """The names of the devices that are a ``"cpu"``, or a ``"gpu"``."""
+    if keras.backend.backend() == "torch":  # for which Keras has no list
+        import torch
+
+        count = torch.cuda.device_count() if kind == "gpu" else 1
+        return [f"{kind}:{i}" for i in range(count)]
+    try:
+        found: list[str] = keras.distribution.list_devices(kind)
+    except RuntimeError:  # JAX's word for none
+        return []
     return found
 
 
@@ -143,7 +156,8 @@ def choose_device(device: str) -> str | None:
         None where it is left to the backend.
     """
     if device == "auto":
-        return deal_out(list_gpus(), worker_number())
+        worker = worker_number()
+        return None if worker is None else deal_out(list_gpus(), worker)
     return device if ":" in device else f"{device}:0"
 
 
@@ -176,7 +190,7 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     name = choose_device(device)
     if name is None:
         return nullcontext()
-    found = keras.distribution.list_devices(name.partition(":")[0])
+    found = _list_devices(name.partition(":")[0])
     if name not in found:
         raise ValueError(f"device={device!r} was not found; there is {', '.join(found) or 'none'}")
     return keras.device(name)

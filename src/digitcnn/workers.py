@@ -41,20 +41,20 @@ def worker_threads() -> int | None:
     return int(share)
 
 
-def deal_out(devices: Sequence[str], worker: int | None) -> str | None:
+def deal_out(devices: Sequence[str], worker: int) -> str | None:
     """The device of a worker, where there are several: round robin, by the worker's number.
 
     Parameters
     ----------
     devices : sequence of str
         Names of the devices to deal out.
-    worker : int or None
+    worker : int
         From `worker_number`.
 
     Returns
     -------
     str or None
-        None where there is nothing to choose: for one device, and for a process that is no worker.
+        None where there is nothing to choose: for one device, or none.
 
     Examples
     --------
@@ -62,6 +62,6 @@ def deal_out(devices: Sequence[str], worker: int | None) -> str | None:
     >>> [deal_out(["gpu:0", "gpu:1"], worker) for worker in range(3)]
     ['gpu:0', 'gpu:1', 'gpu:0']
     """
-    if worker is None or len(devices) < 2:
+    if len(devices) < 2:
         return None
     return devices[worker % len(devices)]
