@@ -1,5 +1,6 @@
 """What each parameter of the estimator may be, as a test and in words."""
 
+import os
 from collections.abc import Callable
 from math import isfinite
 from numbers import Integral, Real
@@ -144,6 +145,10 @@ RULES: dict[str, Rule] = {
             ),
             "a list of Keras callbacks",
         ),
+    ),
+    "checkpoint_dir": _either(
+        _one_of(None),
+        Rule(lambda v: isinstance(v, str | os.PathLike) and bool(str(v)), "a folder's path"),
     ),
     "verbose": _either(_FLAG, _whole(0)),
 }

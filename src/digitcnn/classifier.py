@@ -4,6 +4,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from digitcnn._validation import (
     resolve_pixel_range,
     with_channels,
 )
+from digitcnn.checkpoints import Checkpoint, as_plain, digest_arrays
 from digitcnn.confidence import (
     confidence_threshold,
     fit_temperature,
@@ -142,6 +144,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Called in training. Each fit works on shallow copies: see `callbacks_`.
+    checkpoint_dir : str, path-like or None, default=None
+        A folder for checkpoints. After each epoch of `fit` its state is written there, and a `fit`
+        of the same data with the same parameters goes on from it, to the same end, bit for bit.
+        Not together with `callbacks`.
     verbose : int, default=0
         From 1 up, training shows a progress bar where standard error is a terminal.
 
@@ -250,6 +256,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         precision: str = "auto",
         device: str = "auto",
         callbacks: list[Any] | None = None,
+        checkpoint_dir: Any = None,
         verbose: int = 0,
     ) -> None:
         self.architecture = architecture
@@ -285,6 +292,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.precision = precision
         self.device = device
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
         self.verbose = verbose
 
     @with_callbacks
@@ -323,8 +331,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the images, the labels or the weights are not as described, or if the
-            training diverges: its loss is no finite number any more.
+            If a parameter, the images, the labels or the weights are not as described, if the
+            training diverges: its loss is no finite number any more, or if the checkpoint is
+            damaged or another version's.
         """
         check_parameters(self.get_params(deep=False))
         goes_on = self.warm_start and hasattr(self, "wrapper_")
@@ -334,9 +343,16 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with self._unchanged_on_error():
             X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
             validation = self._check_validation_data(X_val, y_val)
+            random_state = self._resolve_random_state()
+            checkpoint = None
+            if self.checkpoint_dir is not None:
+                data = [X, codes, weights, *(validation or ())]
+                checkpoint = self._open_checkpoint(data, random_state, goes_on)
+                if self.random_state is None:
+                    random_state = checkpoint.random_state
             rows = np.arange(len(X))
             if validation is None and self.validation_fraction is not None:
-                rows, validation = self._hold_out(X, codes)
+                rows, validation = self._hold_out(X, codes, random_state)
             if self.early_stopping and validation is None:
                 raise ValueError(
                     "early_stopping=True wants validation data: give validation_fraction, or "
@@ -345,13 +361,15 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             epochs = self._count_epochs(len(rows))
             schedule = self._schedule_callbacks(len(rows), epochs, validation is not None)
             if not goes_on:
-                self._start_wrapper(self._draw_seed())
+                self._start_wrapper(_draw_seed(random_state))
             task = FitTask(self, epochs, given)
             task.begin()
             schedule.append(self._tell_of_epochs(task))
-            self._train(X, codes, weights, rows, validation, epochs, schedule)
+            self._train(X, codes, weights, rows, validation, epochs, schedule, checkpoint)
             self._calibrate(validation)
             task.end()
+        if self.random_state is None and not self.wrapper_.is_interrupted_ and checkpoint:
+            checkpoint.remove()  # the next fit is to draw anew
         self._warn_if_interrupted()
         return self
 
@@ -388,7 +406,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with self._unchanged_on_error():
             X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
             if not goes_on:
-                self._start_wrapper(self._draw_seed())
+                self._start_wrapper(_draw_seed(self._resolve_random_state()))
             self._train(X, codes, weights, np.arange(len(X)), None, None, [])
             self._calibrate(None)
         self._warn_if_interrupted()
@@ -600,17 +618,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return rows.reshape(-1, *self.image_shape_)
 
     def _hold_out(
-        self, X: np.ndarray, codes: np.ndarray
+        self, X: np.ndarray, codes: np.ndarray, random_state: int | np.random.RandomState
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Divide the training data, by class: the rows to train on, and the part to watch."""
-        seed = self.random_state
-        if seed is None:
-            seed = np.random.RandomState(np.random.SeedSequence().generate_state(4))
         kept, held = train_test_split(
             np.arange(len(X)),
             test_size=self.validation_fraction,
             stratify=codes,
-            random_state=seed,
+            random_state=random_state,
         )
         return kept, (X[held], codes[held])
 
@@ -645,11 +660,47 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         self.batch_loss_curve_ = []
 
-    def _draw_seed(self) -> int:
-        if isinstance(self.random_state, np.random.RandomState):
-            return int(self.random_state.randint(2**31))
-        # None draws from the operating system, not from NumPy's global generator.
-        return int(np.random.SeedSequence(self.random_state).generate_state(1)[0] >> 1)
+    def _resolve_random_state(self) -> int | np.random.RandomState:
+        """Where a fit's random numbers come from."""
+        if self.random_state is None:
+            # From the operating system, not from NumPy's global generator.
+            return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+        return self.random_state
+
+    def _open_checkpoint(
+        self,
+        data: list[np.ndarray | None],
+        random_state: int | np.random.RandomState,
+        goes_on: bool,
+    ) -> Checkpoint:
+        """The checkpoint of a fit, with how far it has come.
+
+        It is known by all that the weights hang on; what is done with them later has no part in it.
+        """
+        from digitcnn.devices import choose_precision
+
+        if self.callbacks:
+            raise ValueError(
+                "checkpoint_dir and callbacks do not go together: what a callback remembers is not "
+                "in the checkpoint, and a training that goes on would not be the same"
+            )
+        later = {"callbacks", "checkpoint_dir", "temperature", "test_time_augmentation"}
+        identity = {
+            name: as_plain(value)
+            for name, value in self.get_params(deep=False).items()
+            if name not in {*later, "verbose", "warm_start"}
+        }
+        identity.update(
+            precision=self.precision_ if goes_on else choose_precision(self.precision),
+            classes=as_plain(self.classes_),
+            image_shape=list(self.image_shape_),
+            pixel_range=list(self.pixel_range_),
+            data=digest_arrays(data),
+            start=digest_arrays(self.wrapper_.get_state()) if goes_on else None,
+            start_seed=self._seed if goes_on else None,
+        )
+        drawn = random_state if isinstance(random_state, Integral) else 0
+        return Checkpoint(self.checkpoint_dir, identity, int(drawn))
 
     def _count_epochs(self, n_images: int) -> int:
         if self.epochs != "auto":
@@ -704,6 +755,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         validation: tuple[np.ndarray, np.ndarray] | None,
         epochs: int | None,
         schedule: list[Any],
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Train on rows of X for so many epochs, or, where that is None, for one more."""
         # Copies: what a callback notes of a fit is not the estimator's parameter.
@@ -712,7 +764,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if self.verbose:
             from digitcnn.progress import TrainingProgress
 
-            callbacks.append(TrainingProgress(epochs or 1, self._count_batches(len(rows))))
+            n_batches, first_epoch = self._count_batches(len(rows)), self.wrapper_.current_epoch
+            callbacks.append(TrainingProgress(epochs or 1, n_batches, first_epoch))
         arguments: dict[str, Any] = {
             "batches": {
                 "batch_size": self.batch_size,
@@ -725,6 +778,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             "validation": validation,
             "learning_rate": self._start_learning_rate(),
             "callbacks": callbacks,
+            "checkpoint": checkpoint,
             # A user's callback is given the network, and may keep it.
             "own_model": bool(self.callbacks_),
         }
@@ -808,6 +862,12 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = self.pixel_range == "auto"
         return tags
+
+
+def _draw_seed(random_state: int | np.random.RandomState) -> int:
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    return int(np.random.SeedSequence(random_state).generate_state(1)[0] >> 1)
 
 
 def save(clf: Any, path: Any) -> None:

@@ -102,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--out", default="digits.digitcnn", metavar="FILE", help="default: digits.digitcnn"
     )
+    train.add_argument(
+        "--checkpoint",
+        metavar="DIR",
+        help="note each epoch in this folder; the same command goes on from there if it was "
+        "stopped, and deletes the folder when the model is written",
+    )
 
     evaluate = command("evaluate", "Measure a model on labelled digits.")
     evaluate.add_argument("model", metavar="MODEL", help="a file that 'digitcnn train' wrote")
@@ -178,12 +184,16 @@ def _train_and_save(
 ) -> None:
     import numpy as np
 
+    from digitcnn.checkpoints import release_folder
     from digitcnn.confidence import note_confidence
     from digitcnn.recipes import get_recipe
     from digitcnn.summaries import measure
 
     recipe = get_recipe(options.recipe)
     parameters = {} if options.epochs is None else {"epochs": options.epochs}
+    if options.checkpoint is not None:
+        parameters["checkpoint_dir"] = options.checkpoint
+        _claim_folder(options, [X, y, X_held, y_held])
     _say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
     with _quiet_start_up():
         import keras  # noqa: F401
@@ -221,6 +231,11 @@ def _train_and_save(
         "model": options.out,
     }
     save(clf, options.out)
+    if options.checkpoint is not None:
+        if any(network.wrapper_.is_interrupted_ for network in networks):
+            _say(f"the same command goes on from the checkpoint in {options.checkpoint}")
+        else:
+            release_folder(options.checkpoint)
     if options.json:
         print(json.dumps(result))
         return
@@ -244,6 +259,23 @@ def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
         prefix=".digitcnn-", dir=Path(options.out).parent, ignore_cleanup_errors=True
     ) as folder:
         yield Path(folder)
+
+
+def _claim_folder(options: argparse.Namespace, data: "list[np.ndarray]") -> None:
+    """Make the checkpoint's folder this training's own, and say how far it has come."""
+    from digitcnn.checkpoints import claim_folder, digest_arrays
+
+    X, y, X_held, y_held = data
+    training = {
+        "digitcnn": __version__,
+        "--recipe": options.recipe,
+        "--epochs": options.epochs,
+        "--seed": options.seed,
+        "the data's digest": digest_arrays([X, y.astype(str), X_held, y_held.astype(str)]),
+    }
+    epochs = claim_folder(options.checkpoint, training)
+    if epochs:
+        _say(f"going on from the checkpoint in {options.checkpoint}: {epochs} epochs are done")
 
 
 def _training_data(options: argparse.Namespace, folder: Path | None) -> "tuple[np.ndarray, ...]":

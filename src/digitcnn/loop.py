@@ -6,13 +6,17 @@ difference.
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from digitcnn.batches import DigitBatches
-from digitcnn.training import CompiledNetwork
+from digitcnn.checkpoints import Checkpoint, Progress
+from digitcnn.schedules import get_memory, set_memory
+from digitcnn.training import CompiledNetwork, put_in, state_variables, take_out
 
 
 def train(
@@ -24,11 +28,13 @@ def train(
     epochs: int,
     callbacks: list[Any] | None,
     label_smoothing: float,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, list[float]], list[float], bool]:
     """Train a compiled network.
 
     An interrupt (Ctrl-C) after the first batch ends the training as a callback would: the epoch
-    under way counts with the batches that it had.
+    under way counts with the batches that it had. The checkpoint stays that of the last whole
+    epoch.
 
     Parameters
     ----------
@@ -45,6 +51,8 @@ def train(
     callbacks : list of keras.callbacks.Callback or None
     label_smoothing : float
         As the training's, for the validation loss.
+    checkpoint : Checkpoint or None, default=None
+        What to go on from, where it holds something, and to note each epoch in.
 
     Returns
     -------
@@ -61,9 +69,17 @@ def train(
     KeyboardInterrupt
         If nothing was learned yet.
     ValueError
-        If the loss is no finite number any more.
+        If the loss is no finite number any more, or if the checkpoint is of another network.
     """
     model = network.model
+    variables = state_variables(model)
+    earlier = checkpoint.progress if checkpoint is not None else None
+    if earlier is not None:
+        assert checkpoint is not None
+        _check_state(earlier.state, variables, checkpoint.path)
+        put_in(variables, earlier.state)
+        if earlier.is_finished:
+            return dict(earlier.history), list(earlier.batch_losses), False
     told = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
@@ -73,10 +89,27 @@ def train(
         steps=len(batches),
     )
     model.stop_training = is_interrupted = False
-    batch_losses: list[float] = []
+    batch_losses = list(earlier.batch_losses) if earlier is not None else []
+    before = earlier.history if earlier is not None else {}
+    done = len(before.get("loss", []))
+
+    def note(is_finished: bool) -> None:
+        if checkpoint is not None:
+            checkpoint.write(
+                Progress(
+                    history=_joined(before, model.history.history),
+                    batch_losses=batch_losses,
+                    state=take_out(variables),
+                    memory=get_memory(callbacks or []),
+                    is_finished=is_finished,
+                )
+            )
+
     told.on_train_begin()
+    if earlier is not None:
+        set_memory(callbacks or [], earlier.memory)
     logs: dict[str, float] = {}
-    for epoch in range(first_epoch, first_epoch + epochs):
+    for epoch in range(first_epoch + done, first_epoch + epochs):
         try:
             told.on_epoch_begin(epoch)
             seen, total, correct = 0, 0.0, 0.0
@@ -106,17 +139,41 @@ def train(
                 logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
             logs["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
             told.on_epoch_end(epoch, logs)
+            is_last = model.stop_training or epoch + 1 == first_epoch + epochs
+            if not is_interrupted and not is_last:
+                note(is_finished=False)
         except KeyboardInterrupt:
-            if not model.history.history:
+            if not (done or model.history.history):
                 raise
             is_interrupted = True
         if model.stop_training or is_interrupted:
             break
     told.on_train_end(logs)
-    history = {
-        name: [float(value) for value in values] for name, values in model.history.history.items()
+    if not is_interrupted:
+        try:
+            note(is_finished=True)
+        except KeyboardInterrupt:
+            is_interrupted = True
+    return _joined(before, model.history.history), batch_losses, is_interrupted
+
+
+def _joined(before: dict[str, list[float]], after: dict[str, list[Any]]) -> dict[str, list[float]]:
+    """The figures of the epochs before a checkpoint and of those after it."""
+    return {
+        name: before.get(name, []) + [float(value) for value in after.get(name, [])]
+        for name in {**before, **after}
     }
-    return history, batch_losses, is_interrupted
+
+
+def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> None:
+    kept = [(array.shape, array.dtype.name) for array in state]
+    wanted = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
+    for number, (one, other) in enumerate(zip_longest(kept, wanted)):
+        if one != other:
+            raise ValueError(
+                f"{path}: is the checkpoint of another network: its array {number} is {one}, and "
+                f"this network's is {other}. Delete it to start anew"
+            )
 
 
 def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -37,6 +37,8 @@ _DAMAGE = (
     AttributeError,
     RuntimeError,
 )
+# The kinds of NumPy's dtypes that may be in a file.
+_NUMBERS = "biuf"
 # Zip keeps a time for each member; one and the same makes equal models equal files.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -74,9 +76,14 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
 
 
 def write_model_file(
-    path: str | os.PathLike[str], content: dict[str, Any], weights: Sequence[np.ndarray]
+    path: str | os.PathLike[str],
+    content: dict[str, Any],
+    weights: Sequence[np.ndarray],
+    *,
+    form: str = FORMAT,
+    compression: int = zipfile.ZIP_DEFLATED,
 ) -> None:
-    """Write a model file, as a whole or not at all.
+    """Write a model file, or another of its kind, as a whole or not at all.
 
     Parameters
     ----------
@@ -85,10 +92,14 @@ def write_model_file(
         What JSON can hold.
     weights : sequence of ndarray
         Of numbers.
+    form : str, default="digitcnn model"
+        What the header says that the file is.
+    compression : int, default=zipfile.ZIP_DEFLATED
+        One of `zipfile`'s methods.
     """
     members = [_array_bytes(array) for array in weights]
     header = {
-        "format": FORMAT,
+        "format": form,
         "version": VERSION,
         **content,
         "weights": [
@@ -107,7 +118,7 @@ def write_model_file(
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, data in named.items():
                 info = zipfile.ZipInfo(name, _TIME)
-                info.compress_type = zipfile.ZIP_DEFLATED
+                info.compress_type = compression
                 archive.writestr(info, data)
 
     write_whole(path, write)
@@ -124,12 +135,16 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
         return _HEADER in archive.namelist()
 
 
-def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Read a model file.
+def read_model_file(
+    path: str | os.PathLike[str], *, form: str = FORMAT
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Read a model file, or another of its kind.
 
     Parameters
     ----------
     path : str or path-like
+    form : str, default="digitcnn model"
+        What the header should say that the file is.
 
     Returns
     -------
@@ -148,22 +163,22 @@ def read_model_file(path: str | os.PathLike[str]) -> tuple[dict[str, Any], list[
     if not target.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if target.is_dir():
-        raise ValueError(f"{path}: is a folder, not a model file")
+        raise ValueError(f"{path}: is a folder, not a file")
     with open(target, "rb") as file:
         try:
-            return _read(file)
+            return _read(file, form)
         except _DAMAGE as error:
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             raise ValueError(
-                f"{path}: is not a digitcnn model file, or is damaged or cut short: {reason}"
+                f"{path}: is not a {form} file, or is damaged or cut short: {reason}"
             ) from None
 
 
-def _read(file: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+def _read(file: Any, form: str) -> tuple[dict[str, Any], list[np.ndarray]]:
     with zipfile.ZipFile(file) as archive:
         header = json.loads(_member(archive, _HEADER, _HEADER_LIMIT))
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ValueError("its header is not a model's")
+        if not isinstance(header, dict) or header.get("format") != form:
+            raise ValueError(f"its header is not that of a {form}")
         if header.get("version") != VERSION:
             raise ValueError(
                 f"it is of version {header.get('version')!r}; this digitcnn reads version {VERSION}"
@@ -183,6 +198,8 @@ def _weight_name(number: int) -> str:
 
 
 def _array_bytes(array: np.ndarray) -> bytes:
+    if array.dtype.kind not in _NUMBERS:
+        raise ValueError(f"an array of {array.dtype} cannot be kept in a file of plain numbers")
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
     return buffer.getvalue()
@@ -199,7 +216,7 @@ def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 def _read_array(archive: zipfile.ZipFile, name: str, entry: dict[str, Any]) -> np.ndarray:
     dtype = np.dtype(entry["dtype"])
-    if dtype.kind not in "biuf":
+    if dtype.kind not in _NUMBERS:
         raise ValueError(f"its member {name} holds {dtype}, not numbers")
     size = dtype.itemsize * int(np.prod(entry["shape"], dtype=np.int64))
     data = _member(archive, name, size + 4096)

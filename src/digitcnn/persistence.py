@@ -202,7 +202,7 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
     kept = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in parameters.items()
-        if name != "callbacks"
+        if name not in ("callbacks", "checkpoint_dir")
         and (name != "optimizer" or isinstance(value, str))
         and not isinstance(value, np.random.RandomState)
     }

@@ -24,12 +24,15 @@ class TrainingProgress(callbacks.Callback):
     epochs : int
         Epochs in the whole training.
     batches_per_epoch : int
+    first_epoch : int
+        The number of its first one: a training that goes on from an earlier one counts its own.
     """
 
-    def __init__(self, epochs: int, batches_per_epoch: int) -> None:
+    def __init__(self, epochs: int, batches_per_epoch: int, first_epoch: int) -> None:
         super().__init__()
         self.epochs = epochs
         self.batches_per_epoch = batches_per_epoch
+        self.first_epoch = first_epoch
         self._view: _Bar | _NotebookLine | None = None
         self._after_epoch = ""
 
@@ -41,13 +44,9 @@ class TrainingProgress(callbacks.Callback):
             self._view = _NotebookLine(total, show)
         elif console.is_terminal:
             self._view = _Bar(total, console)
-        self._first_epoch: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        # A training that goes on from an earlier one counts its own epochs.
-        if self._first_epoch is None:
-            self._first_epoch = epoch
-        self._epoch = epoch - self._first_epoch
+        self._epoch = epoch - self.first_epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if self._view is None:
@@ -104,12 +103,15 @@ class _NotebookLine:
         self._show = show
         self._start = time.monotonic()
         self._shown = 0.0
+        self._done_before: int | None = None
         self._line = "training"
         show(self._line, False)
 
     def update(self, done: int, place: str, figures: str) -> None:
         elapsed = time.monotonic() - self._start
-        left = elapsed * (self._total - done) / done
+        if self._done_before is None:  # more than none where a checkpoint was taken up
+            self._done_before = done - 1
+        left = elapsed * (self._total - done) / (done - self._done_before)
         self._line = f"{place} {figures} {_clock(elapsed)} left {_clock(left)}"
         if elapsed - self._shown >= _INTERVAL:
             self._shown = elapsed

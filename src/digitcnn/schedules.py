@@ -108,6 +108,46 @@ class OneCycle(callbacks.Callback):
         self.done += 1
 
 
+# What these callbacks remember from one epoch to the next, as numbers, None or lists of arrays.
+_MEMORY: dict[type, tuple[str, ...]] = {
+    callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
+    callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    OneCycle: ("done",),
+}
+
+
+def get_memory(told: list[Any]) -> list[dict[str, Any]]:
+    """What the callbacks of a training remember, one dict for each of this file's callbacks.
+
+    Parameters
+    ----------
+    told : list of keras.callbacks.Callback
+        The training's, of any kind.
+    """
+    return [{name: getattr(one, name) for name in _MEMORY[type(one)]} for one in _with_memory(told)]
+
+
+def set_memory(told: list[Any], memory: list[dict[str, Any]]) -> None:
+    """Make the callbacks of a training remember what `get_memory` gave.
+
+    After `on_train_begin`, in which they forget.
+
+    Raises
+    ------
+    ValueError
+        If it is the memory of other callbacks.
+    """
+    for one, remembered in zip(_with_memory(told), memory, strict=True):
+        if set(remembered) != set(_MEMORY[type(one)]):
+            raise ValueError(f"{sorted(remembered)} is not what {type(one).__name__} remembers")
+        for name, value in remembered.items():
+            setattr(one, name, value)
+
+
+def _with_memory(told: list[Any]) -> list[Any]:
+    return [one for one in told if type(one) in _MEMORY]
+
+
 class EpochTasks(callbacks.Callback):
     """Tells scikit-learn's callbacks of each epoch, and stops the training when one wants it.
 

@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from digitcnn.augmentation import look_again
 from digitcnn.batches import DigitBatches, scale
+from digitcnn.checkpoints import Checkpoint
 from digitcnn.devices import device_scope, settle
 from digitcnn.loop import train
 from digitcnn.networks import build, choose_dropout
@@ -210,8 +211,14 @@ class NetworkClassifier(_KerasClassifier):
         other = copy.copy(self)
         other.__dict__.pop("_network", None)
         other.__dict__.pop("_state_key", None)
-        other._state = take_out(state_variables(self._network.model))
+        other._state = self.get_state()
         return other
+
+    def get_state(self) -> list[np.ndarray]:
+        """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
+        if "_network" in vars(self):
+            return take_out(state_variables(self._network.model))
+        return self._state
 
     def get_weights(self) -> list[np.ndarray]:
         """The network's weights, in Keras's order."""
@@ -364,6 +371,7 @@ class NetworkClassifier(_KerasClassifier):
         learning_rate: float | None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         callbacks: list[Any] | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         # Mended: SciKeras's own replaces the callbacks that it is given, and a random_state makes
         # it set the global seeds and switch TensorFlow's op determinism on for the process. Here
@@ -371,8 +379,16 @@ class NetworkClassifier(_KerasClassifier):
         if learning_rate is not None:
             # A training before this one may have left it anywhere.
             self.model_.optimizer.learning_rate = learning_rate
+        done = 0
+        if checkpoint is not None and checkpoint.progress is not None:
+            done = len(checkpoint.progress.history["loss"])
         training_data = DigitBatches(
-            X, y, sample_weight, pixel_range=self.pixel_range, first_epoch=initial_epoch, **batches
+            X,
+            y,
+            sample_weight,
+            pixel_range=self.pixel_range,
+            first_epoch=initial_epoch + done,
+            **batches,
         )
         validation_data = None
         if validation is not None:
@@ -387,6 +403,7 @@ class NetworkClassifier(_KerasClassifier):
             epochs=epochs,
             callbacks=callbacks,
             label_smoothing=self.label_smoothing,
+            checkpoint=checkpoint,
         )
         if initial_epoch == 0:
             self.history_: dict[str, list[float]] = {}
@@ -399,7 +416,7 @@ class NetworkClassifier(_KerasClassifier):
         left_out = {"_network", "_state_key", "_cache_key"}
         state = {name: value for name, value in vars(self).items() if name not in left_out}
         if "_network" in vars(self):
-            state["_state"] = take_out(state_variables(self._network.model))
+            state["_state"] = self.get_state()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

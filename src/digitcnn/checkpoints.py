@@ -1,0 +1,281 @@
+"""Checkpoints: what a training that was killed goes on from.
+
+Each training has one file, written after each epoch in the place of the last one. Its name is a
+digest of all that the training's result hangs on, so that one folder serves many trainings and
+none takes up another's. It is of the model file's kind: JSON and plain arrays, no code.
+"""
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from digitcnn import __version__
+from digitcnn.model_file import read_model_file, write_model_file, write_whole
+
+FORMAT = "digitcnn checkpoint"
+
+# Files in a folder, at most: the oldest go. One is a few megabytes.
+_MOST = 100
+_NAME = re.compile(r"[0-9a-f]{32}\.checkpoint")
+_CLAIM = "training.json"
+
+
+class Progress(NamedTuple):
+    """How far a training has come, after a whole number of epochs.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        The figures of each epoch.
+    batch_losses : list of float
+    state : list of ndarray
+        Weights, dropout's seeds, the optimizer's moments.
+    memory : list of dict
+        What its callbacks remember: numbers, None, lists of arrays.
+    is_finished : bool
+        Whether no epoch is left.
+    """
+
+    history: dict[str, list[float]]
+    batch_losses: list[float]
+    state: list[np.ndarray]
+    memory: list[dict[str, Any]]
+    is_finished: bool
+
+
+class Checkpoint:
+    """The checkpoint of one training, whether there is a file of it yet or not.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made where there is none.
+    identity : dict
+        All that the result of the training hangs on, as JSON holds it.
+    random_state : int
+        Where the training's random numbers come from, if it starts now.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    random_state : int
+        Where they come from: of a training that goes on, as it started.
+    progress : Progress or None
+        How far it has come.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written to.
+    ValueError
+        If the file is damaged, or was written by another version of this package.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], identity: dict[str, Any], random_state: int
+    ) -> None:
+        self.identity = identity
+        self.random_state = random_state
+        self.progress: Progress | None = None
+        text = json.dumps(identity, sort_keys=True)
+        name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.checkpoint"
+        self.path = Path(folder) / name
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(f"checkpoint_dir={folder!r} is a file, not a folder") from None
+        # Of a process that was killed while it wrote.
+        for left_over in self.path.parent.glob(f".{name}.*"):
+            left_over.unlink(missing_ok=True)
+        if self.path.exists():
+            self._read()
+
+    def write(self, progress: Progress) -> None:
+        """Put a new file in the place of the last one."""
+        arrays = [*progress.state, np.array(progress.batch_losses, dtype=np.float64)]
+        memory = []
+        for remembered in progress.memory:
+            entry = dict(remembered)
+            for name, value in remembered.items():
+                if isinstance(value, list):
+                    entry[name] = {"first": len(arrays), "count": len(value)}
+                    arrays += value
+            memory.append(entry)
+        content = {
+            "digitcnn": __version__,
+            "training": self.identity,
+            "random_state": self.random_state,
+            "is_finished": progress.is_finished,
+            "history": progress.history,
+            "memory": memory,
+            "n_state": len(progress.state),
+        }
+        # Weights and moments are as good as random: compressing them is slow and saves a tenth.
+        write_model_file(self.path, content, arrays, form=FORMAT, compression=zipfile.ZIP_STORED)
+        _drop_oldest(self.path.parent)
+
+    def remove(self) -> None:
+        """Delete the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> None:
+        content, arrays = read_model_file(self.path, form=FORMAT)
+        if content.get("digitcnn") != __version__:
+            raise ValueError(
+                f"{self.path}: was written by digitcnn {content.get('digitcnn')}, and this is "
+                f"{__version__}, which may train otherwise. Delete it to start anew"
+            )
+        try:
+            if content["training"] != json.loads(json.dumps(self.identity)):
+                raise ValueError("it is of another training than its name says")
+            n_state = int(content["n_state"])
+            memory = []
+            for entry in content["memory"]:
+                remembered = dict(entry)
+                for name, value in entry.items():
+                    if isinstance(value, dict):
+                        first, count = value["first"], value["count"]
+                        remembered[name] = arrays[first : first + count]
+                memory.append(remembered)
+            self.random_state = int(content["random_state"])
+            self.progress = Progress(
+                history={str(name): values for name, values in content["history"].items()},
+                batch_losses=arrays[n_state].tolist(),
+                state=arrays[:n_state],
+                memory=memory,
+                is_finished=bool(content["is_finished"]),
+            )
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{self.path}: is not a whole {FORMAT}: {error}. Delete it to start anew"
+            ) from None
+
+
+def digest_arrays(arrays: Iterable[np.ndarray | None]) -> str:
+    """A digest of the arrays' types, shapes and numbers."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        if array.size:
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def as_plain(value: Any) -> Any:
+    """A parameter as JSON holds it, equal for equal parameters in another process.
+
+    Of a function, or an object that is not plain data, it is the name alone.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, dict):
+        pairs = [[as_plain(key), as_plain(one)] for key, one in value.items()]
+        return sorted(pairs, key=repr)
+    if isinstance(value, tuple | list | np.ndarray):
+        return [as_plain(one) for one in value]
+    if isinstance(value, np.random.RandomState):
+        _, keys, *rest = value.get_state()
+        return [digest_arrays([keys]), *rest]
+    if hasattr(value, "get_config"):
+        return [
+            f"{type(value).__module__}.{type(value).__qualname__}",
+            as_plain(value.get_config()),
+        ]
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> int:
+    """Make a folder one training's own.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        New, empty, or claimed for the same training before.
+    training : dict of str to str, int or None
+        What makes it the same one.
+
+    Returns
+    -------
+    int
+        Epochs that its checkpoints hold.
+
+    Raises
+    ------
+    ValueError
+        If the folder is another training's, with what differs, or holds other things.
+    """
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{folder}: is a file; wanted is a folder for the checkpoint")
+    target.mkdir(parents=True, exist_ok=True)
+    claim = target / _CLAIM
+    for left_over in target.glob(f".{_CLAIM}.*"):
+        left_over.unlink(missing_ok=True)
+    if not claim.exists():
+        others = sorted(path.name for path in target.iterdir())
+        if others:
+            raise ValueError(
+                f"{folder}: holds {others[0]!r}; wanted is an empty folder for the checkpoint, or "
+                "none yet"
+            )
+        text = json.dumps(training, indent=1)
+        write_whole(claim, lambda file: file.write(text.encode()))
+        return 0
+    try:
+        found = dict(json.loads(claim.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{claim}: is damaged: {error}. Delete the folder to start anew") from None
+    names = [name for name in {**training, **found} if training.get(name) != found.get(name)]
+    if names:
+        differing = "; ".join(
+            f"{name} was {found.get(name)!r} and is {training.get(name)!r}" for name in names
+        )
+        raise ValueError(
+            f"{folder}: holds the checkpoint of another training: {differing}. Give another "
+            "folder, or delete this one"
+        )
+    epochs = 0
+    for path in _checkpoints(target):
+        content, _ = read_model_file(path, form=FORMAT)
+        epochs += len(content["history"]["loss"])
+    return epochs
+
+
+def release_folder(folder: str | os.PathLike[str]) -> None:
+    """Delete what `claim_folder` and the checkpoints have put into a folder, and the folder."""
+    target = Path(folder)
+    for path in [*_checkpoints(target), target / _CLAIM]:
+        path.unlink(missing_ok=True)
+    if not any(target.iterdir()):
+        target.rmdir()
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+
+
+def _drop_oldest(folder: Path) -> None:
+    paths = _checkpoints(folder)
+    if len(paths) <= _MOST:
+        return
+    ages = {}
+    for path in paths:
+        try:
+            ages[path] = path.stat().st_mtime_ns
+        except FileNotFoundError:  # another process was quicker
+            continue
+    for path in sorted(ages, key=ages.__getitem__)[:-_MOST]:
+        path.unlink(missing_ok=True)
