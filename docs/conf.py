@@ -27,6 +27,11 @@ autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+# Every parameter has a type and a description, and what is returned is said.
+numpydoc_validation_checks = {
+    *("GL06", "GL07", "GL08", "RT01", "SS01"),
+    *("PR01", "PR02", "PR03", "PR04", "PR05", "PR06", "PR07"),
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"digitcnn {release}"

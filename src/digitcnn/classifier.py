@@ -118,7 +118,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     temperature : float or "auto", default="auto"
-        What the logarithms of the probabilities are divided by. ``"auto"`` fits it to the
+        What the logarithms of the probabilities are divided by [3]_. ``"auto"`` fits it to the
         validation data, and without any takes 1.
     test_time_augmentation : int, default=0
         Views of each image that are read when predicting, slightly turned, moved, sheared and
@@ -169,8 +169,11 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_iter_ : int
         Epochs trained.
     image_shape_ : tuple of int (height, width, channels)
+        Of one image, in pixels.
     pixel_range_ : tuple of two floats
+        The numbers of the background and of full ink.
     precision_ : {"float32", "bfloat16"}
+        What the network computes in.
     temperature_ : float
         The temperature of the probabilities.
     validation_confidences_ : ndarray of shape (n_validation,) or None
@@ -198,6 +201,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
        applied to visual document analysis", ICDAR 2003.
     .. [2] L. N. Smith, N. Topin, "Super-convergence: very fast training of neural networks using
        large learning rates", 2018.
+    .. [3] C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On calibration of modern neural networks",
+       ICML 2017.
 
     Examples
     --------
@@ -911,6 +916,7 @@ def load(path: Any) -> Any:
     Parameters
     ----------
     path : str or path-like
+        The model file.
 
     Returns
     -------
