@@ -1,9 +1,13 @@
 """Configuration of the documentation."""
 
 import os
+import sys
+from pathlib import Path
 
 # Nothing here is computed on a GPU, and TensorFlow need not tell of it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# For what is beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
 
 from digitcnn import __version__
 
@@ -17,6 +21,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
@@ -33,6 +38,27 @@ numpydoc_validation_checks = {
     *("PR01", "PR02", "PR03", "PR04", "PR05", "PR06", "PR07"),
 }
 
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    # All of them run, and none may fail.
+    "filename_pattern": r"\.py$",
+    "abort_on_example_error": True,
+    "within_subsection_order": "reading_order.ReadingOrder",
+    # What a script prints and draws is shown, but not the last value of each block.
+    "capture_repr": (),
+    "image_srcset": ["2x"],
+    "remove_config_comments": True,
+    "show_signature": False,
+    "download_all_examples": False,
+    # On the page of each public name: the examples that use it.
+    "doc_module": ("digitcnn",),
+    "reference_url": {"digitcnn": None},
+    "backreferences_dir": "gallery/backreferences",
+}
+
+html_static_path = ["_static"]
+html_css_files = ["gallery.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"digitcnn {release}"
 html_show_sourcelink = False
@@ -40,4 +66,5 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
 }
-html_sidebars = {"getting_started": [], "design": [], "changelog": []}
+# Pages of code want the width.
+html_sidebars = {page: [] for page in ("getting_started", "design", "changelog", "gallery/*")}

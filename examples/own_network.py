@@ -1,15 +1,30 @@
-"""A network of one's own, given as a function."""
+"""
+A network of your own
+=====================
+
+``architecture`` takes a function as well as a name. What the estimator does around it stays: the
+distortions, the learning rate, the precision, the checks.
+"""
 
 import keras
+import matplotlib.pyplot as plt
 from keras import layers
 from sklearn.model_selection import train_test_split
 
 from digitcnn import DigitCNNClassifier
 from digitcnn.datasets import load_sample_digits
 
+# %%
+# The function
+# ------------
+#
+# It is given the shape of an image, as (height, width, channels), and the number of classes, and
+# returns a Keras model that ends in a softmax. Of the three options ``dropout``, ``seed`` and
+# ``dtype`` it is given those that it has parameters for. This one asks for two.
+
 
 def two_convolutions(image_shape, n_classes, *, dropout=None, dtype="float32"):
-    """A small network; it asks for two of the three options: dropout, seed, dtype."""
+    """A small network."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -23,16 +38,31 @@ def two_convolutions(image_shape, n_classes, *, dropout=None, dtype="float32"):
     )
 
 
-def main() -> None:
-    X, y = load_sample_digits()
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, train_size=900, stratify=y, random_state=0
-    )
-    clf = DigitCNNClassifier(two_convolutions, epochs=15, batch_size=64, random_state=0)
-    clf.fit(X_train, y_train)
-    print(f"{clf.model_.count_params():,} parameters")
-    print(f"accuracy on {len(X_test)} other digits: {clf.score(X_test, y_test):.3f}")
+# %%
+# The estimator
+# -------------
+#
+# It builds the network in ``fit``, when it knows the shape and the classes.
 
+X, y = load_sample_digits()
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=900, stratify=y, random_state=0
+)
+clf = DigitCNNClassifier(two_convolutions, epochs=15, batch_size=64, random_state=0)
+clf.fit(X_train, y_train)
+print(f"{clf.model_.count_params():,} parameters")
+print(f"accuracy on {len(X_test)} other digits: {clf.score(X_test, y_test):.3f}")
 
-if __name__ == "__main__":
-    main()
+# %%
+# The network itself
+# ------------------
+#
+# ``model_`` is a Keras model like any other. These are the sixteen filters of its first layer: what
+# it looks for in each 5x5 pixels, red for ink and blue for paper.
+
+kernels = clf.model_.layers[0].get_weights()[0]
+limit = abs(kernels).max()
+figure, axes = plt.subplots(2, 8, figsize=(7, 2), layout="constrained")
+for ax, kernel in zip(axes.flat, kernels[:, :, 0].transpose(2, 0, 1), strict=True):
+    ax.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    ax.set_axis_off()

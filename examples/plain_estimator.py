@@ -1,24 +1,53 @@
-"""Train, ask for probabilities, and score: `DigitCNNClassifier` as any scikit-learn classifier."""
+"""
+Train, predict, score
+=====================
 
+`digitcnn.DigitCNNClassifier` is used as any classifier of scikit-learn is: ``fit`` trains it,
+``predict`` and ``predict_proba`` ask it, ``score`` measures it.
+"""
+
+import matplotlib.pyplot as plt
 from sklearn.model_selection import train_test_split
 
 from digitcnn import DigitCNNClassifier
 from digitcnn.datasets import load_sample_digits
 
+# %%
+# The data
+# --------
+#
+# The bundled sample is scikit-learn's 1,797 scanned digits, redrawn as MNIST's were made: 28x28
+# pixels, one picture a row, 0 for paper and 255 for ink. A third of them trains the network, the
+# others tell how well it reads.
 
-def main() -> None:
-    X, y = load_sample_digits()
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, train_size=600, stratify=y, random_state=0
-    )
-    # Few epochs, to be quick. The default, `epochs="auto"`, takes more and reads better.
-    clf = DigitCNNClassifier(epochs=8, batch_size=64, random_state=0).fit(X_train, y_train)
-    print(f"loss after each epoch: {[round(loss, 2) for loss in clf.loss_curve_]}")
-    print(f"accuracy on {len(X_test)} other digits: {clf.score(X_test, y_test):.3f}")
-    probabilities = clf.predict_proba(X_test[:1])[0]
-    best = probabilities.argmax()
-    print(f"the first is a {clf.classes_[best]} with probability {probabilities[best]:.3f}")
+X, y = load_sample_digits()
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, train_size=600, stratify=y, random_state=0
+)
+print(f"{X_train.shape[0]} pictures of {X_train.shape[1]} pixels, {X_train.dtype}")
 
+# %%
+# Training
+# --------
+#
+# Eight epochs are few, to be quick. The default, ``epochs="auto"``, takes more and reads better.
 
-if __name__ == "__main__":
-    main()
+clf = DigitCNNClassifier(epochs=8, batch_size=64, random_state=0).fit(X_train, y_train)
+print(f"loss after each epoch: {[round(loss, 2) for loss in clf.loss_curve_]}")
+print(f"accuracy on {len(X_test)} other digits: {clf.score(X_test, y_test):.3f}")
+
+# %%
+# Probabilities
+# -------------
+#
+# ``predict_proba`` has a column for each label in ``classes_``. Below are the answers of which the
+# network was least sure.
+
+probabilities = clf.predict_proba(X_test)
+least_sure = probabilities.max(axis=1).argsort()[:10]
+figure, axes = plt.subplots(2, 5, figsize=(7, 3.4), layout="constrained")
+for ax, i in zip(axes.flat, least_sure, strict=True):
+    best = probabilities[i].argmax()
+    ax.imshow(X_test[i].reshape(28, 28), cmap="gray_r")
+    ax.set_title(f"{clf.classes_[best]} with {probabilities[i, best]:.2f}\nis {y_test[i]}")
+    ax.set_axis_off()
