@@ -4,7 +4,6 @@ import copy
 import pickle
 import subprocess
 import sys
-import threading
 
 import keras
 import numpy as np
@@ -55,9 +54,9 @@ def test_second_fit_compiles_nothing_and_memory_is_bounded(digits):
         make_classifier(epochs=1).fit(X[:20, : side * side], y[:20])
         sizes.append(len(training._cache))
     assert sizes == [1, 2, 3, 4, 4, 4]
-    kept = {id(network.model) for network in training._cache.values()}
+    kept = {id(network.model) for _, network in training._cache}
     make_classifier(epochs=1, random_state=9).fit(X[:20, :9], y[:20])
-    assert {id(network.model) for network in training._cache.values()} == kept
+    assert {id(network.model) for _, network in training._cache} == kept
     clear_cache()
     assert not training._cache
 
@@ -98,23 +97,6 @@ def test_model_is_a_keras_model_and_the_estimators_own(digits):
     np.testing.assert_allclose(clf.predict_proba(X[:9]), 0.1, atol=1e-6)
     np.testing.assert_allclose(copy.deepcopy(clf).predict_proba(X[:9]), 0.1, atol=1e-6)
     np.testing.assert_array_equal(other.predict_proba(X[:9]), before)
-
-
-def test_fits_in_two_threads_do_not_mix(digits):
-    X, y = digits
-    alone = {
-        seed: make_classifier(random_state=seed, epochs=2).fit(X[:150], y[:150]) for seed in (1, 2)
-    }
-    together = {seed: make_classifier(random_state=seed, epochs=2) for seed in (1, 2)}
-    threads = [
-        threading.Thread(target=clf.fit, args=(X[:150], y[:150])) for clf in together.values()
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for seed, clf in together.items():
-        np.testing.assert_array_equal(clf.predict_proba(X[:50]), alone[seed].predict_proba(X[:50]))
 
 
 def test_prediction_does_not_depend_on_how_many_images_go_together(digits):

@@ -37,8 +37,9 @@ def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarra
     """
     if temperature == 1.0:
         return probabilities
-    logarithms = _logarithms(probabilities) / temperature
-    powers = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+    logarithms = _logarithms(probabilities)
+    with np.errstate(over="ignore"):  # a temperature near 0 leaves the likeliest class alone
+        powers = np.exp((logarithms - logarithms.max(axis=1, keepdims=True)) / temperature)
     tempered: np.ndarray = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return tempered
 

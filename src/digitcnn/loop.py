@@ -18,6 +18,11 @@ from digitcnn.checkpoints import Checkpoint, Progress
 from digitcnn.schedules import get_memory, set_memory
 from digitcnn.training import CompiledNetwork, put_in, state_variables, take_out
 
+_DIVERGED = (
+    "the training has diverged. Try a smaller learning_rate, a larger batch_size, or "
+    "precision='float32'"
+)
+
 
 def train(
     network: CompiledNetwork,
@@ -69,7 +74,8 @@ def train(
     KeyboardInterrupt
         If nothing was learned yet.
     ValueError
-        If the loss is no finite number any more, or if the checkpoint is of another network.
+        If the loss or the weights are no finite numbers any more, or if the checkpoint is of
+        another network.
     """
     model = network.model
     variables = state_variables(model)
@@ -120,8 +126,7 @@ def train(
                     if not np.isfinite(loss):
                         raise ValueError(
                             f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: "
-                            "the training has diverged. Try a smaller learning_rate, a larger "
-                            "batch_size, or precision='float32'"
+                            f"{_DIVERGED}"
                         )
                     batch_losses.append(loss)
                     n = len(images)
@@ -149,6 +154,9 @@ def train(
         if model.stop_training or is_interrupted:
             break
     told.on_train_end(logs)
+    # The last step's doing, which no loss tells of.
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise ValueError(f"the weights became infinite in the last batch: {_DIVERGED}")
     if not is_interrupted:
         try:
             note(is_finished=True)

@@ -9,6 +9,7 @@ import inspect
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import keras
@@ -387,20 +388,25 @@ def choose_dropout(
     return own
 
 
+# Python's and NumPy's global generators are one each for all threads.
+_seeding = RLock()
+
+
 @contextmanager
 def _seeded_global_generators(seed: int) -> Iterator[None]:
     """For the time that a user's callable builds its network, and no longer.
 
     A layer without a seed draws one from Python's global generator.
     """
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
+    with _seeding:
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
 
 
 def build(

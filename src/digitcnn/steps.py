@@ -1,5 +1,6 @@
 """One step of training and one of prediction, compiled for the active backend and device."""
 
+from threading import Lock
 from typing import Any, NamedTuple
 
 import keras
@@ -46,6 +47,8 @@ class KerasSteps:
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
+        # Keras says of no backend that several threads may predict with one model.
+        self._lock = Lock()
 
     def train(
         self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray
@@ -72,8 +75,12 @@ class KerasSteps:
         return float(logs["loss"]), float(logs.get("accuracy", np.nan)) * len(images)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The network's answers, of shape (n, n_classes), to a batch of any number of images."""
-        return self.model.predict_on_batch(images)
+        """The network's answers, of shape (n, n_classes), to a batch of any number of images.
+
+        Several threads may ask at once.
+        """
+        with self._lock:
+            return self.model.predict_on_batch(images)
 
     def regularize(self, values: Regularization) -> None:
         """Nothing: it is compiled in."""

@@ -5,8 +5,8 @@ megabytes; the weights of a trained one are a few. So an estimator keeps its wei
 train or to predict it borrows a compiled network of its architecture and puts the arrays in.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -18,7 +18,11 @@ from digitcnn.steps import make_steps
 # Compiled networks that are kept for reuse: the last ones used.
 _CACHE_SIZE = 4
 
-_cache: OrderedDict[str, "CompiledNetwork"] = OrderedDict()
+# Those that nobody uses, each with its key, the last one used at the end. There may be several of a
+# key: as many as were used at a time.
+_cache: list[tuple[str, "CompiledNetwork"]] = []
+# Those that predict at the moment, by whose weights are in them.
+_shared: dict[object, "_Shared"] = {}
 _lock = Lock()
 
 
@@ -50,7 +54,19 @@ class CompiledNetwork:
         self.holds = None
 
 
-def borrow(key: str | None, make: Callable[[], CompiledNetwork]) -> CompiledNetwork:
+class _Shared:
+    """A network that several threads predict with, all with the same weights."""
+
+    def __init__(self) -> None:
+        self.network: CompiledNetwork | None = None
+        self.users = 0
+        # Held while the first of them makes the network ready.
+        self.lock = Lock()
+
+
+def borrow(
+    key: str | None, make: Callable[[], CompiledNetwork], holds: object = None
+) -> CompiledNetwork:
     """A compiled network for the caller alone, until it is given back.
 
     Parameters
@@ -59,20 +75,65 @@ def borrow(key: str | None, make: Callable[[], CompiledNetwork]) -> CompiledNetw
         Equal for networks that differ in nothing but their state. None is equal to nothing.
     make : callable
         Makes one where none is kept.
+    holds : object, default=None
+        Identifies weights: a network that has them in it is preferred.
     """
     with _lock:
-        kept = _cache.pop(key, None) if key is not None else None
-    return kept or make()
+        places = [place for place, (one, _) in enumerate(_cache) if one == key]
+        if places:
+            ready = [place for place in places if _cache[place][1].holds is holds]
+            return _cache.pop((ready or places)[-1])[1]
+    return make()
 
 
 def give_back(key: str, network: CompiledNetwork) -> None:
     """Keep a borrowed network for the next who needs one of its kind."""
     network.is_used = True
     with _lock:
-        _cache[key] = network
-        _cache.move_to_end(key)
-        while len(_cache) > _CACHE_SIZE:
-            _cache.popitem(last=False)
+        _cache.append((key, network))
+        del _cache[:-_CACHE_SIZE]
+
+
+@contextmanager
+def share(
+    key: str,
+    holds: object,
+    make: Callable[[], CompiledNetwork],
+    fill: Callable[[CompiledNetwork], None],
+) -> Iterator[CompiledNetwork]:
+    """A compiled network with certain weights, for all who predict with these at the time.
+
+    Parameters
+    ----------
+    key : str
+        As in `borrow`.
+    holds : object
+        Identifies the weights.
+    make : callable
+        Makes a network where none is kept.
+    fill : callable
+        Puts the weights into a network that has others.
+    """
+    with _lock:
+        shared = _shared.setdefault(holds, _Shared())
+        shared.users += 1
+    try:
+        with shared.lock:
+            if shared.network is None:
+                network = borrow(key, make, holds)
+                if network.holds is not holds:
+                    fill(network)
+                    network.holds = holds
+                shared.network = network
+        yield shared.network
+    finally:
+        with _lock:
+            shared.users -= 1
+            is_last = not shared.users
+            if is_last:
+                del _shared[holds]
+        if is_last and shared.network is not None:
+            give_back(key, shared.network)
 
 
 def clear_cache() -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import keras
@@ -29,6 +30,7 @@ from digitcnn.training import (
     borrow,
     give_back,
     put_in,
+    share,
     state_variables,
     take_out,
 )
@@ -63,6 +65,8 @@ def _import_scikeras_classifier() -> type:
     return KerasClassifier
 
 
+# Held while an estimator's own network is made.
+_building = RLock()
 _KerasClassifier: Any = _import_scikeras_classifier()
 
 
@@ -112,11 +116,13 @@ class NetworkClassifier(_KerasClassifier):
         if "_network" not in vars(self):
             if not self.initialized_:
                 raise AttributeError("model_")
-            with device_scope(self.device):
-                network = self._make_compiled()
-                network.steps.regularize(self._regularization())
-            put_in(state_variables(network.model), self._state)
-            self._network = network
+            with _building:
+                if "_network" not in vars(self):  # no other thread was first
+                    with device_scope(self.device):
+                        network = self._make_compiled()
+                        network.steps.regularize(self._regularization())
+                    self._fill(network)
+                    self._network = network
         return self._network.model
 
     @model_.setter
@@ -184,6 +190,11 @@ class NetworkClassifier(_KerasClassifier):
             From `digitcnn.augmentation.draw_views`: the answer is the mean over them.
         fill_mode : {"nearest", "constant"}, default="nearest"
             What comes in from outside of a view.
+
+        Raises
+        ------
+        ValueError
+            If an answer is no finite number.
         """
         probabilities = np.empty((len(X), self.network["n_classes"]), dtype=np.float32)
         fill = {"fill_mode": fill_mode, "fill_value": self.pixel_range[0]}
@@ -196,6 +207,11 @@ class NetworkClassifier(_KerasClassifier):
                     seen = (look_again(images, view, **fill) for view in views)
                     answers = np.mean([self._answer(network, one) for one in seen], axis=0)
                 probabilities[start : start + len(images)] = answers
+        if not np.isfinite(probabilities).all():
+            raise ValueError(
+                "the network's answers are no numbers: its weights are so large that its sums "
+                "overflow. Train it again, with a smaller learning_rate or a larger batch_size"
+            )
         return probabilities
 
     def _answer(self, network: CompiledNetwork, images: np.ndarray) -> np.ndarray:
@@ -282,16 +298,13 @@ class NetworkClassifier(_KerasClassifier):
                 _ = self.model_  # builds the estimator's own, where there is none
                 yield self._network
                 return
-            network = borrow(key, self._make_compiled)
-            if "_state_key" not in vars(self):
-                self._state_key = object()
-            if network.holds is not self._state_key:
-                put_in(state_variables(network.model), self._state)
-                network.holds = self._state_key
-            try:
+            # Of several threads that come here at once all get the same object.
+            holds = self.__dict__.setdefault("_state_key", object())
+            with share(key, holds, self._make_compiled, self._fill) as network:
                 yield network
-            finally:
-                give_back(key, network)
+
+    def _fill(self, network: CompiledNetwork) -> None:
+        put_in(state_variables(network.model), self._state)
 
     def _regularization(self) -> Regularization:
         architecture = self.network["architecture"]
