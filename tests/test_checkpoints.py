@@ -21,6 +21,7 @@ from digitcnn import checkpoints
 from digitcnn.batches import DigitBatches
 from digitcnn.checkpoints import Checkpoint, as_plain, claim_folder, digest_arrays, release_folder
 from digitcnn.cli import main
+from digitcnn.whole_files import write_whole
 
 SCHEDULES = {
     "one_cycle": {"epochs": 4, "elastic_alpha": 4.0, "dropout": 0.2},
@@ -273,12 +274,22 @@ def test_folder_holds_a_bounded_number_of_files(digits, tmp_path, monkeypatch):
     assert others.read_text() == "mine"
 
 
-def test_half_written_file_of_a_killed_process_is_cleared_away(digits, tmp_path):
+def die_after(_):
+    raise Killed
+
+
+def test_half_written_file_of_a_killed_process_is_cleared_away(digits, tmp_path, monkeypatch):
     X, y = digits[0][:40], digits[1][:40]
     make_classifier(epochs=1, checkpoint_dir=tmp_path).fit(X, y)
     (path,) = tmp_path.iterdir()
-    (tmp_path / f".{path.name}.abc123").write_bytes(path.read_bytes()[:1000])
+    half = path.read_bytes()[:1000]
     path.unlink()
+    # As the process leaves it, which can clear nothing away.
+    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+    with pytest.raises(Killed):
+        write_whole(path, lambda file: die_after(file.write(half)))
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 1
     make_classifier(epochs=1, checkpoint_dir=tmp_path).fit(X, y)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 

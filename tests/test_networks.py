@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.networks import ARCHITECTURES, build
+from digitcnn.networks import ARCHITECTURES, build, weight_shapes
 
 OPTIONS = {"dropout": None, "seed": 3, "dtype": "float32"}
 
@@ -148,3 +148,16 @@ def test_callable_that_returns_no_model_is_refused():
 def test_callable_with_another_number_of_outputs_is_refused():
     with pytest.raises(ValueError, match=r"output of shape \(None, 7\); wanted is \(None, 10\)"):
         build(lambda shape, n: unseeded(shape, 7, dropout=0), (8, 8, 1), 10, **OPTIONS)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("image_shape", [(28, 28, 1), (8, 8, 3), (1, 1, 1), (5, 23, 2)])
+def test_shapes_of_the_weights_are_known_without_building_the_network(architecture, image_shape):
+    built = ARCHITECTURES[architecture](image_shape, 7).get_weights()
+    assert weight_shapes(architecture, image_shape, 7) == [array.shape for array in built]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_shapes_of_a_network_too_large_for_any_memory_are_known(architecture):
+    shapes = weight_shapes(architecture, (100_000, 100_000, 1_000_000), 10)
+    assert shapes[0][2] == 1_000_000

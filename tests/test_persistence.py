@@ -1,7 +1,9 @@
+import gzip
 import io
 import json
 import warnings
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +15,13 @@ from sklearn.naive_bayes import GaussianNB
 
 import digitcnn
 from conftest import make_classifier
-from digitcnn.model_file import read_model_file, write_model_file
+from digitcnn.model_file import VERSION, read_model_file, write_model_file
+from hostile_files import Spy, hostile_model_files
+
+DATA = Path(__file__).parent / "data"
+EARLIER_VERSIONS = sorted(
+    int(path.name.split(".")[0].removeprefix("model_v")) for path in DATA.glob("model_v*.gz")
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +51,12 @@ def test_file_holds_json_and_plain_arrays_alone(saved, fitted):
             for name in names
             if name.endswith(".npy")
         ]
-    assert header["version"] == 1
+    assert header["version"] == VERSION
     assert header["members"][0]["parameters"]["architecture"] == "relu-dropout"
-    assert sorted(names) == ["model.json", *(f"weights/{i:03d}.npy" for i in range(len(arrays)))]
-    for array, weight in zip(arrays, fitted.model_.get_weights(), strict=True):
+    assert names == ["model.json", *(f"arrays/{i:03d}.npy" for i in range(len(arrays)))]
+    for array, weight in zip(arrays[:-1], fitted.model_.get_weights(), strict=True):
         np.testing.assert_array_equal(array, weight)
+    assert arrays[-1].tolist() == fitted.batch_loss_curve_
 
 
 def test_equal_models_are_equal_files(fitted, saved, tmp_path):
@@ -182,80 +191,89 @@ def test_file_with_a_changed_byte_is_refused_or_is_the_same_model(
 
 
 def changed(saved, tmp_path, change):
-    """A copy of the file with another header."""
-    content, weights = read_model_file(saved)
-    content = json.loads(json.dumps(content))
-    for name in ("format", "version", "weights"):
-        del content[name]
-    weights = change(content, weights) or weights
-    write_model_file(tmp_path / "m.digitcnn", content, weights)
+    """A copy of the file with another header or other arrays."""
+    content, arrays = read_model_file(saved)
+    arrays = change(content, arrays) or arrays
+    write_model_file(tmp_path / "m.digitcnn", content, arrays)
     return tmp_path / "m.digitcnn"
+
+
+def enlarge(content, arrays, **attributes):
+    content["members"][0]["fitted"].update(attributes)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content, weights: weights[:-1], "is not a whole digitcnn model"),
-        (lambda content, weights: [w[..., :1] for w in weights], "is not a whole digitcnn model"),
+        (lambda content, arrays: arrays[1:], "a network's weights|of no network"),
+        (lambda content, arrays: [a[..., :1] for a in arrays[:-1]] + arrays[-1:], "not those of"),
+        (lambda content, arrays: enlarge(content, arrays, classes_=list(range(9))), "not those of"),
         (
-            lambda content, weights: content["members"][0]["parameters"].update(epochs=-1),
-            "epochs=-1",
+            # Terabytes, were the network built.
+            lambda content, arrays: enlarge(
+                content, arrays, image_shape_=[20_000, 20_000, 1], n_features_in_=400_000_000
+            ),
+            "not those of the network 'relu-dropout' for images of .20000, 20000, 1. and 10 cl",
         ),
         (
-            lambda content, weights: content["members"][0]["parameters"].update(architecture="x"),
-            "architecture",
+            lambda content, arrays: enlarge(
+                content, arrays, image_shape_=[8, 8, 10**9], n_features_in_=64 * 10**9
+            ),
+            "not those of",
         ),
         (
-            lambda content, weights: content["members"][0]["parameters"].update(surprise=1),
-            "surprise",
+            lambda content, arrays: content["members"][0]["parameters"].update(
+                architecture="compact"
+            ),
+            "not those of the network 'compact'",
         ),
-        (lambda content, weights: content["members"][0]["fitted"].update(classes_=None), "whole"),
-        (lambda content, weights: content["members"][0].update(n_weights=3), "of its networks"),
-        (lambda content, weights: content["members"].clear(), "of its networks"),
-        (
-            lambda content, weights: content.update(ensemble=None, members=2 * content["members"]),
-            "whole",
-        ),
-        (
-            lambda content, weights: content.update(validation={"confidences": [1.0], "hits": []}),
-            "one confidence",
-        ),
-        (lambda content, weights: content.pop("ensemble"), "whole"),
     ],
 )
-def test_header_that_does_not_fit_is_refused(saved, tmp_path, change, message):
-    def apply(content, weights):
-        result = change(content, weights)
-        return (
-            result if isinstance(result, list) and result and hasattr(result[0], "shape") else None
-        )
-
-    with pytest.raises(ValueError, match=message):
-        digitcnn.load(changed(saved, tmp_path, apply))
+def test_network_that_the_weights_do_not_fit_is_refused(saved, tmp_path, change, message):
+    with pytest.raises(ValueError, match=rf"m\.digitcnn: is not a whole .*({message})"):
+        digitcnn.load(changed(saved, tmp_path, change))
 
 
-def test_later_version_is_named(saved, tmp_path):
-    path = tmp_path / "m.digitcnn"
-    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            if name == "model.json":
-                data = data.replace(b'"version": 1', b'"version": 2')
-            new.writestr(name, data)
-    with pytest.raises(ValueError, match="of version 2; this digitcnn reads version 1"):
-        digitcnn.load(path)
+def test_each_hostile_file_is_refused_by_load(saved, tmp_path):
+    for name, data in hostile_model_files(saved.read_bytes()).items():
+        (tmp_path / "m.digitcnn").write_bytes(data)
+        with pytest.raises(ValueError, match=r"m\.digitcnn: is not a digitcnn model file"):
+            pytest.fail(f"{name} was read: {digitcnn.load(tmp_path / 'm.digitcnn')}")
+    assert Spy.mark == []
 
 
-def test_pickle_in_the_file_is_not_read(saved, tmp_path):
-    path = tmp_path / "m.digitcnn"
-    buffer = io.BytesIO()
-    np.save(buffer, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with zipfile.ZipFile(saved) as old, zipfile.ZipFile(path, "w") as new:
-        for name in old.namelist():
-            data = buffer.getvalue() if name == "weights/000.npy" else old.read(name)
-            new.writestr(name, data)
-    with pytest.raises(ValueError, match="checksum"):
-        digitcnn.load(path)
+def test_keras_file_is_refused_and_not_opened_by_keras(tmp_path):
+    ran = []
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: ran.append(1) or x)])
+    model.save(tmp_path / "m.keras")
+    (tmp_path / "m.keras").rename(tmp_path / "m.digitcnn")
+    ran.clear()
+    with pytest.raises(ValueError, match="is not a digitcnn model file"):
+        digitcnn.load(tmp_path / "m.digitcnn")
+    assert ran == []
+
+
+@pytest.mark.parametrize("version", EARLIER_VERSIONS)
+def test_file_of_every_earlier_version_is_read(version, digits, tmp_path):
+    X, y = digits
+    # Compressed: most of its weights are zero.
+    packed = gzip.decompress((DATA / f"model_v{version}.digitcnn.gz").read_bytes())
+    (tmp_path / "m.digitcnn").write_bytes(packed)
+    expected = json.loads((DATA / f"model_v{version}.json").read_text(encoding="utf-8"))
+    clf = digitcnn.load(tmp_path / "m.digitcnn")
+    probabilities = clf.predict_proba(X[1200:1230])
+    # Of other processors float32's last bits differ.
+    np.testing.assert_allclose(probabilities, expected["probabilities"], atol=1e-5)
+    np.testing.assert_array_equal(clf.predict(X[1200:1230]), expected["labels"])
+    assert clf.score(X[1200:], np.char.add("d", y[1200:].astype(str))) > 0.8
+    assert clf.history_ == expected["history"]
+    assert clf.temperature_ == expected["temperature"]
+    assert clf.get_params()["class_weight"] == {"d3": 2.0}
+    assert clf.confidence_threshold(0.1) == pytest.approx(expected["threshold"], abs=1e-5)
+
+
+def test_there_is_a_file_of_the_present_version():
+    assert max(EARLIER_VERSIONS) == VERSION
 
 
 def test_missing_file_and_folder_are_named(tmp_path):

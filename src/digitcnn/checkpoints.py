@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitcnn import __version__
-from digitcnn.model_file import read_model_file, write_model_file, write_whole
+from digitcnn.model_file import read_model_file, write_model_file
+from digitcnn.whole_files import remove_left_over, write_whole
 
 FORMAT = "digitcnn checkpoint"
 
@@ -92,8 +92,7 @@ class Checkpoint:
         except FileExistsError:
             raise NotADirectoryError(f"checkpoint_dir={folder!r} is a file, not a folder") from None
         # Of a process that was killed while it wrote.
-        for left_over in self.path.parent.glob(f".{name}.*"):
-            left_over.unlink(missing_ok=True)
+        remove_left_over(self.path)
         if self.path.exists():
             self._read()
 
@@ -117,8 +116,7 @@ class Checkpoint:
             "memory": memory,
             "n_state": len(progress.state),
         }
-        # Weights and moments are as good as random: compressing them is slow and saves a tenth.
-        write_model_file(self.path, content, arrays, form=FORMAT, compression=zipfile.ZIP_STORED)
+        write_model_file(self.path, content, arrays, form=FORMAT)
         _drop_oldest(self.path.parent)
 
     def remove(self) -> None:
@@ -222,8 +220,7 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
         raise NotADirectoryError(f"{folder}: is a file; wanted is a folder for the checkpoint")
     target.mkdir(parents=True, exist_ok=True)
     claim = target / _CLAIM
-    for left_over in target.glob(f".{_CLAIM}.*"):
-        left_over.unlink(missing_ok=True)
+    remove_left_over(claim)
     if not claim.exists():
         others = sorted(path.name for path in target.iterdir())
         if others:

@@ -440,7 +440,7 @@ def _predict(options: argparse.Namespace) -> None:
             yield table
 
     if options.out is not None:
-        from digitcnn.model_file import write_whole
+        from digitcnn.whole_files import write_whole
 
         write_whole(options.out, lambda file: _write_csv(tables(), file))
     elif options.json:

@@ -1,87 +1,66 @@
 """The model file: a zip of one JSON header and plain arrays.
 
-Nothing in it is code, a pickle or a Keras configuration.
+Nothing in it is code, a pickle or a Keras configuration. Nothing in it is compressed, so that
+reading takes no more memory than the file is long, whatever it says of itself.
 """
 
 import hashlib
 import io
 import json
-import lzma
+import math
 import os
-import tempfile
+import re
+import reprlib
+import stat
+import struct
 import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+
+from digitcnn.whole_files import write_whole
 
 FORMAT = "digitcnn model"
 VERSION = 1
 
 _HEADER = "model.json"
-# A header holds parameters and curves; more than this is no header.
-_HEADER_LIMIT = 64 * 2**20
+# A header holds parameters and names; more than this is no header. Python's objects take up to
+# thirteen times the room of the JSON that they are read from, empty lists and objects more.
+_HEADER_LIMIT = 8 * 2**20
+_MOST_OBJECTS = 200_000
+# Of the zip's directory, which has some sixty bytes for each array.
+_DIRECTORY_LIMIT = 2**20
+_MOST_ARRAYS = 10_000
+# What numbers may be, as NumPy writes it: little-endian.
+DTYPES = tuple(np.dtype(code).newbyteorder("<").str for code in "?bBhHiIqQefd")
 # What reading a damaged zip, or a header with other types in it, ends in. OSError is a place
-# before the file's beginning, RuntimeError an encrypted member.
+# before the file's beginning, RuntimeError an encrypted member or JSON nested too deeply.
 _DAMAGE = (
     zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
+    struct.error,
     EOFError,
     OSError,
     ValueError,
     LookupError,
     TypeError,
     AttributeError,
+    OverflowError,
     RuntimeError,
 )
-# The kinds of NumPy's dtypes that may be in a file.
-_NUMBERS = "biuf"
 # Zip keeps a time for each member; one and the same makes equal models equal files.
 _TIME = (1980, 1, 1, 0, 0, 0)
-
-
-def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
-    """Write a file beside its target and rename it, so that no half of it is ever seen.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The target. What was there stays until the new file is complete.
-    write : callable
-        Is given the new file, open for writing bytes.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written to, or is full. The target is as it was.
-    """
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp's files are their owner's alone; a new file should be as any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+# The last record of a zip, and what stands before it where a zip is of 4 GiB or more.
+_END, _END_OF_LARGE = struct.Struct("<4s4H2LH"), 20
 
 
 def write_model_file(
     path: str | os.PathLike[str],
     content: dict[str, Any],
-    weights: Sequence[np.ndarray],
+    arrays: Sequence[np.ndarray],
     *,
     form: str = FORMAT,
-    compression: int = zipfile.ZIP_DEFLATED,
 ) -> None:
     """Write a model file, or another of its kind, as a whole or not at all.
 
@@ -90,49 +69,59 @@ def write_model_file(
     path : str or path-like
     content : dict
         What JSON can hold.
-    weights : sequence of ndarray
+    arrays : sequence of ndarray
         Of numbers.
     form : str, default="digitcnn model"
         What the header says that the file is.
-    compression : int, default=zipfile.ZIP_DEFLATED
-        One of `zipfile`'s methods.
+
+    Raises
+    ------
+    ValueError
+        If an array is not of plain numbers, or if there is more than a file of this kind holds.
     """
-    members = [_array_bytes(array) for array in weights]
+    if len(arrays) > _MOST_ARRAYS:
+        raise ValueError(f"{len(arrays)} arrays are more than the {_MOST_ARRAYS} of a {form}")
+    kept = [_as_kept(array) for array in arrays]
+    members = [_array_bytes(array) for array in kept]
     header = {
         "format": form,
         "version": VERSION,
         **content,
-        "weights": [
+        "arrays": [
             {
                 "shape": list(array.shape),
                 "dtype": array.dtype.str,
                 "sha256": hashlib.sha256(data).hexdigest(),
             }
-            for array, data in zip(weights, members, strict=True)
+            for array, data in zip(kept, members, strict=True)
         ],
     }
-    named = {_HEADER: json.dumps(header, indent=1, allow_nan=True).encode()}
-    named.update({_weight_name(i): data for i, data in enumerate(members)})
+    text = json.dumps(header, indent=1, allow_nan=True).encode()
+    if len(text) > _HEADER_LIMIT or text.count(b"{") + text.count(b"[") > _MOST_OBJECTS:
+        raise ValueError(
+            f"the header would be of {len(text)} bytes; that of a {form} has no more than "
+            f"{_HEADER_LIMIT}, and no more than {_MOST_OBJECTS} lists and objects"
+        )
 
     def write(file: Any) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in named.items():
-                info = zipfile.ZipInfo(name, _TIME)
-                info.compress_type = compression
-                archive.writestr(info, data)
+        names = [_HEADER, *map(_array_name, range(len(members)))]
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
+            for name, data in zip(names, [text, *members], strict=True):
+                archive.writestr(zipfile.ZipInfo(name, _TIME), data)
 
     write_whole(path, write)
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is meant to be a model file: by its name, or by what is in it."""
+    """Whether a path is meant to be a model file: by its name, or by how it begins."""
     target = Path(path)
     if target.suffix == ".digitcnn":
         return True
-    if not target.is_file() or not zipfile.is_zipfile(target):
+    if not target.is_file():
         return False
-    with zipfile.ZipFile(target) as archive:
-        return _HEADER in archive.namelist()
+    with target.open("rb") as file:
+        start = file.read(30 + len(_HEADER))
+    return start.startswith(b"PK\3\4") and start.endswith(_HEADER.encode())
 
 
 def read_model_file(
@@ -149,21 +138,23 @@ def read_model_file(
     Returns
     -------
     content : dict
-        The header.
-    weights : list of ndarray
+        The header, without what this module has put in it.
+    arrays : list of ndarray
 
     Raises
     ------
     FileNotFoundError
         If there is none.
     ValueError
-        If it is not a model file, is of a later version, or is damaged.
+        If it is not a model file, is of another version, is damaged, or has anything in it that
+        a model file has not.
     """
     target = Path(path)
     if not target.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
-    if target.is_dir():
-        raise ValueError(f"{path}: is a folder, not a file")
+    if not target.is_file():
+        what = "a folder" if target.is_dir() else "no regular file"
+        raise ValueError(f"{path}: is {what}; wanted is a {form} file")
     with open(target, "rb") as file:
         try:
             return _read(file, form)
@@ -174,58 +165,133 @@ def read_model_file(
             ) from None
 
 
-def _read(file: Any, form: str) -> tuple[dict[str, Any], list[np.ndarray]]:
+def _read(file: BinaryIO, form: str) -> tuple[dict[str, Any], list[np.ndarray]]:
+    directory = _check_end(file)
     with zipfile.ZipFile(file) as archive:
-        header = json.loads(_member(archive, _HEADER, _HEADER_LIMIT))
-        if not isinstance(header, dict) or header.get("format") != form:
-            raise ValueError(f"its header is not that of a {form}")
-        if header.get("version") != VERSION:
+        members = archive.infolist()
+        _check_members(members, directory)
+        header = _read_header(archive.read(_HEADER), form)
+        entries = header.pop("arrays")
+        expected = [_HEADER, *map(_array_name, range(len(entries)))]
+        names = [info.filename for info in members]
+        if names != expected:
+            other = next((name for name in names if name not in set(expected)), "too few or twice")
             raise ValueError(
-                f"it is of version {header.get('version')!r}; this digitcnn reads version {VERSION}"
+                f"its members are not those that its header names: {reprlib.repr(other)}"
             )
-        expected = [_HEADER, *map(_weight_name, range(len(header["weights"])))]
-        if sorted(archive.namelist()) != sorted(expected):
-            raise ValueError("its members are not those that its header names")
-        weights = [
-            _read_array(archive, _weight_name(i), entry)
-            for i, entry in enumerate(header["weights"])
-        ]
-    return header, weights
+        pairs = zip(members[1:], entries, strict=True)
+        arrays = [_read_array(archive, info, entry) for info, entry in pairs]
+    return header, arrays
 
 
-def _weight_name(number: int) -> str:
-    return f"weights/{number:03d}.npy"
+def _check_end(file: BinaryIO) -> int:
+    """Hold the zip's last record to what `write_model_file` writes, before it is gone by.
+
+    Returns where the directory begins: the members fill the file up to there.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - _END.size - _END_OF_LARGE, 0))
+    end = file.read()
+    if len(end) < _END.size or end.startswith(b"PK\6\7"):
+        raise ValueError("it does not end as such a file does")
+    mark, *_, length, start, comment = _END.unpack(end[-_END.size :])
+    if mark != b"PK\5\6" or comment or start + length + _END.size != size:
+        raise ValueError("it does not end as such a file does")
+    if length > _DIRECTORY_LIMIT:
+        raise ValueError(f"its directory of {length} bytes is longer than that of any such file")
+    return int(start)
+
+
+def _check_members(members: list[zipfile.ZipInfo], directory: int) -> None:
+    """Members are plain, whole, one behind the other from the file's first byte to the last."""
+    at = 0
+    for info in members:
+        name = reprlib.repr(info.filename)
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+            raise ValueError(f"its member {name} is compressed; those of such a file are not")
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.flag_bits:
+            raise ValueError(f"its member {name} is a link, encrypted or otherwise no plain file")
+        if info.header_offset != at:
+            raise ValueError(f"its member {name} does not begin where the one before it ends")
+        at += 30 + len(info.filename) + info.file_size
+    if at != directory:
+        raise ValueError("there are bytes in it that belong to no member")
+    if not members or members[0].filename != _HEADER or members[0].file_size > _HEADER_LIMIT:
+        raise ValueError(f"its first member is not {_HEADER}, of {_HEADER_LIMIT} bytes at most")
+
+
+def _read_header(data: bytes, form: str) -> dict[str, Any]:
+    if data.count(b"{") + data.count(b"[") > _MOST_OBJECTS:
+        raise ValueError(f"its header holds more than {_MOST_OBJECTS} lists and objects")
+    header = json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats)
+    if not isinstance(header, dict) or header.pop("format", None) != form:
+        raise ValueError(f"its header is not that of a {form}")
+    version = header.pop("version", None)
+    if type(version) is not int or version != VERSION:
+        raise ValueError(
+            f"it is of version {reprlib.repr(version)}; this digitcnn reads version {VERSION}"
+        )
+    return header
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names stand once each: of two, readers differ in which they take."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a name stands twice in its header")
+    return content
+
+
+def _array_name(number: int) -> str:
+    return f"arrays/{number:03d}.npy"
+
+
+def _as_kept(array: np.ndarray) -> np.ndarray:
+    kept = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    if kept.dtype.str not in DTYPES:
+        raise ValueError(f"an array of {array.dtype} cannot be kept in a file of plain numbers")
+    return kept
 
 
 def _array_bytes(array: np.ndarray) -> bytes:
-    if array.dtype.kind not in _NUMBERS:
-        raise ValueError(f"an array of {array.dtype} cannot be kept in a file of plain numbers")
     buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
+    np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
     return buffer.getvalue()
 
 
-def _member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """A member's bytes, no more of them than `limit`."""
-    with archive.open(name) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError(f"its member {name} is longer than the {limit} bytes that it should be")
-    return data
-
-
-def _read_array(archive: zipfile.ZipFile, name: str, entry: dict[str, Any]) -> np.ndarray:
-    dtype = np.dtype(entry["dtype"])
-    if dtype.kind not in _NUMBERS:
-        raise ValueError(f"its member {name} holds {dtype}, not numbers")
-    size = dtype.itemsize * int(np.prod(entry["shape"], dtype=np.int64))
-    data = _member(archive, name, size + 4096)
+def _read_array(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: dict[str, Any]
+) -> np.ndarray:
+    if sorted(entry) != ["dtype", "sha256", "shape"] or entry["dtype"] not in DTYPES:
+        raise ValueError(f"its member {info.filename} is not declared as plain numbers")
+    shape = tuple(entry["shape"])
+    if not all(type(side) is int and side >= 0 for side in shape):
+        raise ValueError(f"its member {info.filename} is declared with the shape {shape}")
+    data = archive.read(info)
     if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise ValueError(f"its member {name} does not have the checksum that the header gives")
-    array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    if list(array.shape) != entry["shape"] or array.dtype != dtype:
         raise ValueError(
-            f"its member {name} is of shape {array.shape} and {array.dtype}; the header says "
-            f"{tuple(entry['shape'])} and {dtype}"
+            f"its member {info.filename} does not have the checksum that the header gives"
         )
-    return array
+    start = _check_npy_header(data, entry["dtype"], shape, info.filename)
+    dtype = np.dtype(entry["dtype"]).newbyteorder("=")
+    count = math.prod(shape)
+    if len(data) - start != dtype.itemsize * count:
+        raise ValueError(
+            f"its member {info.filename} is not of the size that its shape {shape} has"
+        )
+    # NumPy does not make an array of no bytes at all.
+    values = np.frombuffer(data, entry["dtype"], offset=start) if count else np.empty(0)
+    return values.astype(dtype).reshape(shape)
+
+
+def _check_npy_header(data: bytes, dtype: str, shape: tuple[int, ...], name: str) -> int:
+    """Hold an array's own header to the file's; returns where the numbers begin.
+
+    NumPy's reader evaluates it as Python text and makes room for whatever it says.
+    """
+    wanted = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+    found = re.match(rb"\x93NUMPY\x01\x00(..)", data, re.DOTALL)
+    start = 10 + int.from_bytes(found[1], "little") if found else 0
+    if data[10:start].rstrip(b" \n") != wanted.encode():
+        raise ValueError(f"its member {name} is not the {dtype} array of shape {shape} declared")
+    return start

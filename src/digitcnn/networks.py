@@ -9,6 +9,7 @@ import inspect
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import RLock
 from typing import Any
 
@@ -20,6 +21,9 @@ ImageShape = tuple[int, int, int]
 
 # From this side on, the border of an image is background that a first convolution may do without.
 _LARGE = 20
+
+# Whether networks are made without their weights.
+_unbuilt: ContextVar[bool] = ContextVar("unbuilt", default=False)
 
 
 def _seeds(seed: int) -> Iterator[int]:
@@ -112,7 +116,8 @@ class _Stack:
             name="dense",
             dtype="float32",
         )
-        return keras.Sequential(self.layers, name=self.name)
+        # Without its input a network is not built, and has no weights.
+        return keras.Sequential(self.layers[_unbuilt.get() :], name=self.name)
 
     def initializer(self) -> keras.initializers.Initializer:
         return keras.initializers.GlorotUniform(seed=next(self.seeds))
@@ -386,6 +391,47 @@ def choose_dropout(
         return dropout
     own: float = inspect.signature(ARCHITECTURES[architecture]).parameters["dropout"].default
     return own
+
+
+def weight_shapes(
+    architecture: str, image_shape: ImageShape, n_classes: int
+) -> list[tuple[int, ...]]:
+    """The shapes of a network's weights, in Keras's order, without building it.
+
+    Parameters
+    ----------
+    architecture : str
+        A key of `ARCHITECTURES`.
+    image_shape : tuple of int (height, width, channels)
+        However large: no memory is taken.
+    n_classes : int
+        Number of outputs.
+
+    Examples
+    --------
+    >>> from digitcnn.networks import weight_shapes
+    >>> weight_shapes("compact", (28, 28, 1), 10)[0]
+    (6, 6, 1, 64)
+    """
+    token = _unbuilt.set(True)
+    try:
+        network = ARCHITECTURES[architecture](image_shape, n_classes)
+    finally:
+        _unbuilt.reset(token)
+    shapes: list[tuple[int, ...]] = []
+    shape: tuple[int | None, ...] = (None, *image_shape)
+    for layer in network.layers:
+        channels = shape[-1]
+        assert channels is not None
+        if isinstance(layer, layers.Conv2D):
+            shapes.append((*layer.kernel_size, channels, layer.filters))
+            shapes += [(layer.filters,)] * layer.use_bias
+        elif isinstance(layer, layers.BatchNormalization):
+            shapes += [(channels,)] * 4
+        elif isinstance(layer, layers.Dense):
+            shapes += [(channels, layer.units), (layer.units,)]
+        shape = layer.compute_output_shape(shape)
+    return shapes
 
 
 # Python's and NumPy's global generators are one each for all threads.

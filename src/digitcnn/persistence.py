@@ -1,5 +1,6 @@
 """A fitted estimator as plain data, which a model file holds, and back."""
 
+import json
 import os
 import warnings
 from typing import Any
@@ -10,11 +11,17 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 
 import digitcnn
-from digitcnn._parameters import check_parameters
-from digitcnn.model_file import read_model_file, write_model_file
+from digitcnn.model_content import (
+    NOT_KEPT,
+    KeptNetwork,
+    check_model,
+    labels_to_json,
+    read_model,
+)
+from digitcnn.model_file import write_model_file
 
 # Attributes of a fitted estimator that JSON holds as they are.
-_PLAIN = ("n_features_in_", "precision_", "temperature_", "history_", "batch_loss_curve_", "_seed")
+_PLAIN = ("n_features_in_", "precision_", "temperature_", "history_", "_seed")
 
 
 def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
@@ -41,18 +48,24 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
             f"{clf!r} cannot be kept in a model file; wanted is a DigitCNNClassifier, or a "
             "VotingClassifier(voting='soft') of such, without weights"
         )
-    named = list(zip(names, members, strict=True))
-    weights = [member.wrapper_.get_weights() for member in members]
+    arrays: list[np.ndarray] = []
+    kept = []
+    for name, member in zip(names, members, strict=True):
+        weights = member.wrapper_.get_weights()
+        kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
+        arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
+    hits = getattr(clf, "validation_hits_", None)
+    if hits is not None:
+        arrays += [clf.validation_confidences_.astype(np.float32), hits.astype(np.uint8)]
     content = {
         "digitcnn": digitcnn.__version__,
-        "members": [
-            {"name": name, **_member_to_json(member), "n_weights": len(own)}
-            for (name, member), own in zip(named, weights, strict=True)
-        ],
-        "ensemble": _labels_to_json(clf.classes_) if is_ensemble else None,
-        "validation": _validation_to_json(clf),
+        "members": kept,
+        "ensemble": labels_to_json(clf.classes_) if is_ensemble else None,
+        "has_validation": hits is not None,
     }
-    write_model_file(path, content, [array for own in weights for array in own])
+    # What is written is what can be read.
+    check_model(json.loads(json.dumps(content)), arrays)
+    write_model_file(path, content, arrays)
 
 
 def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
@@ -76,33 +89,36 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
     ValueError
         If it is not a model file, is of a later version, or is damaged.
     """
-    content, weights = read_model_file(path)
+    model = read_model(path)
     try:
-        clf = _restore(kind, content, weights)
+        members = [_restore(kind, kept) for kept in _check_sizes(model.networks)]
+        if model.classes is None:
+            (clf,) = members
+        else:
+            clf = _vote([kept.name for kept in model.networks], members, model.classes)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: is not a whole digitcnn model file: {error!r}") from None
+        raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
+    clf.validation_confidences_, clf.validation_hits_ = model.validation or (None, None)
     return clf
 
 
-def _restore(kind: type, content: dict[str, Any], weights: list[np.ndarray]) -> Any:
-    counts = [int(entry["n_weights"]) for entry in content["members"]]
-    if not counts or min(counts) < 0 or sum(counts) != len(weights):
-        raise ValueError(f"{len(weights)} arrays are not the {counts} of its networks")
-    members = []
-    for entry, count in zip(content["members"], counts, strict=True):
-        parameters = _parameters_from_json(entry["parameters"])
-        check_parameters(parameters)
-        clf = kind(**parameters)
-        _restore_member(clf, entry["fitted"], weights[:count])
-        weights = weights[count:]
-        members.append(clf)
-    if content["ensemble"] is None:
-        (clf,) = members
-    else:
-        names = [str(entry["name"]) for entry in content["members"]]
-        clf = _vote(names, members, _labels_from_json(content["ensemble"]))
-    _restore_validation(clf, content["validation"])
-    return clf
+def _check_sizes(networks: list[KeptNetwork]) -> list[KeptNetwork]:
+    """Hold the weights' shapes to the networks', before one is built.
+
+    A network of the size that a file declares might take any amount of memory.
+    """
+    from digitcnn.networks import weight_shapes
+
+    for kept in networks:
+        architecture = kept.parameters.get("architecture", "compact")
+        wanted = weight_shapes(architecture, kept.image_shape, max(len(kept.classes), 2))
+        found = [array.shape for array in kept.weights]
+        if found != wanted:
+            raise ValueError(
+                f"its weights are not those of the network {architecture!r} for images of "
+                f"{kept.image_shape} and {len(kept.classes)} classes"
+            )
+    return networks
 
 
 def _vote(names: list[str], members: list[Any], classes: np.ndarray) -> VotingClassifier:
@@ -121,7 +137,7 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
     return {
         "parameters": _parameters_to_json(clf.get_params(deep=False)),
         "fitted": {
-            **_labels_to_json(clf.classes_),
+            **labels_to_json(clf.classes_),
             "feature_names_in_": getattr(clf, "feature_names_in_", np.array([])).tolist(),
             "image_shape_": list(clf.image_shape_),
             "pixel_range_": list(clf.pixel_range_),
@@ -130,60 +146,23 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
     }
 
 
-def _validation_to_json(clf: Any) -> dict[str, Any] | None:
-    hits = getattr(clf, "validation_hits_", None)
-    if hits is None:
-        return None
-    confidences = clf.validation_confidences_.astype(float)
-    return {"confidences": confidences.tolist(), "hits": hits.astype(int).tolist()}
-
-
-def _restore_validation(clf: Any, validation: dict[str, Any] | None) -> None:
-    clf.validation_confidences_ = clf.validation_hits_ = None
-    if validation is not None:
-        clf.validation_confidences_ = np.array(validation["confidences"], dtype=np.float32)
-        clf.validation_hits_ = np.array(validation["hits"], dtype=bool)
-        if clf.validation_hits_.shape != (len(clf.validation_confidences_),):
-            raise ValueError("its validation data is not one confidence for one answer")
-
-
-def _restore_member(clf: Any, fitted: dict[str, Any], weights: list[np.ndarray]) -> None:
-    clf.classes_ = _labels_from_json(fitted)
-    if fitted["feature_names_in_"]:
-        clf.feature_names_in_ = np.array(fitted["feature_names_in_"], dtype=object)
-    clf.n_features_in_ = int(fitted["n_features_in_"])
-    height, width, channels = map(int, fitted["image_shape_"])
-    clf.image_shape_ = (height, width, channels)
-    low, high = map(float, fitted["pixel_range_"])
-    clf.pixel_range_ = (low, high)
+def _restore(kind: type, kept: KeptNetwork) -> Any:
+    clf = kind(**kept.parameters)
+    clf.classes_ = kept.classes
+    if kept.feature_names:
+        clf.feature_names_in_ = np.array(kept.feature_names, dtype=object)
+    clf.n_features_in_ = kept.n_features
+    clf.image_shape_ = kept.image_shape
+    clf.pixel_range_ = kept.pixel_range
     # The precision is chosen anew: this may be another machine.
-    clf._start_wrapper(int(fitted["_seed"]))
-    clf.wrapper_.set_weights(weights)
-    clf.wrapper_.history_ = {
-        str(name): [float(value) for value in values] for name, values in fitted["history_"].items()
-    }
-    clf.batch_loss_curve_ = [float(loss) for loss in fitted["batch_loss_curve_"]]
-    clf.temperature_ = float(fitted["temperature_"])
-    _restore_validation(clf, None)
+    clf._start_wrapper(kept.seed)
+    clf.wrapper_.set_weights(kept.weights)
+    clf.wrapper_.history_ = kept.history
+    clf.batch_loss_curve_ = kept.batch_losses
+    clf.temperature_ = kept.temperature
+    clf.validation_confidences_ = clf.validation_hits_ = None
     clf._note_history()
-
-
-def _labels_to_json(classes: np.ndarray) -> dict[str, Any]:
-    kind = classes.dtype.kind
-    is_text = kind == "O" and all(isinstance(label, str) for label in classes)
-    if kind not in "biufU" and not is_text:
-        raise ValueError(
-            f"labels of {classes.dtype} cannot be kept in a model file; wanted are numbers or "
-            "strings"
-        )
-    return {
-        "classes_": classes.tolist(),
-        "classes_dtype": "object" if is_text else classes.dtype.str,
-    }
-
-
-def _labels_from_json(kept: dict[str, Any]) -> np.ndarray:
-    return np.array(kept["classes_"], dtype=np.dtype(kept["classes_dtype"]))
+    return clf
 
 
 def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +181,7 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
     kept = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in parameters.items()
-        if name not in ("callbacks", "checkpoint_dir")
+        if name not in NOT_KEPT
         and (name != "optimizer" or isinstance(value, str))
         and not isinstance(value, np.random.RandomState)
     }
@@ -213,12 +192,3 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
             for label, weight in kept["class_weight"].items()
         ]
     return kept
-
-
-def _parameters_from_json(kept: dict[str, Any]) -> dict[str, Any]:
-    parameters = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()
-    }
-    if isinstance(kept.get("class_weight"), list):
-        parameters["class_weight"] = dict(kept["class_weight"])
-    return parameters

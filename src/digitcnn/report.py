@@ -22,7 +22,6 @@ from digitcnn import __version__
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.classifier import DigitCNNClassifier
 from digitcnn.drawing import split_pipeline
-from digitcnn.model_file import write_whole
 from digitcnn.report_facts import (
     describe_classes,
     describe_data,
@@ -35,6 +34,7 @@ from digitcnn.report_facts import (
 from digitcnn.report_figures import describe_confidence, describe_trainings, wilson_interval
 from digitcnn.report_pictures import arrange_pictures, to_pictures
 from digitcnn.summaries import check_labels_known, measure_answers
+from digitcnn.whole_files import write_whole
 
 _LIBRARIES = {"jinja2": "Jinja2", "matplotlib": "matplotlib", "PIL": "Pillow"}
 

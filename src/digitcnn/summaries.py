@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from digitcnn.model_file import read_model_file
+from digitcnn.model_content import read_model
 
 # The errors that are listed: the most confident ones.
 _LISTED_ERRORS = 6
@@ -129,30 +129,29 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     FileNotFoundError, ValueError
         As `digitcnn.load`.
     """
-    content, weights = read_model_file(path)
+    model = read_model(path)
     # Of an ensemble the networks differ in their seeds alone.
-    first = content["members"][0]
-    fitted, history = first["fitted"], first["fitted"]["history_"]
-    is_ensemble = content["ensemble"] is not None
+    first = model.networks[0]
+    classes = first.classes if model.classes is None else model.classes
     summary = {
         "model": str(path),
-        "written_by": f"digitcnn {content['digitcnn']}",
-        "architecture": first["parameters"]["architecture"],
-        "networks": len(content["members"]),
-        "weights": sum(array.size for array in weights),
-        "image_shape": " x ".join(map(str, fitted["image_shape_"])),
-        "pixel_range": "{:g}..{:g}".format(*fitted["pixel_range_"]),
-        "classes": (content["ensemble"] if is_ensemble else fitted)["classes_"],
-        "epochs": len(history["loss"]),
-        "training_loss": round(history["loss"][-1], 5),
-        "training_accuracy": round(history["accuracy"][-1], 5),
-        "temperature": round(fitted["temperature_"], 4),
+        "written_by": f"digitcnn {model.written_by}",
+        "architecture": first.parameters.get("architecture", "compact"),
+        "networks": len(model.networks),
+        "weights": sum(array.size for network in model.networks for array in network.weights),
+        "image_shape": " x ".join(map(str, first.image_shape)),
+        "pixel_range": "{:g}..{:g}".format(*first.pixel_range),
+        "classes": classes.tolist(),
+        "epochs": len(first.history["loss"]),
+        "training_loss": round(first.history["loss"][-1], 5),
+        "training_accuracy": round(first.history["accuracy"][-1], 5),
+        "temperature": round(first.temperature, 4),
     }
-    if content["validation"] is not None:
-        hits = content["validation"]["hits"]
+    if model.validation is not None:
+        _, hits = model.validation
         summary["validation_digits"] = len(hits)
         summary["validation_accuracy"] = round(float(np.mean(hits)), 5)
-    summary["parameters"] = first["parameters"]
+    summary["parameters"] = first.parameters
     return summary
 
 

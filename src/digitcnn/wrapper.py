@@ -282,6 +282,9 @@ class NetworkClassifier(_KerasClassifier):
                 yield
             except BaseException:
                 del self._network
+                if key is not None and not own_model:
+                    network.holds = None
+                    give_back(key, network)
                 raise
             self._state = take_out(state_variables(network.model))
             network.holds = self._state_key = object()
