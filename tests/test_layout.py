@@ -24,6 +24,7 @@ WITHOUT_KERAS = (
     "model_content",
     "persistence",
     "classifier",
+    "onnx_export",
     "abstaining",
     "csv_files",
     "columns",

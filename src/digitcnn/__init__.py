@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from digitcnn.abstaining import AbstainingClassifier
     from digitcnn.classifier import DigitCNNClassifier, load, save
     from digitcnn.normalizer import DigitNormalizer
+    from digitcnn.onnx_export import export_onnx
     from digitcnn.recipes import make_digit_pipeline
     from digitcnn.transformers import DigitCSVTransformer
 
@@ -24,6 +25,7 @@ _HOMES = {
     "DigitCNNClassifier": "digitcnn.classifier",
     "DigitCSVTransformer": "digitcnn.transformers",
     "DigitNormalizer": "digitcnn.normalizer",
+    "export_onnx": "digitcnn.onnx_export",
     "load": "digitcnn.classifier",
     "make_digit_pipeline": "digitcnn.recipes",
     "save": "digitcnn.classifier",
@@ -35,6 +37,7 @@ __all__ = [
     "DigitCSVTransformer",
     "DigitNormalizer",
     "datasets",
+    "export_onnx",
     "inspection",
     "load",
     "make_digit_pipeline",

@@ -135,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--label", default="label", metavar="NAME", help="the label's column")
 
+    export = command(
+        "export", "Write a model as an ONNX file, and check that it reads as the model does."
+    )
+    export.add_argument("model", metavar="MODEL", help="a file that 'digitcnn train' wrote")
+    export.add_argument("out", metavar="FILE", help="the ONNX file")
+
     info = command("info", "Describe a model file, or data, or the recipes.")
     info.add_argument(
         "source", nargs="?", metavar="MODEL_OR_DATA", help=f"a model file, {_DATA_HELP}"
@@ -515,6 +521,63 @@ def _images(options: argparse.Namespace) -> "Iterator[np.ndarray]":
         yield part.pixels
 
 
+def _export(options: argparse.Namespace) -> None:
+    from digitcnn.model_file import write_whole
+    from digitcnn.onnx_export import TOLERANCE, compare, to_onnx
+
+    _check_can_write(options.out)
+    clf = _load(options.model)
+    X, name = _digits_like(clf)
+    try:
+        data = to_onnx(clf)
+        n_differing, difference = compare(clf, data, X)
+    except ImportError as error:  # of the extra
+        raise ValueError(str(error)) from None
+    networks = getattr(clf, "estimators_", [clf])
+    # A network that computes in bfloat16 is not as exact as its file.
+    is_exact = all(network.precision_ == "float32" for network in networks)
+    if is_exact and (n_differing or difference > TOLERANCE):
+        raise ValueError(
+            f"the ONNX file would not read as {options.model} does: of {len(X):,} {name} "
+            f"{n_differing} get another label, and probabilities differ by up to {difference:.1e}. "
+            "Nothing is written"
+        )
+    write_whole(options.out, lambda file: file.write(data))
+    result = {
+        "model": options.model,
+        "out": options.out,
+        "bytes": len(data),
+        "checked_on": len(X),
+        "differing_labels": n_differing,
+        "largest_difference": difference,
+    }
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(
+        f"checked on {len(X):,} {name}: {n_differing or 'no'} labels differ, probabilities by up "
+        f"to {difference:.1e}"
+    )
+    print(f"ONNX model written to {options.out}")
+
+
+def _digits_like(clf: Any) -> "tuple[np.ndarray, str]":
+    """Images that a model takes: the bundled sample where it fits."""
+    import numpy as np
+
+    from digitcnn import datasets
+    from digitcnn.onnx_export import input_dtype
+
+    member = getattr(clf, "estimators_", [clf])[0]
+    low, high = member.pixel_range_
+    if member.image_shape_ == (28, 28, 1) and (low, high) == (0.0, 255.0):
+        return datasets.load_sample_digits()[0], "digits of the sample"
+    pixels = np.random.default_rng(0).uniform(low, high, (256, member.n_features_in_))
+    dtype = input_dtype([member])
+    pixels = np.ceil(pixels) if dtype == np.uint8 else pixels
+    return pixels.astype(dtype), "images of random pixels"
+
+
 def _info(options: argparse.Namespace) -> None:
     from digitcnn.model_file import is_model_file
     from digitcnn.summaries import describe_model, describe_table
@@ -609,7 +672,13 @@ def _quiet_start_up() -> Iterator[None]:
         os.close(saved)
 
 
-COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "info": _info}
+COMMANDS = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "export": _export,
+    "info": _info,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
