@@ -47,6 +47,7 @@ def public_names():
         "corruptions.corrupt",
         "label_errors.suspected_label_errors",
         "recipes.make_classifier",
+        "recipes.search_space",
         "report.write_report",
         "training.clear_cache",
     ]

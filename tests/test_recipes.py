@@ -1,11 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import ParameterSampler
 from sklearn.pipeline import Pipeline
 
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._parameters import check_parameters
-from digitcnn.recipes import RECIPES, make_classifier
+from digitcnn.networks import choose_dropout
+from digitcnn.recipes import RECIPES, make_classifier, search_space
 
 
 def networks(classifier):
@@ -112,3 +114,39 @@ def test_pipeline_takes_the_frame_as_read(digits):
     pipeline.fit(frame, frame["label"])
     without = frame.drop(columns="label")[frame.columns[:0:-1]]
     np.testing.assert_array_equal(pipeline.predict(without), pipeline.predict(frame))
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_search_space_holds_the_recipes_own_values(recipe):
+    own = networks(make_classifier(recipe))[0].get_params()
+    own["dropout"] = choose_dropout(own["architecture"], own["dropout"])
+    space = search_space(recipe)
+    for name, choice in space.items():
+        if isinstance(choice, list):
+            assert own[name] in choice
+        else:
+            low, high = choice.support()
+            assert low <= own[name] <= high, name
+    assert "epochs" not in space
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_what_is_drawn_from_a_search_space_is_valid_and_repeatable(recipe):
+    drawn = list(ParameterSampler(search_space(recipe), 50, random_state=0))
+    for parameters in drawn:
+        for network in networks(make_classifier(recipe, **parameters)):
+            check_parameters(network.get_params())
+    assert drawn == list(ParameterSampler(search_space(recipe), 50, random_state=0))
+    assert len({parameters["learning_rate"] for parameters in drawn}) == 50
+
+
+def test_search_space_with_a_prefix_fits_the_pipeline():
+    space = search_space("notebook-relu", prefix="classifier__")
+    (drawn,) = ParameterSampler(space, 1, random_state=0)
+    pipeline = make_digit_pipeline("notebook-relu").set_params(**drawn)
+    assert pipeline["classifier"].dropout == drawn["classifier__dropout"]
+
+
+def test_search_space_of_an_unknown_recipe_is_refused():
+    with pytest.raises(ValueError, match="there is no recipe 'slow'; there are fast,"):
+        search_space("slow")

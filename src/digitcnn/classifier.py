@@ -142,6 +142,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         bfloat16 where the processor or the GPU has instructions for it.
     device : {"auto", "cpu", "gpu", "gpu:N"}, default="auto"
         Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one.
+        Of several GPUs each of joblib's workers takes one, in turn.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Called in training. Each fit works on shallow copies: see `callbacks_`.
     checkpoint_dir : str, path-like or None, default=None

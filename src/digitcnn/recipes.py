@@ -96,6 +96,46 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+# What a recipe is searched over: lists of choices, and bounds of an even distribution, or of one
+# that is even on a logarithmic scale. They hold the recipe's own values.
+_BATCHES = [32, 64, 128, 256]
+_SMALL_BATCHES = [16, 32, 64, 128]
+_SPACES: dict[str, dict[str, list[Any] | tuple[str, float, float]]] = {
+    "fast": {
+        "learning_rate": ("loguniform", 0.002, 0.02),
+        "weight_decay": ("loguniform", 0.002, 0.1),
+        "batch_size": _BATCHES,
+        "dropout": ("uniform", 0.02, 0.4),
+        "label_smoothing": ("uniform", 0.0, 0.1),
+        "rotation_range": ("uniform", 0.0, 15.0),
+        "zoom_range": ("uniform", 0.0, 0.2),
+        "shift_range": ("uniform", 0.0, 0.12),
+        "shear_range": ("uniform", 0.0, 12.0),
+        "elastic_alpha": ("uniform", 0.0, 32.0),
+        "corruption_rate": ("uniform", 0.0, 0.4),
+    },
+    "notebook-elu": {
+        "learning_rate": ("loguniform", 0.0003, 0.003),
+        "batch_size": _SMALL_BATCHES,
+        "plateau_factor": ("uniform", 0.2, 0.7),
+        "plateau_patience": [2, 3, 5],
+        "rotation_range": ("uniform", 0.0, 20.0),
+        "zoom_range": ("uniform", 0.0, 0.2),
+        "shift_range": ("uniform", 0.0, 0.15),
+    },
+    "notebook-relu": {
+        "learning_rate": ("loguniform", 0.0003, 0.003),
+        "batch_size": _BATCHES,
+        "dropout": ("uniform", 0.02, 0.4),
+        "rotation_range": ("uniform", 0.0, 25.0),
+        "zoom_range": ("uniform", 0.0, 1.0),
+        "shift_range": ("uniform", 0.0, 0.15),
+    },
+}
+_SPACES["ensemble"] = _SPACES["fast"]
+_SPACES["best"] = {**_SPACES["fast"], "learning_rate": ("loguniform", 0.0015, 0.015)}
+
+
 def get_recipe(recipe: str) -> Recipe:
     """The recipe of a name.
 
@@ -126,7 +166,7 @@ def make_classifier(
     -------
     DigitCNNClassifier or sklearn.ensemble.VotingClassifier
         The latter where the recipe has several networks. They are trained one after the other; with
-        its parameter ``n_jobs``, and a ``device`` for each of its estimators, side by side.
+        its parameter ``n_jobs`` side by side, on a GPU each where there are several.
 
     Raises
     ------
@@ -151,6 +191,54 @@ def make_classifier(
         ],
         voting="soft",
     )
+
+
+def search_space(recipe: str = "fast", *, prefix: str = "") -> dict[str, Any]:
+    """What to search over to suit a recipe to other data.
+
+    `sklearn.model_selection.RandomizedSearchCV` and ``HalvingRandomSearchCV`` draw from it. The
+    number of epochs has no part in it: more of them read better as a rule, and cost more. It is a
+    resource for ``HalvingRandomSearchCV``.
+
+    Parameters
+    ----------
+    recipe : {"fast", "best", "ensemble", "notebook-elu", "notebook-relu"}, default="fast"
+        The configuration. Of an ensemble one network is searched, ``make_classifier("fast",
+        epochs=20)``, and what is found for it goes to ``make_classifier("ensemble", **found)``.
+    prefix : str, default=""
+        What stands before each name: ``"classifier__"`` in `make_digit_pipeline`'s pipeline.
+
+    Returns
+    -------
+    dict of str to list or distribution
+        Parameters of `DigitCNNClassifier`, with the choices, or a distribution of SciPy's, of each.
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe.
+
+    Examples
+    --------
+    >>> from digitcnn.recipes import search_space
+    >>> space = search_space("notebook-elu", prefix="classifier__")
+    >>> space["classifier__batch_size"]
+    [16, 32, 64, 128]
+    >>> low, high = space["classifier__rotation_range"].support()
+    >>> print(low, high)
+    0.0 20.0
+    """
+    from scipy import stats  # takes a second that a pipeline need not wait for
+
+    get_recipe(recipe)
+    space: dict[str, Any] = {}
+    for name, choice in _SPACES[recipe].items():
+        if isinstance(choice, tuple):
+            kind, low, high = choice
+            is_even = kind == "uniform"
+            choice = stats.uniform(low, high - low) if is_even else stats.loguniform(low, high)
+        space[prefix + name] = choice
+    return space
 
 
 def _spawn_seeds(random_state: Any, n: int) -> list[Any]:
