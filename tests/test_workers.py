@@ -1,4 +1,4 @@
-"""Processes of joblib share out cores and devices, and give the scores of one process."""
+"""Processes of joblib and Dask share out cores and devices, and give the scores of one process."""
 
 import json
 import multiprocessing
@@ -47,6 +47,7 @@ def test_worker_is_known_by_the_name_that_joblib_gives_it(monkeypatch, name, num
         ("LokyProcess-1", "", None),
         ("LokyProcess-1", "0", None),
         ("LokyProcess-1", "many", None),
+        ("Dask Worker process (from Nanny)", "2", 2),
         ("MainProcess", "4", None),
     ],
 )
@@ -197,6 +198,81 @@ def test_each_worker_has_a_device_of_its_own_and_the_main_process_the_backends_c
     *_, seen = searches
     found = {(one["worker"], one["device"]) for one in seen}
     assert found == {("LokyProcess-1", "1"), ("LokyProcess-2", "2"), ("MainProcess", "0")}
+
+
+ON_DASK = """
+import json, os, signal, sys
+sys.path.insert(0, {tests!r})
+
+import numpy as np
+from distributed import Client, LocalCluster
+from joblib import parallel_config
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+
+from conftest import make_classifier
+
+
+def scoring(clf, X, y):
+    import multiprocessing
+    import tensorflow as tf
+
+    from digitcnn.workers import worker_number
+
+    if multiprocessing.parent_process() is not None:
+        try:
+            open(os.path.join({folder!r}, "killed"), "x").close()
+        except FileExistsError:
+            pass
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+        threads = tf.config.threading.get_intra_op_parallelism_threads()
+        with open(os.path.join({folder!r}, "seen.jsonl"), "a") as file:
+            file.write(json.dumps([worker_number(), threads]) + "\\n")
+    return {{"loss": clf.loss_curve_[-1], "score": clf.score(X, y)}}
+
+
+if __name__ == "__main__":
+    X, y = load_digits(return_X_y=True)
+    X, y = np.round(X * (255 / 16)).astype(np.uint8)[:200], y[:200]
+    search = GridSearchCV(
+        make_classifier(epochs=3, rotation_range=10.0, corruption_rate=0.2),
+        {{"learning_rate": [0.001, 0.002, 0.005]}},
+        scoring=scoring,
+        refit=False,
+        cv=2,
+        error_score="raise",
+    )
+    results = []
+    options = {{"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}}
+    with LocalCluster(processes=True, **options) as cluster, Client(cluster):
+        with parallel_config(backend="dask"):
+            results.append(search.set_params(n_jobs=-1).fit(X, y).cv_results_)
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    results.append(search.set_params(n_jobs=1).fit(X, y).cv_results_)
+    names = [f"split{{i}}_test_{{what}}" for i in range(2) for what in ("loss", "score")]
+    print(json.dumps([[list(result[name]) for name in names] for result in results]))
+"""
+
+
+@is_tensorflow
+def test_search_on_dask_gives_the_scores_of_one_process_though_a_worker_is_killed(tmp_path):
+    pytest.importorskip("distributed")
+    code = ON_DASK.format(tests=str(__file__.rpartition("/")[0]), folder=str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    on_dask, local = json.loads(done.stdout.splitlines()[-1])
+    assert on_dask == local
+    assert len(set(local[0])) == 3
+    assert (tmp_path / "killed").exists()
+    seen = [json.loads(line) for line in (tmp_path / "seen.jsonl").read_text().splitlines()]
+    assert len(seen) >= 6
+    assert {number for number, _ in seen} <= {0, 1}
+    assert {threads for _, threads in seen} == {1}
 
 
 def test_memory_map_that_may_not_be_written_to_is_not_copied(tmp_path):

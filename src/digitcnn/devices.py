@@ -93,9 +93,9 @@ def choose_precision(precision: str) -> str:
 def settle() -> None:
     """Settle what TensorFlow takes of this machine, before its first use in this process.
 
-    In a worker of joblib its threads become the worker's share of the cores. The memory of GPUs
-    is taken as it is needed, rather than all at once. What was set by anybody else stays, and once
-    TensorFlow is in use nothing is changed any more.
+    In a worker of joblib or Dask its threads become the worker's share of the cores. The memory of
+    GPUs is taken as it is needed, rather than all at once. What was set by anybody else stays, and
+    once TensorFlow is in use nothing is changed any more.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -148,7 +148,8 @@ def choose_device(device: str) -> str | None:
     Parameters
     ----------
     device : {"auto", "cpu", "gpu", "gpu:N"}
-        ``"auto"``: where there are several GPUs, joblib's workers take one each, in turn.
+        ``"auto"``: where there are several GPUs, the workers of joblib or Dask take one each,
+        in turn.
 
     Returns
     -------
