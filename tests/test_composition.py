@@ -171,6 +171,7 @@ OTHERS = {
     "precision": "bfloat16",
     "device": "cpu",
     "callbacks": [],
+    "checkpoint_dir": "checkpoints",
     "verbose": 1,
 }
 
