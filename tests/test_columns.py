@@ -1,5 +1,7 @@
 """Pixel columns are told by their names, or refused where they cannot be."""
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,12 @@ def test_pixels_are_ordered_by_row_and_column(data, first):
         (["p3", "p4", "p5"], "missing: 'p1', 'p2'"),
         (["p0", "p1", "q0", "q1"], "equally many"),
         (["p0", "p1", "p01"], "the same number"),
+        (["p#1", "p#3"], "missing: 'p#2'"),
+        (["p{1", "p{3"], "missing: 'p{2'"),
+        (["5", "0", "9"], "Is there a header line"),
+        (["p0", "p999999999999"], "missing: 'p1', 'p2', 'p3', 'p4', 'p5' and 999999999993 more"),
+        (["1x1x1", "1x1x9999999"], "missing: '1x1x2'"),
+        (["", "label"], "no pixel columns"),
     ],
 )
 def test_pixels_that_cannot_be_told_are_refused(names, message):
@@ -44,3 +52,19 @@ def test_pixels_that_cannot_be_told_are_refused(names, message):
 def test_names_without_numbers_keep_the_order_of_the_file():
     assert find_pixel_columns(["b", "label", "a", "z9"]) == ["b", "a", "z9"]
     assert find_pixel_columns(["b", "label"], label=None) == ["b", "label"]
+
+
+def test_columns_without_a_name_number_the_rows_and_are_no_pixels():
+    for index in ("", "Unnamed: 0"):
+        assert find_pixel_columns([index, "b", "label", "a"]) == ["b", "a"]
+        assert find_pixel_columns([index, "p1", "label", "p0"]) == ["p0", "p1"]
+
+
+@given(st.lists(st.text("p0129#{}_.x \u0663", max_size=12), max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_any_names_give_columns_or_an_error(names):
+    found = []
+    with contextlib.suppress(ValueError):
+        found = find_pixel_columns(names)
+        assert found
+    assert set(found) <= set(names)

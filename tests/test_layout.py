@@ -26,6 +26,7 @@ WITHOUT_KERAS = (
     "classifier",
     "onnx_export",
     "abstaining",
+    "data_files",
     "csv_files",
     "columns",
     "tables",

@@ -69,7 +69,7 @@ def test_paths_that_are_no_table_are_refused(frame, tmp_path, write, read):
         write("", "empty.csv.gz"): "the file is empty",
         write(b"PK\3\4 nothing", "bad.zip"): "damaged, or no .zip file",
         write(b"label,p0\n1,2\n", "plain.csv.gz"): "damaged, or no .gz file",
-        write("label,p0,p1\n1,2,3\n".encode("utf-16"), "wide.csv"): "the header is not UTF-8 text",
+        write("label,p0,p1\n1,2,3\n".encode("utf-16"), "wide.csv"): "UTF-16, not UTF-8 text",
     }
     for path, message in cases.items():
         with pytest.raises(ValueError, match=message) as caught:
@@ -163,6 +163,10 @@ def test_files_of_a_list_with_other_columns_are_refused(frame, write):
         (["3", "7.0", " 1"], np.array([3, 7, 1])),
         (["cat", "7", "é"], np.array(["cat", "7", "é"])),
         (["1.5", "2", "3"], np.array(["1.5", "2", "3"])),
+        (["5.000000000000000000e+00", "3e0", "10E-1"], np.array([5, 3, 1])),
+        (["1e300", "2", "3"], np.array(["1e300", "2", "3"])),
+        (["\u0663", "2", "3"], np.array(["\u0663", "2", "3"])),
+        (["9" * 30, "2", "3"], np.array(["9" * 30, "2", "3"])),
     ],
 )
 def test_labels_are_integers_where_all_are_whole_numbers(write, cells, wanted):

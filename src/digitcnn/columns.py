@@ -4,11 +4,15 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from digitcnn.csv_files import Layout, some_of
+from digitcnn.csv_files import Layout
+from digitcnn.data_files import shorten, some_of
+
+# Numbers in names. One that is longer counts nothing.
+_NUMBERS = re.compile(r"(?<![0-9])([0-9]{1,15})(?![0-9])")
 
 
 def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str = "") -> list[str]:
@@ -17,7 +21,7 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
     Names that differ only in their numbers belong together (``pixel0`` to ``pixel783``, ``0`` to
     ``783``, ``1x1`` to ``28x28``); the largest such family are the pixels, ordered by number, row
     before column. Other columns are left out. Where no names belong together, every column but the
-    label is a pixel, as ordered in the table.
+    label and those without a name is a pixel, as ordered in the table.
 
     Parameters
     ----------
@@ -44,27 +48,40 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
     ['pixel9', 'pixel10']
     """
     where = f"{source}: " if source else ""
-    others = [name for name in names if label is None or name != str(label)]
+    others = [
+        name for name in names if (label is None or name != str(label)) and not _is_index(name)
+    ]
     if not others:
         raise ValueError(f"{where}no pixel columns; the columns are {some_of(names)}.")
-    families = Counter(re.sub(r"\d+", "#", name) for name in others if re.search(r"\d", name))
-    (family, size), *rest = [*families.most_common(2), ("", 0)][:2] if families else [("", 0)]
+    split = {name: _NUMBERS.split(name) for name in others}
+    # The words between the numbers; of a name without any there is no family.
+    families = Counter(tuple(parts[::2]) for parts in split.values() if len(parts) > 1)
+    (family, size), *rest = [*families.most_common(2), ((), 0)][:2] if families else [((), 0)]
     if size < 2:
         return others
     if rest and rest[0][1] == size:
         raise ValueError(
-            f"{where}columns named like {family!r} and like {rest[0][0]!r} are equally many "
-            f"({size}); which are the pixels cannot be told. Drop the others."
+            f"{where}columns named like {_pattern(family)} and like {_pattern(rest[0][0])} are "
+            f"equally many ({size}); which are the pixels cannot be told. Drop the others."
         )
     numbered = {
-        tuple(map(int, re.findall(r"\d+", name))): name
-        for name in others
-        if re.sub(r"\d+", "#", name) == family
+        tuple(map(int, parts[1::2])): name
+        for name, parts in split.items()
+        if tuple(parts[::2]) == family
     }
     if len(numbered) < size:
         raise ValueError(f"{where}two pixel columns have the same number (as in '1' and '01').")
     _check_no_gaps(numbered, family, where)
     return [numbered[number] for number in sorted(numbered)]
+
+
+def _is_index(name: str) -> bool:
+    """Whether a column has no name, or what pandas calls one without: it numbers the rows."""
+    return not name or re.fullmatch(r"Unnamed: [0-9]+", name) is not None
+
+
+def _pattern(family: tuple[str, ...]) -> str:
+    return shorten(repr("#".join(family)))
 
 
 def text_names(names: Any) -> list[str]:
@@ -124,17 +141,36 @@ def layout_of(
     return Layout(len(names), where, label_at, pixels)
 
 
-def _check_no_gaps(numbered: dict[tuple[int, ...], str], family: str, where: str) -> None:
+def _check_no_gaps(
+    numbered: dict[tuple[int, ...], str], family: tuple[str, ...], where: str
+) -> None:
     axes = [range(1 if min(axis) else 0, max(axis) + 1) for axis in zip(*numbered, strict=True)]
     n_missing = math.prod(map(len, axes)) - len(numbered)
     if n_missing:
-        gaps = (number for number in itertools.product(*axes) if number not in numbered)
-        template = family.replace("{", "{{").replace("}", "}}").replace("#", "{}")
-        few = [template.format(*number) for number in itertools.islice(gaps, 5)]
+        gaps = (number for number in _count_up(axes) if number not in numbered)
+        few = []
+        for number in itertools.islice(gaps, 5):
+            words = itertools.chain(*zip(family, map(str, number), strict=False))
+            few.append("".join((*words, family[-1])))
+        hint = " Is there a header line?" if set(family) == {""} else ""
         raise ValueError(
             f"{where}pixel columns are missing: {some_of(few, n_missing)} "
-            f"({len(numbered)} columns are named like {family!r})."
+            f"({len(numbered)} columns are named like {_pattern(family)}).{hint}"
         )
+
+
+def _count_up(axes: list[range]) -> Iterator[tuple[int, ...]]:
+    """What `itertools.product` gives, which would first write all the numbers down."""
+    number = [axis.start for axis in axes]
+    while True:
+        yield tuple(number)
+        for i in reversed(range(len(axes))):
+            number[i] += 1
+            if number[i] < axes[i].stop:
+                break
+            number[i] = axes[i].start
+        else:
+            return
 
 
 def check_same_columns(path: Path, here: list[str], first: Path, wanted: list[str]) -> None:

@@ -1,27 +1,23 @@
-"""CSV files, compressed or not: opened, and their pixels and labels parsed.
+"""CSV files: their pixels and labels parsed.
 
 A CSV of plain digits is parsed a block at a time with NumPy; anything out of the ordinary in it
 sends the file through a reader that goes cell by cell, understands more and can say where it
 stopped.
 """
 
-import csv
-import gzip
-import io
 import math
 import numbers
 import re
 import reprlib
-import zipfile
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+
+from digitcnn.data_files import opened, rows_of, shorten
 
 # Small enough for a block's index arrays to stay in the cache, large enough for the threads not to
 # wait for Python's lock all the time.
@@ -29,6 +25,15 @@ _BLOCK_BYTES = 1 << 19
 _THREADS = 2  # The parts that hold Python's lock leave no room for more.
 _ZERO = ord("0")
 _COMMA, _NEWLINE = (ord(",") - _ZERO) % 256, (ord("\n") - _ZERO) % 256
+# A line with more than this is no row of plain digits that was read.
+_LONGEST_PLAIN = 2**23
+_MOST_COLUMNS = 2**19
+_LONGEST_NAME = 1000
+# Digits of other alphabets are none here, nor is what only Python reads as a number. No part can
+# match in two ways, so that a text of any length is done with at once.
+_NUMBER = re.compile(
+    r"[ \t]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*|[ \t]*[+-]?inf[ \t]*"
+)
 _PIXEL_OF_TEXT = {str(value): value for value in range(256)}
 
 
@@ -39,39 +44,6 @@ class Layout(NamedTuple):
     pixels: list[int] | slice
     label: int | None
     names: list[str]
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, compressed or not, so that damage ends in an error that names it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file; ``.gz``, and ``.zip`` with one member, are unpacked.
-
-    Yields
-    ------
-    binary stream
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, now or while it is read.
-    """
-    kind = path.suffix.lower()
-    try:
-        if kind == ".gz":
-            with gzip.open(path, "rb") as stream:
-                yield stream  # type: ignore[misc]
-        elif kind == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(_member(path, archive)) as stream:
-                yield stream  # type: ignore[misc]
-        else:
-            with path.open("rb") as stream:
-                yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: damaged, or no {kind} file ({error}).") from error
 
 
 def read_header(path: Path) -> tuple[list[str], int]:
@@ -93,13 +65,10 @@ def read_header(path: Path) -> tuple[list[str], int]:
     ValueError
         If the file is empty or damaged, or the header is not UTF-8.
     """
-    with _opened_rows(path) as reader:
-        names = next((row for row in reader if row), None)
-        if names is None:
-            raise ValueError(f"{path}: the file is empty.")
-        if re.search("[\ud800-\udfff]", "".join(names)):
-            raise ValueError(f"{path}, line {reader.line_num}: the header is not UTF-8 text.")
-        return [name.strip() for name in names], reader.line_num
+    for line, row in rows_of(path):
+        if not _is_blank(row):
+            return _check_names(row, f"{path}, line {line}"), line
+    raise ValueError(f"{path}: the file is empty.")
 
 
 def read_csv(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarray, list[str]]:
@@ -166,7 +135,7 @@ def describe_bad_pixel(value: Any) -> str:
     if math.isnan(value):
         return f"the value is missing (NaN); {wanted}"
     if not 0 <= value <= 255:
-        return f"{value} is outside 0..255."
+        return f"{shorten(str(value))} is outside 0..255."
     return f"{value} is not a whole number; {wanted}"
 
 
@@ -175,41 +144,40 @@ def is_real(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
 
 
-def some_of(names: Sequence[str], n: int | None = None) -> str:
-    """The first few of the names, for an error; `n` is how many there are."""
-    n = len(names) if n is None else n
-    if not n:
-        return "none"
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown if n <= 5 else f"{shown} and {n - 5} more"
+def number_of_text(text: str) -> float | int | None:
+    """Read a number as other programs write it; float() alone would take "1_0" and "nan" too.
+
+    >>> number_of_text("2.5e1"), number_of_text(" +7.0"), number_of_text("1_0")
+    (25, 7, None)
+    """
+    if not _NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
-def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    files = [
-        info
-        for info in archive.infolist()
-        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
-    ]
-    if len(files) != 1:
+def _check_names(row: list[str], where: str) -> list[str]:
+    """The names in a header, without the spaces around them."""
+    if re.search("[\ud800-\udfff]", "".join(row)):
+        raise ValueError(f"{where}: the header is not UTF-8 text.")
+    names = [name.strip() for name in row]
+    if len(names) > _MOST_COLUMNS or max(map(len, names)) > _LONGEST_NAME:
         raise ValueError(
-            f"{path}: the archive holds {len(files)} files "
-            f"({some_of([info.filename for info in files])}); one CSV is wanted."
+            f"{where}: {len(names)} columns, with names of up to {max(map(len, names))} "
+            f"characters, are no header; {_MOST_COLUMNS} and {_LONGEST_NAME} are the most."
         )
-    if files[0].flag_bits & 1:
-        raise ValueError(f"{path}: the archive is encrypted; a plain one is wanted.")
-    return files[0]
+    other = next((mark for mark in ";\t|" if mark in row[0]), None)
+    if len(names) == 1 and other:
+        raise ValueError(
+            f"{where}: the columns are separated by {other!r}; a comma is wanted. Read the file "
+            f"with pandas.read_csv(sep={other!r}) and hand over the DataFrame."
+        )
+    return names
 
 
-@contextmanager
-def _opened_rows(path: Path) -> Iterator[Any]:
-    """Open a CSV for reading row by row; bytes that are not UTF-8 become lone surrogates."""
-    with opened(path) as stream:
-        text = io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text)
-        try:
-            yield reader
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num}: {error}.") from error
+def _is_blank(row: list[str]) -> bool:
+    """Whether a line is empty, or has spaces alone in it."""
+    return not row or (len(row) == 1 and not row[0].strip())
 
 
 def _read_plain(
@@ -218,7 +186,10 @@ def _read_plain(
     """Parse a CSV in blocks; None for one with a pixel that is not one to three digits."""
     with opened(path) as stream:
         for _ in range(n_header_lines):
-            stream.readline()
+            # Where a CR alone ends lines, or stands in one, lines are other than readline's.
+            if b"\r" in stream.readline().removesuffix(b"\n").removesuffix(b"\r"):
+                yield None
+                return
         yield from _in_threads(lambda block: _parse_block(block, layout), _whole_lines(stream))
 
 
@@ -242,6 +213,9 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
     while read := stream.read(_BLOCK_BYTES):
         block = rest + read
         end = block.rfind(b"\n") + 1
+        if not end and len(block) > _LONGEST_PLAIN:
+            yield b"?"  # is no row of digits, and the careful reader says so
+            return
         rest = block[end:]
         if end:
             block = block[:end]
@@ -274,7 +248,7 @@ def _parse_block(block: bytes, layout: Layout) -> tuple[np.ndarray, list[str]] |
         ends = stops.reshape(shape)[:, layout.label]
         # The column before ends where the label starts; before the first one is a line's start.
         starts = np.concatenate(([-1], stops[:-1])).reshape(shape)[:, layout.label] + 1
-        if (starts == ends).any():
+        if (starts == ends).any() or (ends - starts > _LONGEST_NAME).any():
             return None
         pairs = zip(starts.tolist(), ends.tolist(), strict=True)
         labels = [block[start:end].decode("ascii") for start, end in pairs]
@@ -307,51 +281,39 @@ def _read_careful(
     pixels = bytearray()
     labels: list[str] = []
     n_rows, at = 0, layout.pixels
-    with _opened_rows(path) as reader:
-        while reader.line_num < n_header_lines:
-            next(reader)
-        for row in reader:
-            if not row:
-                continue
-            if n_rows < n_read:
-                n_rows += 1
-                continue
-            where = f"{path}, line {reader.line_num} (row {n_rows})"
-            if len(row) != layout.width:
-                raise ValueError(
-                    f"{where}: {len(row)} values, where the header names {layout.width} columns."
-                )
-            picked = row[at] if isinstance(at, slice) else [row[i] for i in at]
-            try:
-                pixels += bytes(map(_PIXEL_OF_TEXT.__getitem__, picked))
-            except KeyError:
-                pixels += bytes(_careful_pixels(picked, layout.names, where))
-            if layout.label is not None:
-                text = row[layout.label].strip()
-                if not (text and text.isprintable()):
-                    raise ValueError(
-                        f"{where}: the label is {'not printable UTF-8' if text else 'missing'}."
-                    )
-                labels.append(text)
+    for line, row in rows_of(path):
+        if line <= n_header_lines or not row or (layout.width > 1 and _is_blank(row)):
+            continue
+        if n_rows < n_read:
             n_rows += 1
-            if len(pixels) >= _BLOCK_BYTES:
-                yield np.frombuffer(pixels, np.uint8).reshape(-1, len(layout.names)), labels
-                pixels, labels = bytearray(), []
+            continue
+        where = f"{path}, line {line} (row {n_rows})"
+        if len(row) != layout.width:
+            raise ValueError(
+                f"{where}: {len(row)} values, where the header names {layout.width} columns."
+            )
+        picked = row[at] if isinstance(at, slice) else [row[i] for i in at]
+        try:
+            pixels += bytes(map(_PIXEL_OF_TEXT.__getitem__, picked))
+        except KeyError:
+            pixels += bytes(_careful_pixels(picked, layout.names, where))
+        if layout.label is not None:
+            text = row[layout.label].strip()
+            if not (text and text.isprintable()) or len(text) > _LONGEST_NAME:
+                what = "too long" if text.isprintable() else "not printable UTF-8"
+                raise ValueError(f"{where}: the label is {what if text else 'missing'}.")
+            labels.append(text)
+        n_rows += 1
+        if len(pixels) >= _BLOCK_BYTES:
+            yield np.frombuffer(pixels, np.uint8).reshape(-1, len(layout.names)), labels
+            pixels, labels = bytearray(), []
     yield np.frombuffer(pixels, np.uint8).reshape(-1, len(layout.names)), labels
 
 
 def _careful_pixels(cells: list[str], names: list[str], where: str) -> Iterator[int]:
     for cell, name in zip(cells, names, strict=True):
-        number = _number_of_text(cell)
+        number = number_of_text(cell)
         if number is None or not 0 <= number <= 255 or number != int(number):
             found = cell if number is None else number
             raise ValueError(f"{where}, column {name!r}: {describe_bad_pixel(found)}")
         yield int(number)
-
-
-def _number_of_text(text: str) -> float | int | None:
-    """Read a number as other programs write it; float() alone would take "1_0" and "nan" too."""
-    if not re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?inf\s*", text):
-        return None
-    number = float(text)
-    return int(number) if number.is_integer() else number

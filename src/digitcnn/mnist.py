@@ -3,6 +3,7 @@
 import hashlib
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from digitcnn.csv_files import opened, read_header
+from digitcnn.csv_files import read_header
+from digitcnn.data_files import check_unpacked, opened
 from digitcnn.tables import put_pixels, read_table
 
 # The arrays' names in mnist.npz, and the SHA-256 of the bytes that each holds in MNIST as it was
@@ -28,6 +30,22 @@ _IDX_NAMES = {
     "y_test": ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
 }
 _DATA_VARIABLE = "DIGITCNN_DATA"
+# What NumPy's reader of damaged files ends in: it makes room for what an array's header says, and
+# reads that as Python text.
+_NPZ_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    LookupError,
+    SyntaxError,
+    TypeError,
+    tokenize.TokenError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 Arrays = dict[str, np.ndarray]
 
@@ -156,12 +174,14 @@ def _read_npz(path: Path) -> Arrays:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"'{path}': damaged, or no .npz file.")
     try:
+        with zipfile.ZipFile(path) as archive:
+            check_unpacked(path, sum(info.file_size for info in archive.infolist()))
         with np.load(path, allow_pickle=False) as file:
             lacking = [name for name in _MNIST_SHA256 if name not in file.files]
             if lacking:
                 raise ValueError(f"there are no arrays {', '.join(lacking)}")
             return {name: file[name] for name in _MNIST_SHA256}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _NPZ_DAMAGE as error:
         raise ValueError(f"'{path}': damaged, or no such .npz file ({error}).") from error
 
 

@@ -18,16 +18,18 @@ from digitcnn.csv_files import (
     describe_bad_pixel,
     is_real,
     iter_csv,
-    opened,
+    number_of_text,
     read_csv,
     read_header,
 )
+from digitcnn.data_files import opened
 
 PathLike = str | os.PathLike[str]
 
 _BLOCK_ROWS = 4096
 _PARQUET_ROWS = 1024  # read at once, where a file is read in parts
-_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}(\.0*)?")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
+_MOST_LABEL_TEXT = 2**28
 
 
 class DigitTable(NamedTuple):
@@ -194,11 +196,32 @@ def iter_table(
 
 
 def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """Labels as int64 where all are whole numbers, as strings where one is not."""
+    """Labels as int64 where all are whole numbers, as strings where one is not.
+
+    Raises
+    ------
+    ValueError
+        If as strings, all as long as the longest, they would take gigabytes.
+    """
     texts = [str(label).strip() for label in labels]
-    if all(_WHOLE_NUMBER.fullmatch(text) for text in texts):
-        return np.array([int(text.partition(".")[0]) for text in texts], np.int64)
+    whole = [_whole_of_text(text) for text in texts]
+    if None not in whole:
+        return np.array(whole, np.int64)
+    longest = max(map(len, texts))
+    if longest * len(texts) > _MOST_LABEL_TEXT:
+        raise ValueError(
+            f"{len(texts)} labels of up to {longest} characters are too much; wanted are numbers "
+            "or short names."
+        )
     return np.array(texts)
+
+
+def _whole_of_text(text: str) -> int | None:
+    if _WHOLE_NUMBER.fullmatch(text):
+        return int(text.partition(".")[0])
+    # NumPy's savetxt writes 5.000000000000000000e+00.
+    number = number_of_text(text) if "e" in text.lower() else None
+    return number if isinstance(number, int) else None
 
 
 def read_frame(
@@ -293,7 +316,7 @@ def read_raw_frame(path: PathLike) -> Any:
         content = io.BytesIO(stream.read())
     try:
         frame = pd.read_csv(content, encoding_errors="replace", low_memory=False)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{file}: no table of rows ({_first_line(error)}).") from error
     # pandas takes what stands before the named columns for an index.
     if not isinstance(frame.index, pd.RangeIndex):
@@ -341,6 +364,8 @@ def _check_path(path: Path) -> None:
         raise FileNotFoundError(f"There is no file '{path}'.")
     if path.is_dir():
         raise IsADirectoryError(f"'{path}' is a folder; a CSV or Parquet file is wanted.")
+    if not path.is_file():
+        raise ValueError(f"'{path}': is no regular file.")
     if path.suffix.lower() not in {".csv", ".gz", ".zip", ".parquet"}:
         raise ValueError(
             f"'{path}': unknown kind of file; .csv, .csv.gz, .csv.zip and .parquet can be read."

@@ -1,0 +1,228 @@
+"""Files of data, compressed or not: opened, unpacked and cut into rows in bounded memory."""
+
+import csv
+import gzip
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+# Bytes of a row, at most: pictures of 1000 by 1000 pixels have some four million.
+_LONGEST_ROW = 2**23
+_MOST_EMPTY_LINES = 10**6
+_BLOCK_BYTES = 2**18
+# A compressed file may unpack to this many bytes, and beyond that to so many times its own length.
+# Text of digits becomes some ten times shorter.
+_ALWAYS_UNPACKED = 2**26
+_MOST_UNPACKED = 100
+# What opening a damaged zip ends in: OSError is a place before the file's beginning, RuntimeError
+# what this zip module does not know.
+_ZIP_DAMAGE = (
+    zipfile.BadZipFile,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, compressed or not, so that damage ends in an error that names it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; ``.gz``, and ``.zip`` with one member, are unpacked.
+
+    Yields
+    ------
+    binary stream
+
+    Raises
+    ------
+    ValueError
+        If it is no regular file, or is damaged, now or while it is read, or if more comes out of
+        it than of any file of digits.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: is no regular file.")
+    kind = path.suffix.lower()
+    with path.open("rb") as file:
+        try:
+            if kind == ".gz":
+                with gzip.open(file, "rb") as unpacked:
+                    yield _guarded(path, unpacked)  # type: ignore[arg-type]
+            elif kind == ".zip":
+                with _opened_zip(path, file) as unpacked:
+                    yield _guarded(path, unpacked)
+            else:
+                yield file
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: damaged, or no {kind} file ({error}).") from error
+
+
+def check_unpacked(path: Path, n_bytes: int) -> None:
+    """Refuse what unpacks to far more than data does.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    n_bytes : int
+        What has come out of it, or would.
+
+    Raises
+    ------
+    ValueError
+        If it is more than 64 MiB, and more than 100 times the file's own length.
+    """
+    if n_bytes > _ALWAYS_UNPACKED and n_bytes > _MOST_UNPACKED * path.stat().st_size:
+        raise ValueError(
+            f"{path}: unpacks to more than {_MOST_UNPACKED} times its length, as no data does. If "
+            "it is right all the same, unpack it first."
+        )
+
+
+def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Read a CSV row by row.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Yields
+    ------
+    line : int
+        The row's last line, from 1 up.
+    cells : list of str
+        Of an empty line none. Bytes that are not UTF-8 are lone surrogates.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, quotes are not as in a CSV, there is a NUL byte, a row is longer
+        than any, or there are more than a million empty lines.
+    """
+    since_last = number = n_empty = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal since_last, number
+        for line in _lines(stream):
+            number += 1
+            since_last += len(line)
+            if since_last > _LONGEST_ROW:
+                raise ValueError(f"{path}, line {number}: a row of more than {_LONGEST_ROW} bytes.")
+            if b"\0" in line:
+                found = "there is a NUL byte; wanted is UTF-8 text"
+                if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    found = "it is UTF-16, not UTF-8 text"
+                raise ValueError(f"{path}, line {number}: {found}.")
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            yield line.decode("utf-8", "surrogateescape")
+
+    with opened(path) as stream:
+        reader = csv.reader(lines(), strict=True)
+        try:
+            for row in reader:
+                yield number, row
+                since_last = 0
+                n_empty += len(row) < 2 and not "".join(row).strip()
+                if n_empty > _MOST_EMPTY_LINES:
+                    raise ValueError(f"{path}, line {number}: more than a million empty lines.")
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {max(number, 1)}: {error}.") from error
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Lines with their ends, which are LF, CRLF or CR; of a line that is too long only a part."""
+    rest = b""
+    while block := stream.read(_BLOCK_BYTES):
+        lines = (rest + block).splitlines(keepends=True)
+        # A CR at the end may be half of a CRLF.
+        rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+        yield from lines
+        if len(rest) > _LONGEST_ROW:
+            yield rest
+            return
+    if rest:
+        yield rest
+
+
+def _opened_zip(path: Path, file: BinaryIO) -> BinaryIO:
+    try:
+        archive = zipfile.ZipFile(file)
+        return archive.open(_member(path, archive))  # type: ignore[return-value]
+    except _NoTableError:
+        raise
+    except _ZIP_DAMAGE as error:
+        raise ValueError(f"{path}: damaged, or no .zip file ({error}).") from error
+
+
+class _NoTableError(ValueError):
+    """A zip that is whole, and is not one CSV."""
+
+
+def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    files = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+    ]
+    if len(files) != 1:
+        raise _NoTableError(
+            f"{path}: the archive holds {len(files)} files "
+            f"({some_of([info.filename for info in files])}); one CSV is wanted."
+        )
+    if files[0].flag_bits & 1:
+        raise _NoTableError(f"{path}: the archive is encrypted; a plain one is wanted.")
+    if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _NoTableError(
+            f"{path}: the archive is compressed by method {files[0].compress_type}; deflate is "
+            "wanted, as zip programs use it."
+        )
+    return files[0]
+
+
+def some_of(names: Sequence[str], n: int | None = None) -> str:
+    """The first few of the names, for an error; `n` is how many there are."""
+    n = len(names) if n is None else n
+    if not n:
+        return "none"
+    shown = ", ".join(shorten(repr(name)) for name in names[:5])
+    return shown if n <= 5 else f"{shown} and {n - 5} more"
+
+
+def shorten(text: str) -> str:
+    """A text, for an error, no longer than is good for one."""
+    return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"
+
+
+class _Guard(io.RawIOBase):
+    """What comes out of a compressed file, as long as there is not too much of it."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self._path = path
+        self._stream = stream
+        self._n_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        block = self._stream.read(len(buffer))
+        buffer[: len(block)] = block
+        self._n_bytes += len(block)
+        check_unpacked(self._path, self._n_bytes)
+        return len(block)
+
+
+def _guarded(path: Path, stream: BinaryIO) -> BinaryIO:
+    return io.BufferedReader(_Guard(path, stream), _BLOCK_BYTES)
