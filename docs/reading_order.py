@@ -7,6 +7,8 @@ ORDER = [
     "csv_pipeline",
     "cross_validation",
     "grid_search",
+    "search_space",
+    "dask_cluster",
     "confidence",
     "ensemble",
     "label_errors",
