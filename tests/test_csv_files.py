@@ -201,6 +201,8 @@ def test_any_text_is_refused_or_read_as_pandas_reads_it(write, text, start):
         assert str(path) in error
         assert "\n" not in error
         return
+    # pandas' parser loses a comma that stands behind an empty line which CR ends.
+    data = re.sub(rb"\r(?!\n)", b"\n", data)
     frame = pd.read_csv(io.BytesIO(data), encoding_errors="replace", keep_default_na=False)
     frame.columns = [name.strip() for name in frame.columns]
     np.testing.assert_array_equal(

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import VotingClassifier
@@ -18,6 +19,8 @@ from conftest import make_classifier
 from digitcnn.model_file import VERSION, read_model_file, write_model_file
 from hostile_files import Spy, hostile_model_files
 
+# As the guide lists them.
+SKOPS_TYPES = ["digitcnn.classifier.DigitCNNClassifier", "digitcnn.wrapper.NetworkClassifier"]
 DATA = Path(__file__).parent / "data"
 EARLIER_VERSIONS = sorted(
     int(path.name.split(".")[0].removeprefix("model_v")) for path in DATA.glob("model_v*.gz")
@@ -291,3 +294,13 @@ def test_joblib_round_trip_predicts_the_same(fitted, digits, tmp_path):
         warnings.simplefilter("error")
         loaded = joblib.load(tmp_path / "m.joblib")
     np.testing.assert_array_equal(loaded.predict_proba(X[:99]), fitted.predict_proba(X[:99]))
+
+
+def test_skops_keeps_the_estimator_by_two_types_of_this_package(fitted, digits):
+    X, _ = digits
+    data = skops.io.dumps(fitted)
+    assert skops.io.get_untrusted_types(data=data) == SKOPS_TYPES
+    loaded = skops.io.loads(data, trusted=SKOPS_TYPES)
+    np.testing.assert_array_equal(loaded.predict_proba(X[:99]), fitted.predict_proba(X[:99]))
+    with pytest.raises(TypeError, match="Untrusted types found"):
+        skops.io.loads(data)

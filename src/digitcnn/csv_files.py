@@ -177,7 +177,7 @@ def _check_names(row: list[str], where: str) -> list[str]:
 
 def _is_blank(row: list[str]) -> bool:
     """Whether a line is empty, or has spaces alone in it."""
-    return not row or (len(row) == 1 and not row[0].strip())
+    return not row or (len(row) == 1 and not row[0].strip(" \t"))
 
 
 def _read_plain(

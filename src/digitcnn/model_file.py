@@ -161,7 +161,7 @@ def read_model_file(
         except _DAMAGE as error:
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             raise ValueError(
-                f"{path}: is not a {form} file, or is damaged or cut short: {reason}"
+                f"{path}: is not a {form} file, or is damaged or cut short: {reason[:300]}"
             ) from None
 
 
