@@ -1,8 +1,15 @@
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from conftest import make_classifier
 from digitcnn import devices
 from digitcnn.devices import choose_precision, compiled, device_scope, on_processor, settle
 
@@ -122,3 +129,52 @@ def test_settings_that_come_too_late_are_left_alone(monkeypatch, machine):
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
     settle.__wrapped__()
     assert machine["growth"] == {"a": None, "b": None}
+
+
+DATA_PARALLEL = """
+import sys
+import keras
+import numpy as np
+sys.path.insert(0, {tests!r})
+from conftest import make_classifier
+from sklearn.datasets import load_digits
+from digitcnn.devices import count_devices
+X, y = load_digits(return_X_y=True)
+X = (X * 15).astype("uint8")
+assert count_devices("all") == 2
+weights = []
+for device in ("cpu", "all"):
+    # Plain gradient descent: others divide rounding errors by rounding errors.
+    clf = make_classifier(epochs=2, device=device, optimizer="sgd", weight_decay=0.0)
+    clf.fit(X[:192], y[:192])
+    weights.append(clf.wrapper_.get_weights())
+    assert keras.distribution.distribution() is None
+for one, other in zip(*weights):
+    np.testing.assert_allclose(one, other, atol=2e-5)
+# Numbers of images that two devices do not divide.
+clf.fit(X[:99], y[:99])
+assert clf.predict_proba(X[:7]).shape == (7, 10)
+assert clf.predict(X[:1]).shape == (1,)
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_training_on_two_devices_gives_what_one_gives():
+    done = subprocess.run(
+        [sys.executable, "-c", DATA_PARALLEL.format(tests=str(Path(__file__).parent))],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can")
+def test_several_devices_are_refused_where_keras_cannot(digits):
+    with pytest.raises(ValueError, match="device='all' wants Keras's JAX backend"):
+        make_classifier(device="all").fit(digits[0][:50], digits[1][:50])

@@ -134,7 +134,7 @@ RULES: dict[str, Rule] = {
     ),
     "precision": _one_of("auto", "float32", "bfloat16"),
     "device": _either(
-        _one_of("auto", "cpu", "gpu"),
+        _one_of("auto", "cpu", "gpu", "all"),
         Rule(lambda v: isinstance(v, str) and bool(fullmatch(r"gpu:\d+", v)), "'gpu:N'"),
     ),
     "callbacks": _either(

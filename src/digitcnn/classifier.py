@@ -140,9 +140,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         What the network computes in. Weights, softmax and loss are float32 always. ``"auto"`` is
         bfloat16 where the processor or the GPU has instructions for it.
-    device : {"auto", "cpu", "gpu", "gpu:N"}, default="auto"
+    device : {"auto", "cpu", "gpu", "gpu:N", "all"}, default="auto"
         Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one.
-        Of several GPUs each of joblib's workers takes one, in turn.
+        Of several GPUs each of joblib's workers takes one, in turn. ``"all"`` divides each batch
+        among all GPUs; it wants Keras's JAX backend.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Called in training. Each fit works on shallow copies: see `callbacks_`.
     checkpoint_dir : str, path-like or None, default=None

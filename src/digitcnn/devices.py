@@ -147,15 +147,17 @@ def choose_device(device: str) -> str | None:
 
     Parameters
     ----------
-    device : {"auto", "cpu", "gpu", "gpu:N"}
+    device : {"auto", "cpu", "gpu", "gpu:N", "all"}
         ``"auto"``: where there are several GPUs, the workers of joblib or Dask take one each,
         in turn.
 
     Returns
     -------
     str or None
-        None where it is left to the backend.
+        None where it is left to the backend, or where it is more than one.
     """
+    if device == "all":
+        return None
     if device == "auto":
         worker = worker_number()
         return None if worker is None else deal_out(list_gpus(), worker)
@@ -188,6 +190,8 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
         If there is no such device.
     """
     settle()
+    if device == "all":
+        return _data_parallel()
     name = choose_device(device)
     if name is None:
         return nullcontext()
@@ -195,6 +199,29 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     if name not in found:
         raise ValueError(f"device={device!r} was not found; there is {', '.join(found) or 'none'}")
     return keras.device(name)
+
+
+def count_devices(device: str) -> int:
+    """Among how many devices a batch is divided."""
+    return len(_all_devices()) if device == "all" else 1
+
+
+def _all_devices() -> list[str]:
+    return list_gpus() or _list_devices("cpu")
+
+
+def _data_parallel() -> AbstractContextManager[Any]:
+    """Keras's own: each device has all of the weights and a part of each batch."""
+    backend = keras.backend.backend()
+    if backend != "jax":
+        raise ValueError(
+            f"device='all' wants Keras's JAX backend (KERAS_BACKEND=jax), found is {backend}: with "
+            "others Keras does not divide batches among devices"
+        )
+    scope: AbstractContextManager[Any] = keras.distribution.DataParallel(
+        devices=_all_devices()
+    ).scope()
+    return scope
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from digitcnn.devices import on_processor
+from digitcnn.devices import count_devices, on_processor
 from digitcnn.optimizers import OPTIMIZERS
 
 
@@ -43,10 +43,14 @@ class KerasSteps:
     ----------
     model : keras.Model
         Compiled.
+    n_devices : int, default=1
+        Among which each batch is divided. One that they do not divide evenly is filled up with
+        images of its own.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, n_devices: int = 1) -> None:
         self.model = model
+        self.n_devices = n_devices
         # Keras says of no backend that several threads may predict with one model.
         self._lock = Lock()
 
@@ -71,7 +75,8 @@ class KerasSteps:
         """
         # Without this the figures would be those of all batches so far.
         self.model.reset_metrics()
-        logs = self.model.train_on_batch(images, codes, sample_weight=weights, return_dict=True)
+        X, y, sample_weight = (one[self._rows(len(images))] for one in (images, codes, weights))
+        logs = self.model.train_on_batch(X, y, sample_weight=sample_weight, return_dict=True)
         return float(logs["loss"]), float(logs.get("accuracy", np.nan)) * len(images)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -79,8 +84,14 @@ class KerasSteps:
 
         Several threads may ask at once.
         """
+        n = len(images)
         with self._lock:
-            return self.model.predict_on_batch(images)
+            return self.model.predict_on_batch(images[self._rows(n)])[:n]
+
+    def _rows(self, n: int) -> Any:
+        """The rows of a batch that the devices divide evenly."""
+        missing = -n % self.n_devices
+        return np.resize(np.arange(n), n + missing) if missing else slice(None)
 
     def regularize(self, values: Regularization) -> None:
         """Nothing: it is compiled in."""
@@ -197,5 +208,5 @@ def make_steps(model: keras.Model, device: str) -> KerasSteps | ProcessorSteps:
     """
     trains_itself = type(model).train_step is not keras.Sequential.train_step
     if trains_itself or not has_processor_steps(device):
-        return KerasSteps(model)
+        return KerasSteps(model, count_devices(device))
     return ProcessorSteps(model)
