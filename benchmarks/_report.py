@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def print_header(*packages: str) -> None:
     print(f"{os.cpu_count()} cores, {processor()}; Python {python}, {', '.join(found)}\n")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A Markdown table."""
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
