@@ -1,3 +1,4 @@
+import copy
 import gzip
 import io
 import json
@@ -304,3 +305,13 @@ def test_skops_keeps_the_estimator_by_two_types_of_this_package(fitted, digits):
     np.testing.assert_array_equal(loaded.predict_proba(X[:99]), fitted.predict_proba(X[:99]))
     with pytest.raises(TypeError, match="Untrusted types found"):
         skops.io.loads(data)
+
+
+def test_model_of_a_machine_with_other_devices_is_loaded(fitted, digits, tmp_path):
+    clf = copy.deepcopy(fitted).set_params(device="gpu:7")
+    clf.save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    assert loaded.device == "auto"
+    np.testing.assert_allclose(
+        loaded.predict_proba(digits[0][:9]), fitted.predict_proba(digits[0][:9]), atol=1e-6
+    )

@@ -913,7 +913,8 @@ def load(path: Any) -> Any:
     """Read a model file that `digitcnn.save` or `DigitCNNClassifier.save` wrote.
 
     Nothing in the file is executed: it holds parameters as JSON and weights as arrays. The network
-    is built by this package. With ``precision="auto"`` the precision is chosen for this machine.
+    is built by this package, for this machine: with ``precision="auto"`` the precision is chosen
+    anew, and ``device`` is ``"auto"``, whatever it was.
 
     Parameters
     ----------

@@ -147,14 +147,14 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
 
 
 def _restore(kind: type, kept: KeptNetwork) -> Any:
-    clf = kind(**kept.parameters)
+    # This may be another machine: where to compute is chosen anew, and so is the precision.
+    clf = kind(**{**kept.parameters, "device": "auto"})
     clf.classes_ = kept.classes
     if kept.feature_names:
         clf.feature_names_in_ = np.array(kept.feature_names, dtype=object)
     clf.n_features_in_ = kept.n_features
     clf.image_shape_ = kept.image_shape
     clf.pixel_range_ = kept.pixel_range
-    # The precision is chosen anew: this may be another machine.
     clf._start_wrapper(kept.seed)
     clf.wrapper_.set_weights(kept.weights)
     clf.wrapper_.history_ = kept.history
