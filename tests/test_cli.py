@@ -54,6 +54,26 @@ def test_train_then_predict_gives_a_submission(capsys, folder, model, digits):
     assert np.mean(submission["Label"] == digits[1][1500:]) > 0.85
 
 
+def test_prediction_that_fails_leaves_the_old_submission(capsys, folder, model, tmp_path):
+    rows = (folder / "test.csv").read_text().splitlines()
+    rows[250] = rows[250].replace("0", "x", 1)
+    (tmp_path / "bad.csv").write_text("\n".join(rows))
+    (tmp_path / "s.csv").write_text("old")
+    status, _, err = run(
+        capsys, "predict", model, tmp_path / "bad.csv", "--out", tmp_path / "s.csv"
+    )
+    assert status == 2
+    assert "bad.csv, line 251 (row 249), column 'pixel" in err
+    assert (tmp_path / "s.csv").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "s.csv"]
+
+
+def test_nothing_but_a_regular_file_is_written_to(capsys, folder, model):
+    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--out", "/dev/null")
+    assert status == 2
+    assert "/dev/null: is no regular file" in err
+
+
 def test_train_prints_accuracy_and_confusion_matrix_and_writes_the_model(capsys, folder, tmp_path):
     out_file = tmp_path / "m.digitcnn"
     status, out, err = run(capsys, "train", folder / "train.csv", "--epochs", 1, "--out", out_file)

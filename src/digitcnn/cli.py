@@ -637,6 +637,8 @@ def _check_can_write(path: str) -> None:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; wanted is a file's name")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{path}: is no regular file, and cannot be replaced by one")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
     if not os.access(target.parent, os.W_OK):
