@@ -4,10 +4,10 @@
 
 Six fits, of three learning rates in two folds, of the default's network on the bundled digits:
 short ones, which are nearly all overhead, and longer ones. This estimator without distortions and
-SciKeras's KerasClassifier with the same network, folds, batches, epochs and optimizer, in turn in
-one process. In the timed rounds the workers are there and have compiled their networks; the columns
-"first" have the first search of each, with all that is done once. Ratios are medians over the
-rounds.
+SciKeras's KerasClassifier with the same network, folds, batches, epochs and optimizer, each in a
+process of its own with workers of its own, taking turns. In the timed rounds the workers are there
+and have compiled their networks; the columns "first" have the first search of each, with all that
+is done once. Ratios are medians over the rounds.
 
 Then how far the scores of two processes are from those of one, with the threads that each has by
 itself and with one thread in each. Last what a worker holds of a large X: memory that it shares
@@ -20,12 +20,10 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import numpy as np
 from _report import in_turn, print_header, print_table, ratio
-from joblib.externals.loky import get_reusable_executor
 from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
@@ -97,25 +95,49 @@ def data_for(who: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     return (X[:n] / 255).astype(np.float32).reshape(-1, 28, 28, 1), y[:n]
 
 
+class Contender:
+    """A process that searches when told to, with worker processes of its own."""
+
+    def __init__(self, who: str, n: int, epochs: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--child", who, str(n), str(epochs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def search(self, n_jobs: int) -> None:
+        self.process.stdin.write(f"{n_jobs}\n")
+        self.process.stdin.flush()
+        if not self.process.stdout.readline():
+            raise RuntimeError("the search failed")
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+def child(who: str, n: int, epochs: int) -> None:
+    X, y = data_for(who, n)
+    for line in sys.stdin:
+        make_search(who, epochs, int(line)).fit(X, y)
+        print("done", flush=True)
+
+
 def speed(rounds: int) -> Iterator[list[str]]:
     for name, (n, epochs) in FITS.items():
-        calls, first = {}, {}
-        for who in ("digitcnn", "SciKeras"):
-            X, y = data_for(who, n)
-            for n_jobs in (1, 2):
-                search = make_search(who, epochs, n_jobs)
-                calls[who, n_jobs] = lambda search=search, X=X, y=y: search.fit(X, y)
-        for who in ("digitcnn", "SciKeras"):
-            get_reusable_executor().shutdown()  # each begins with workers that are not started
-            for n_jobs in (1, 2):
-                start = time.perf_counter()
-                calls[who, n_jobs]()
-                first[who, n_jobs] = time.perf_counter() - start
-        seconds = in_turn(calls, rounds)
-        for who in ("digitcnn", "SciKeras"):
+        contenders = {who: Contender(who, n, epochs) for who in ("digitcnn", "SciKeras")}
+        calls = {
+            (who, n_jobs): lambda one=one, n_jobs=n_jobs: one.search(n_jobs)
+            for who, one in contenders.items()
+            for n_jobs in (1, 2)
+        }
+        first = in_turn(calls, repeats=1, warm_up=0)
+        seconds = in_turn(calls, rounds, warm_up=0)
+        for who, one in contenders.items():
+            one.end()
             cells = [name, who]
             for n_jobs in (1, 2):
-                cells.append(f"{first[who, n_jobs]:.1f}")
+                cells.append(f"{first[who, n_jobs][0]:.1f}")
                 cells.append(f"{statistics.median(seconds[who, n_jobs]):.2f}")
             cells.append(f"{ratio(seconds, (who, 2), (who, 1)):.2f}")
             cells += [f"{ratio(seconds, (who, k), ('digitcnn', k)):.1f}" for k in (1, 2)]
@@ -203,7 +225,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--differences", nargs=2, type=int)
+    parser.add_argument("--child", nargs=3)
     options = parser.parse_args()
+    if options.child:
+        who, n, epochs = options.child
+        child(who, int(n), int(epochs))
+        return
     if options.differences:
         print(json.dumps(differences(*options.differences)))
         return
