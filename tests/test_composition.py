@@ -221,3 +221,18 @@ def test_fit_changes_no_array_that_it_is_given(digits):
     clf.predict_proba(given["X"])
     for name, array in before.items():
         np.testing.assert_array_equal(given[name], array)
+
+
+def test_partitions_of_a_dask_table_go_through_a_fitted_pipeline(frame):
+    dataframe = pytest.importorskip("dask.dataframe")
+    pipeline = make_pipeline(DigitCSVTransformer(), make_classifier(epochs=2))
+    pipeline.fit(frame, frame["label"])
+
+    def read(part):
+        return pd.Series(pipeline.predict(part), index=part.index)
+
+    table = dataframe.from_pandas(frame, npartitions=4)
+    labels = table.map_partitions(read, meta=("Label", "int64")).compute()
+    assert table.npartitions == 4
+    assert labels.index.equals(frame.index)
+    np.testing.assert_array_equal(labels, pipeline.predict(frame))
