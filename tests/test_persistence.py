@@ -2,8 +2,12 @@ import copy
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 import warnings
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -315,3 +319,28 @@ def test_model_of_a_machine_with_other_devices_is_loaded(fitted, digits, tmp_pat
     np.testing.assert_allclose(
         loaded.predict_proba(digits[0][:9]), fitted.predict_proba(digits[0][:9]), atol=1e-6
     )
+
+
+OTHER_BACKEND = """
+import sys
+import numpy as np
+import digitcnn
+clf = digitcnn.load(sys.argv[1])
+np.save(sys.argv[3], clf.predict_proba(np.load(sys.argv[2])))
+assert sys.argv[4] in sys.modules
+assert sys.argv[4] == "tensorflow" or "tensorflow" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_model_is_read_alike_under_each_of_keras_backends(saved, fitted, digits, tmp_path, backend):
+    if backend == keras.backend.backend() or find_spec(backend) is None:
+        pytest.skip(f"{backend} is the backend already, or not installed")
+    np.save(tmp_path / "X.npy", digits[0][1200:])
+    out = tmp_path / "out.npy"
+    subprocess.run(
+        [sys.executable, "-c", OTHER_BACKEND, saved, tmp_path / "X.npy", out, backend],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+    )
+    np.testing.assert_allclose(np.load(out), fitted.predict_proba(digits[0][1200:]), atol=1e-5)

@@ -40,8 +40,9 @@ def _import_scikeras_classifier() -> type:
     """SciKeras's classifier, with what its import does to Keras undone.
 
     Mended: the import replaces ``__reduce__`` and ``__deepcopy__`` of Keras's own classes, for
-    everybody in the process. Keras 3 pickles its objects by itself. Where somebody imported
-    SciKeras before, it is left as they have it.
+    everybody in the process. Keras 3 pickles its objects by itself. And it imports TensorFlow
+    wherever that is installed, whatever the backend. Where somebody imported SciKeras before, it is
+    left as they have it.
     """
     if "scikeras" in sys.modules:
         from scikeras.wrappers import KerasClassifier
@@ -55,7 +56,14 @@ def _import_scikeras_classifier() -> type:
         (keras.optimizers.Optimizer, "__reduce__"),
     ]
     before = [cls.__dict__.get(name) for cls, name in patched]
-    from scikeras.wrappers import KerasClassifier
+    hides_tensorflow = keras.backend.backend() != "tensorflow" and "tensorflow" not in sys.modules
+    if hides_tensorflow:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    try:
+        from scikeras.wrappers import KerasClassifier
+    finally:
+        if hides_tensorflow:
+            del sys.modules["tensorflow"]
 
     for (cls, name), method in zip(patched, before, strict=True):
         if method is None:
