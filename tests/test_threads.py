@@ -1,5 +1,6 @@
 """Several threads of a process use the estimator as one thread does."""
 
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -11,6 +12,12 @@ from digitcnn import training
 from digitcnn.training import CompiledNetwork, clear_cache
 
 THREADS = 16
+
+
+@pytest.fixture
+def fitted(fitted):
+    """Without a network of its own, which it has once somebody asked for `model_`."""
+    return pickle.loads(pickle.dumps(fitted))
 
 
 @pytest.fixture
