@@ -184,8 +184,8 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, tuple | list | np.ndarray):
         return [as_plain(one) for one in value]
     if isinstance(value, np.random.RandomState):
-        _, keys, *rest = value.get_state()
-        return [digest_arrays([keys]), *rest]
+        _, keys, *rest = value.get_state(legacy=True)
+        return [digest_arrays([np.asarray(keys)]), *rest]
     if hasattr(value, "get_config"):
         return [
             f"{type(value).__module__}.{type(value).__qualname__}",
