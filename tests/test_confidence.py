@@ -13,6 +13,7 @@ from digitcnn.confidence import (
     confidence_threshold,
     fit_temperature,
     note_confidence,
+    wilson_interval,
     with_temperature,
 )
 
@@ -130,3 +131,12 @@ def test_calibration_error_is_that_of_its_definition(overfitted):
             gap = confidences[members].astype(float).mean() - hits[members].mean()
             wanted += members.mean() * abs(gap)
     assert calibration_error(probabilities, codes) == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 7), (99, 100), (100, 100), (9968, 10000)])
+def test_interval_ends_where_what_was_seen_is_two_deviations_away(hits, n):
+    low, high = wilson_interval(hits, n)
+    assert 0 <= low <= hits / n <= high <= 1
+    for end in (low, high):
+        deviation = np.sqrt(end * (1 - end) / n)
+        assert abs(hits / n - end) == pytest.approx(1.96 * deviation, rel=1e-3, abs=1e-12)

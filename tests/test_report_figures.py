@@ -7,27 +7,13 @@ import pytest
 from matplotlib import pyplot
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.report_figures import (
-    describe_confidence,
-    describe_trainings,
-    to_svg,
-    wilson_interval,
-)
+from digitcnn.report_figures import describe_confidence, describe_trainings, to_svg
 
 
 def draw_line(ax):
     ax.plot([1, 2, 3], label="a <b> & c")
     ax.legend()
     return ax.get_facecolor()
-
-
-@pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 7), (99, 100), (100, 100), (9968, 10000)])
-def test_interval_ends_where_what_was_seen_is_two_deviations_away(hits, n):
-    low, high = wilson_interval(hits, n)
-    assert 0 <= low <= hits / n <= high <= 1
-    for end in (low, high):
-        deviation = np.sqrt(end * (1 - end) / n)
-        assert abs(hits / n - end) == pytest.approx(1.96 * deviation, rel=1e-3, abs=1e-12)
 
 
 def test_figure_is_one_element_that_says_what_is_seen_and_keeps_its_letters():

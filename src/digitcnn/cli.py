@@ -221,10 +221,10 @@ def _train_and_save(
     networks = getattr(clf, "estimators_", [clf])
     for network in networks:
         network.set_params(verbose=0)
-    probabilities = clf.predict_proba(X_held)
-    clf.validation_confidences_, clf.validation_hits_ = note_confidence(
-        probabilities, np.searchsorted(clf.classes_, y_held)
-    )
+    if not watched:  # else fit has noted them
+        clf.validation_confidences_, clf.validation_hits_ = note_confidence(
+            clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
+        )
     result = {
         "data": options.data,
         "recipe": options.recipe,
@@ -522,17 +522,14 @@ def _images(options: argparse.Namespace) -> "Iterator[np.ndarray]":
 
 
 def _export(options: argparse.Namespace) -> None:
-    from digitcnn.model_file import write_whole
     from digitcnn.onnx_export import TOLERANCE, compare, to_onnx
+    from digitcnn.whole_files import write_whole
 
     _check_can_write(options.out)
     clf = _load(options.model)
     X, name = _digits_like(clf)
-    try:
-        data = to_onnx(clf)
-        n_differing, difference = compare(clf, data, X)
-    except ImportError as error:  # of the extra
-        raise ValueError(str(error)) from None
+    data = to_onnx(clf)
+    n_differing, difference = compare(clf, data, X)
     networks = getattr(clf, "estimators_", [clf])
     # A network that computes in bfloat16 is not as exact as its file.
     is_exact = all(network.precision_ == "float32" for network in networks)

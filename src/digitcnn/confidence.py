@@ -216,6 +216,14 @@ def calibration_error(probabilities: np.ndarray, codes: np.ndarray, n_bins: int 
     return float(round(np.abs(gaps).sum() / len(hits), 7))
 
 
+def wilson_interval(hits: int, n: int) -> tuple[float, float]:
+    """Wilson's interval, of 95%, for a part of which `hits` of `n` were seen."""
+    from scipy.stats import binomtest  # takes a second that the estimator need not wait for
+
+    interval = binomtest(hits, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def _logarithms(probabilities: np.ndarray) -> np.ndarray:
     """Of what underflowed to 0 as of the least number that did not."""
     least = np.finfo(np.float32).tiny

@@ -16,7 +16,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from digitcnn import __version__
-from digitcnn.model_file import write_whole
+from digitcnn.whole_files import write_whole
 
 # Old enough for every runtime that is in use, and new enough for all operators here.
 _OPSET = 17

@@ -3,10 +3,9 @@
 from typing import Any, Self
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.calibration import CalibrationDisplay, calibration_curve
 
-from digitcnn.confidence import calibration_error, note_confidence
+from digitcnn.confidence import calibration_error, note_confidence, wilson_interval
 from digitcnn.drawing import encode_labels, need_matplotlib, open_axes
 
 
@@ -233,11 +232,8 @@ class ReliabilityDisplay(CalibrationDisplay):
         super().plot(ax=open_axes(ax, (5.5, 5.5)), name=name, ref_line=ref_line, **kwargs)
         ax = self.ax_
         hits = np.rint(np.asarray(self.prob_true) * self.counts).astype(int)
-        intervals = [
-            binomtest(int(k), int(n)).proportion_ci(0.95, "wilson")
-            for k, n in zip(hits, self.counts, strict=True)
-        ]
-        low, high = np.array([(ci.low, ci.high) for ci in intervals]).T
+        pairs = zip(hits, self.counts, strict=True)
+        low, high = np.array([wilson_interval(int(k), int(n)) for k, n in pairs]).T
         self.bars_ = ax.vlines(self.prob_pred, low, high, color=self.line_.get_color(), linewidth=1)
         ax.set(
             xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy", aspect="equal"

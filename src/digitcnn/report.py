@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from digitcnn import __version__
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.classifier import DigitCNNClassifier
+from digitcnn.confidence import wilson_interval
 from digitcnn.drawing import split_pipeline
 from digitcnn.report_facts import (
     describe_classes,
@@ -31,7 +32,7 @@ from digitcnn.report_facts import (
     describe_timings,
     list_parts,
 )
-from digitcnn.report_figures import describe_confidence, describe_trainings, wilson_interval
+from digitcnn.report_figures import describe_confidence, describe_trainings
 from digitcnn.report_pictures import arrange_pictures, to_pictures
 from digitcnn.summaries import check_labels_known, measure_answers
 from digitcnn.whole_files import write_whole

@@ -7,8 +7,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-from scipy.stats import binomtest
 
+from digitcnn.confidence import wilson_interval
 from digitcnn.coverage_display import CoverageDisplay
 from digitcnn.reliability_display import ReliabilityDisplay
 from digitcnn.training_display import TrainingCurveDisplay
@@ -27,12 +27,6 @@ _CURVES = {
     "val_accuracy": "validation accuracy",
     "learning_rate": "learning rate",
 }
-
-
-def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's interval, of 95%, for a part of which `hits` of `n` were seen."""
-    interval = binomtest(hits, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, str]:

@@ -1,12 +1,12 @@
 """Digits that need not fit into memory: read some rows at a time, shuffled, or kept on disk."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from digitcnn.tables import PathLike, iter_table, tidy_labels
+from digitcnn.whole_files import write_whole
 
 # Parts that are held in memory to be shuffled.
 _HELD_PARTS = 8
@@ -65,8 +65,8 @@ def write_pixels(
     paths : str, path-like, or list of them
         CSV or Parquet files, as `digitcnn.tables.read_table` takes them.
     out : str or path-like
-        A ``.npy`` file to write the pixels to. One that is there is replaced; one that is not
-        finished is removed.
+        A ``.npy`` file to write the pixels to. One that is there is replaced, as a whole or not
+        at all.
     label : object, default="label"
         Name of the label column.
 
@@ -77,24 +77,23 @@ def write_pixels(
     y : ndarray of shape (n,)
         int64 where every label is a whole number, else strings.
     """
-    path, shape = Path(out), (0, 0)
     texts: list[Any] = []
-    try:
-        with path.open("wb") as file:
-            _write_header(file, shape)
-            for part in iter_table(paths, label=label, with_labels=True):
-                file.write(part.pixels)
-                texts.append(part.labels)
-                shape = shape[0] + len(part.pixels), part.pixels.shape[1]
-            file.seek(0)
-            # NumPy leaves room in a header for the length to grow.
-            _write_header(file, shape)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+
+    def write(file: Any) -> None:
+        shape = 0, 0
+        _write_header(file, shape)
+        for part in iter_table(paths, label=label, with_labels=True):
+            file.write(part.pixels)
+            texts.append(part.labels)
+            shape = shape[0] + len(part.pixels), part.pixels.shape[1]
+        file.seek(0)
+        # NumPy leaves room in a header for the length to grow.
+        _write_header(file, shape)
+
+    write_whole(out, write)
     # Each label once: as many Python strings as there are rows would take more than their pixels.
     labels, places = np.unique(np.concatenate(texts), return_inverse=True)
-    return np.load(path, mmap_mode="r"), tidy_labels(labels)[places]
+    return np.load(out, mmap_mode="r"), tidy_labels(labels)[places]
 
 
 def take_rows_out(path: PathLike, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -176,23 +176,28 @@ def iter_table(
     FileNotFoundError, IsADirectoryError, ValueError
         As in :func:`read_table`; a cell at fault when its part is reached.
     """
-    kept: list[tuple[np.ndarray, list[str]]] = []
+    blocks: list[np.ndarray] = []
+    texts: list[str] = []
     names: list[str] = []
-    for names, pixels, texts in _iter_blocks(_files(paths), label, columns, with_labels):
-        kept.append((pixels, texts))
-        while (n_kept := sum(len(part) for part, _ in kept)) >= n_rows:
-            pixels = np.concatenate([part for part, _ in kept])
-            texts = [text for _, part in kept for text in part]
-            yield DigitTable(
-                pixels[:n_rows], np.array(texts[:n_rows]) if with_labels else None, names
-            )
-            # A copy: a view would hold on to all of it.
-            kept = [(pixels[n_rows:].copy(), texts[n_rows:])] if n_kept > n_rows else []
-    if kept:
-        pixels = np.concatenate([part for part, _ in kept])
-        texts = [text for _, part in kept for text in part]
-        if len(pixels):
-            yield DigitTable(pixels, np.array(texts) if with_labels else None, names)
+
+    def part(pixels: np.ndarray, texts: list[str]) -> DigitTable:
+        return DigitTable(pixels, np.array(texts) if with_labels else None, names)
+
+    n_kept = 0
+    for _, block, labels in _iter_blocks(_files(paths), label, columns, with_labels):
+        blocks.append(block)
+        texts += labels
+        n_kept += len(block)
+        if n_kept < n_rows:
+            continue
+        pixels = np.concatenate(blocks)
+        end = n_kept - n_kept % n_rows
+        for start in range(0, end, n_rows):
+            yield part(pixels[start : start + n_rows], texts[start : start + n_rows])
+        # A copy: a view would hold on to all of it.
+        blocks, texts, n_kept = [pixels[end:].copy()], texts[end:], n_kept - end
+    if n_kept:
+        yield part(np.concatenate(blocks), texts)
 
 
 def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
