@@ -39,6 +39,11 @@ WITHOUT_KERAS = (
     "label_errors",
     "summaries",
     "report",
+    "command_train",
+    "command_evaluate",
+    "command_predict",
+    "command_export",
+    "command_info",
     "cli",
 )
 

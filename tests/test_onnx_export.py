@@ -14,7 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 
 import digitcnn
 from conftest import make_classifier
-from digitcnn import datasets, onnx_export
+from digitcnn import command_export, datasets
 from digitcnn.cli import main
 from digitcnn.onnx_export import TOLERANCE, compare, export_onnx, to_onnx
 
@@ -79,7 +79,7 @@ def test_views_of_an_image_are_in_the_graph(digits, fill_mode):
     clf.fit(X[:300], y[:300])
     plain = clf.predict_proba(X[:100])
     clf.set_params(test_time_augmentation=6)
-    assert np.abs(clf.predict_proba(X[:100]) - plain).max() > 100 * TOLERANCE
+    assert np.abs(clf.predict_proba(X[:100]) - plain).max() > 10 * TOLERANCE
     assert_alike(clf, X[:100])
 
 
@@ -180,7 +180,7 @@ def test_common_layers_of_ones_own_network_are_exported(digits):
         for one in clf.model_.get_weights()
     ]
     clf.model_.set_weights(weights)
-    assert np.ptp(clf.predict_proba(X), axis=0).max() > 100 * TOLERANCE
+    assert np.ptp(clf.predict_proba(X), axis=0).max() > 10 * TOLERANCE
     assert_alike(clf, X)
 
 
@@ -299,7 +299,7 @@ def test_command_checks_a_model_of_other_images_on_random_ones(exact, tmp_path, 
 def test_command_writes_nothing_where_the_answers_differ(
     sample_model, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(onnx_export, "compare", lambda *arguments: (3, 0.01))
+    monkeypatch.setattr(command_export, "compare", lambda *arguments: (3, 0.01))
     assert main(["export", str(sample_model), str(tmp_path / "m.onnx")]) == 2
     assert "3 get another label, and probabilities differ by up to 1.0e-02" in (
         capsys.readouterr().err

@@ -1,0 +1,46 @@
+"""``digitcnn evaluate``: what a model is worth."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from digitcnn.command_support import check_can_write, load_model, print_measures, read_labelled
+from digitcnn.report import check_libraries, write_report
+from digitcnn.summaries import measure
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    if options.report is not None:
+        check_libraries("--report")
+        check_can_write(options.report)
+    start = time.perf_counter()
+    clf = load_model(options.model)
+    loaded = time.perf_counter()
+    X, y = read_labelled(options)
+    seconds = {
+        "loading the model": loaded - start,
+        "reading the data": time.perf_counter() - loaded,
+    }
+    result: dict[str, Any] = {"model": options.model, "data": options.data}
+    if options.report is None:
+        result |= measure(clf, X, y, range(len(y)))
+    else:
+        # A page is given away: folders are nobody's business.
+        result |= write_report(
+            clf,
+            X,
+            y,
+            options.report,
+            model=Path(options.model).name,
+            data=Path(options.data).name,
+            seconds=seconds,
+        )
+        result["report"] = options.report
+    if options.json:
+        print(json.dumps(result))
+        return
+    print_measures(result)
+    if options.report is not None:
+        print(f"report written to {options.report}")

@@ -1,0 +1,57 @@
+"""``digitcnn info``: a model file, data or the recipes, described."""
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digitcnn import datasets
+from digitcnn.columns import find_pixel_columns
+from digitcnn.model_file import is_model_file
+from digitcnn.recipes import RECIPES
+from digitcnn.summaries import describe_model, describe_table
+from digitcnn.tables import read_raw_frame
+
+
+def info(options: argparse.Namespace) -> None:
+    if options.recipes:
+        _print_recipes(options)
+        return
+    if options.source is None:
+        raise ValueError("wanted is a model file, data, or --recipes")
+    if is_model_file(options.source):
+        result = describe_model(options.source)
+    else:
+        result = {"data": options.source, **describe_table(*_raw_table(options))}
+    if options.json:
+        print(json.dumps(result))
+        return
+    width = max(map(len, result))
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key}: {number}" for key, number in value.items())
+        print(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _print_recipes(options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
+        return
+    width = max(map(len, RECIPES))
+    for name, recipe in RECIPES.items():
+        print(f"{name:<{width}}  {recipe.summary}")
+
+
+def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Pixels and labels as they stand, unchecked."""
+    if options.source == "sample":
+        X, y = datasets.load_sample_digits()
+        return pd.DataFrame(X), pd.Series(y)
+    if options.source == "mnist":
+        parts = datasets.load_mnist()
+        return pd.DataFrame(np.concatenate(parts[::2])), pd.Series(np.concatenate(parts[1::2]))
+    frame = read_raw_frame(options.source)
+    names = find_pixel_columns(list(frame.columns), options.label, options.source)
+    return frame[names], frame.get(options.label)

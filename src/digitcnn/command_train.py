@@ -1,0 +1,170 @@
+"""``digitcnn train``: from a file of digits to a model file."""
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from digitcnn import __version__, datasets
+from digitcnn.checkpoints import claim_folder, digest_arrays, release_folder
+from digitcnn.classifier import save
+from digitcnn.command_support import (
+    check_can_write,
+    find_paths,
+    print_measures,
+    quiet_start_up,
+    read_labelled,
+    say,
+)
+from digitcnn.confidence import note_confidence
+from digitcnn.recipes import get_recipe, make_classifier
+from digitcnn.streaming import take_rows_out
+from digitcnn.summaries import measure
+
+# Digits held out of training, to measure the accuracy and what the probabilities are worth: a
+# fifth, but no more than this.
+_HELD_OUT = 2000
+
+
+def train(options: argparse.Namespace) -> None:
+    get_recipe(options.recipe)
+    check_can_write(options.out)
+    with _folder_for_pixels(options) as folder:
+        _train_and_save(options, *_training_data(options, folder))
+
+
+def _train_and_save(
+    options: argparse.Namespace,
+    X: np.ndarray,
+    y: np.ndarray,
+    X_held: np.ndarray,
+    y_held: np.ndarray,
+    X_test: np.ndarray,
+    y_test: np.ndarray,
+    rows: np.ndarray,
+) -> None:
+    recipe = get_recipe(options.recipe)
+    parameters = {} if options.epochs is None else {"epochs": options.epochs}
+    if options.checkpoint is not None:
+        parameters["checkpoint_dir"] = options.checkpoint
+        _claim_folder(options, [X, y, X_held, y_held])
+    say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
+    with quiet_start_up():
+        import keras  # noqa: F401
+
+    clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
+    # A recipe's own validation data has a say in its training.
+    watched = {}
+    if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
+        watched = {"X_val": X_held, "y_val": y_held}
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        # Of an interrupt: a line of its own, not Python's two with a place in the source.
+        warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
+        clf.fit(X, y, **watched)
+    seconds = time.perf_counter() - start
+    # Of the running program, not of the model.
+    networks = getattr(clf, "estimators_", [clf])
+    for network in networks:
+        network.set_params(verbose=0)
+    if not watched:  # else fit has noted them
+        clf.validation_confidences_, clf.validation_hits_ = note_confidence(
+            clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
+        )
+    result = {
+        "data": options.data,
+        "recipe": options.recipe,
+        "seed": options.seed,
+        "epochs": networks[0].n_iter_,
+        "precision": networks[0].precision_,
+        "training_digits": len(X),
+        "seconds": round(seconds, 1),
+        **measure(clf, X_test, y_test, rows),
+        "model": options.out,
+    }
+    save(clf, options.out)
+    if options.checkpoint is not None:
+        if any(network.wrapper_.is_interrupted_ for network in networks):
+            say(f"the same command goes on from the checkpoint in {options.checkpoint}")
+        else:
+            release_folder(options.checkpoint)
+    if options.json:
+        print(json.dumps(result))
+        return
+    print(
+        f"trained {result['epochs']} epochs on {len(X):,} digits in {seconds:.0f} s "
+        f"({result['precision']})"
+    )
+    print_measures(result)
+    print(f"model written to {options.out}")
+
+
+@contextmanager
+def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
+    """Where --stream keeps pixels for the time of a training: beside the model."""
+    if not options.stream:
+        yield None
+        return
+    if options.data in ("sample", "mnist"):
+        raise ValueError(f"--stream is for files; {options.data!r} is none")
+    with tempfile.TemporaryDirectory(
+        prefix=".digitcnn-", dir=Path(options.out).parent, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
+    """Make the checkpoint's folder this training's own, and say how far it has come."""
+    X, y, X_held, y_held = data
+    training = {
+        "digitcnn": __version__,
+        "--recipe": options.recipe,
+        "--epochs": options.epochs,
+        "--seed": options.seed,
+        "the data's digest": digest_arrays([X, y.astype(str), X_held, y_held.astype(str)]),
+    }
+    epochs = claim_folder(options.checkpoint, training)
+    if epochs:
+        say(f"going on from the checkpoint in {options.checkpoint}: {epochs} epochs are done")
+
+
+def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np.ndarray, ...]:
+    """Images and labels to train on, to hold out and to measure on, with the rows of the last.
+
+    What is held out is drawn by class. It tells what the model's probabilities are worth. It is
+    measured on as well, but for MNIST, which has a test set of its own. Where there is a folder,
+    the images to train on are in a file there, not in memory.
+    """
+    is_mnist = options.data == "mnist"
+    if is_mnist:
+        X, y, X_test, y_test = datasets.load_mnist()
+    elif folder is not None:
+        X, y = datasets.read_digits_csv(
+            find_paths(options.data), label=options.label, memory_map=folder / "pixels.npy"
+        )
+    else:
+        X, y = read_labelled(options)
+    try:
+        kept, held = train_test_split(
+            np.arange(len(y)),
+            test_size=min(len(y) // 5, _HELD_OUT),
+            stratify=y,
+            random_state=options.seed,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{options.data}: {len(y)} digits are too few to hold some of each class out: {error}"
+        ) from None
+    kept.sort()
+    X_held, y_held = X[held], y[held]
+    X = X[kept] if folder is None else take_rows_out(folder / "pixels.npy", held)[0]
+    if is_mnist:
+        return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test))
+    return X, y[kept], X_held, y_held, X_held, y_held, held
