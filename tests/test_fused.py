@@ -3,13 +3,18 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from digitcnn.fused import forward
 from digitcnn.networks import build
+
+if keras.config.backend() != "tensorflow":
+    pytest.skip("other backends have Keras's steps alone", allow_module_level=True)
+
+import tensorflow as tf
+
+from digitcnn.fused import forward
 
 NAMES = ("compact", "deep", "elu-bn", "relu-dropout")
 

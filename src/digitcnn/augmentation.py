@@ -297,7 +297,8 @@ def look_again(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
     ndarray of shape (n, height, width, channels), float32
     """
     n = len(images)
-    # A power of two, so that few numbers of images are compiled for.
-    missing = (1 << (n - 1).bit_length()) - n if n else 0
+    # A power of two, so that few numbers of images are compiled for, and at least one: JAX takes
+    # nothing out of nothing.
+    missing = (1 << max(0, n - 1).bit_length()) - n
     filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
     return warp(filled, np.repeat(view[None], n + missing, axis=0), **fill)[:n]

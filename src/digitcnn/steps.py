@@ -77,6 +77,10 @@ class KerasSteps:
         self.model.reset_metrics()
         X, y, sample_weight = (one[self._rows(len(images))] for one in (images, codes, weights))
         logs = self.model.train_on_batch(X, y, sample_weight=sample_weight, return_dict=True)
+        # Keras takes an interrupt that comes while it waits for a figure for one that is no number,
+        # and leaves the figure as it was. With JAX that is nearly all of the time.
+        if not all(isinstance(value, float) for value in logs.values()):
+            raise KeyboardInterrupt
         return float(logs["loss"]), float(logs.get("accuracy", np.nan)) * len(images)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
