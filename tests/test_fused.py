@@ -9,7 +9,7 @@ from keras import layers
 
 from digitcnn.networks import build
 
-if keras.config.backend() != "tensorflow":
+if keras.backend.backend() != "tensorflow":
     pytest.skip("other backends have Keras's steps alone", allow_module_level=True)
 
 import tensorflow as tf

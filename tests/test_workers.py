@@ -276,7 +276,7 @@ def test_search_on_dask_gives_the_scores_of_one_process_though_a_worker_is_kille
 
 
 def test_memory_map_that_may_not_be_written_to_is_not_copied(tmp_path):
-    n = 40_000
+    n = 60_000
     shape = (n, 28 * 28)
     X = np.memmap(tmp_path / "X", np.uint8, "w+", shape=shape)
     X[:] = np.random.default_rng(0).integers(0, 256, (100, 28 * 28)).repeat(n // 100, axis=0)

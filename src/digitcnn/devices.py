@@ -198,6 +198,10 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     found = _list_devices(name.partition(":")[0])
     if name not in found:
         raise ValueError(f"device={device!r} was not found; there is {', '.join(found) or 'none'}")
+    if name == "cpu:0" and keras.backend.backend() == "torch":
+        # To PyTorch the processor by its number is another device: a parameter moved there is a
+        # copy, and no parameter any more.
+        name = "cpu"
     return keras.device(name)
 
 
