@@ -75,11 +75,11 @@ def test_any_number_of_bytes_goes_in_and_labels_and_probabilities_come_out(exact
 @pytest.mark.parametrize("fill_mode", ["nearest", "constant"])
 def test_views_of_an_image_are_in_the_graph(digits, fill_mode):
     X, y = digits
-    clf = make_classifier(epochs=2, precision="float32", fill_mode=fill_mode)
+    clf = make_classifier(epochs=6, precision="float32", fill_mode=fill_mode)
     clf.fit(X[:300], y[:300])
     plain = clf.predict_proba(X[:100])
     clf.set_params(test_time_augmentation=6)
-    assert np.abs(clf.predict_proba(X[:100]) - plain).max() > 10 * TOLERANCE
+    assert np.abs(clf.predict_proba(X[:100]) - plain).max() > 100 * TOLERANCE
     assert_alike(clf, X[:100])
 
 
@@ -180,7 +180,7 @@ def test_common_layers_of_ones_own_network_are_exported(digits):
         for one in clf.model_.get_weights()
     ]
     clf.model_.set_weights(weights)
-    assert np.ptp(clf.predict_proba(X), axis=0).max() > 10 * TOLERANCE
+    assert np.ptp(clf.predict_proba(X), axis=0).max() > 100 * TOLERANCE
     assert_alike(clf, X)
 
 
