@@ -20,16 +20,9 @@ from pathlib import Path
 
 import numpy as np
 from _report import print_table, processor
+from _settings import STILL
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
-STILL = {
-    "rotation_range": 0.0,
-    "zoom_range": 0.0,
-    "shift_range": 0.0,
-    "shear_range": 0.0,
-    "elastic_alpha": 0.0,
-    "corruption_rate": 0.0,
-}
 HELD_OUT = {"validation_fraction": 0.1}
 # Row -> recipe, and the parameters that replace the recipe's.
 ROWS: dict[str, tuple[str, dict]] = {

@@ -23,7 +23,8 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
-from _report import in_turn, print_header, print_table, ratio
+from _report import in_turn, own_megabytes, print_header, print_table, ratio
+from _settings import STILL
 from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
@@ -33,15 +34,7 @@ from digitcnn.datasets import load_sample_digits
 RATES = [0.0005, 0.001, 0.002]
 # Digits and epochs.
 FITS = {"short": (256, 1), "longer": (600, 4)}
-PLAIN = {
-    "rotation_range": 0.0,
-    "zoom_range": 0.0,
-    "shift_range": 0.0,
-    "shear_range": 0.0,
-    "elastic_alpha": 0.0,
-    "corruption_rate": 0.0,
-    "random_state": 0,
-}
+PLAIN = {**STILL, "random_state": 0}
 
 
 def compact(learning_rate: float):
@@ -174,12 +167,6 @@ def agreement() -> None:
             rows.append([threads, name, f"{found['accuracy']:.2g}", f"{found['neg_log_loss']:.2g}"])
     columns = ["threads", "fits", "largest difference in accuracy", "in log loss"]
     print_table(columns, rows)
-
-
-def own_megabytes() -> float:
-    """Memory that this process shares with nobody."""
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon")) / 1e3
 
 
 def report(clf, X, y) -> float:

@@ -14,14 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from _report import print_header, print_table
+from _report import own_megabytes, print_header, print_table
 from read_csv import write_table
-
-
-def own_megabytes(process: subprocess.Popen) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    lines = (line for line in status.splitlines() if line.startswith("RssAnon"))
-    return max((int(line.split()[1]) / 1e3 for line in lines), default=0.0)
 
 
 def watch(*arguments: str) -> tuple[float, float]:
@@ -30,7 +24,7 @@ def watch(*arguments: str) -> tuple[float, float]:
     command = [sys.executable, "-m", "digitcnn.cli", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            most = max(most, own_megabytes(process))
+            most = max(most, own_megabytes(process.pid))
             time.sleep(0.01)
     if process.returncode:
         raise RuntimeError(f"digitcnn {' '.join(arguments)} failed")

@@ -27,6 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from _report import print_header, print_table
+from _settings import STILL
 from scikeras.wrappers import KerasClassifier
 
 from digitcnn import DigitCNNClassifier
@@ -44,14 +45,6 @@ BATCH = {"relu-dropout": 256, "elu-bn": 64, "compact": 256}
 BATCHES = 20
 # One turn has to do for these; no bound is asked of them.
 SLOW = ("skorch, float32", "SciKeras", "keras SKLearnClassifier")
-STILL = {
-    "rotation_range": 0.0,
-    "zoom_range": 0.0,
-    "shift_range": 0.0,
-    "shear_range": 0.0,
-    "elastic_alpha": 0.0,
-    "corruption_rate": 0.0,
-}
 ADAM = {"optimizer": "adam", "weight_decay": 0.0, "schedule": None, "learning_rate": 0.001}
 
 
