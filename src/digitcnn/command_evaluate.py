@@ -12,6 +12,7 @@ from digitcnn.summaries import measure
 
 
 def evaluate(options: argparse.Namespace) -> None:
+    """Measure a model on labelled digits, and write a report where one is wanted."""
     if options.report is not None:
         check_libraries("--report")
         check_can_write(options.report)

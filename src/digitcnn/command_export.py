@@ -13,6 +13,7 @@ from digitcnn.whole_files import write_whole
 
 
 def export(options: argparse.Namespace) -> None:
+    """Write a model as an ONNX file that was checked to read alike."""
     check_can_write(options.out)
     clf = load_model(options.model)
     X, name = _digits_like(clf)

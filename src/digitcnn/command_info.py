@@ -16,6 +16,7 @@ from digitcnn.tables import read_raw_frame
 
 
 def info(options: argparse.Namespace) -> None:
+    """Describe a model file, data or the recipes."""
     if options.recipes:
         _print_recipes(options)
         return

@@ -22,6 +22,7 @@ from digitcnn.whole_files import write_whole
 
 
 def predict(options: argparse.Namespace) -> None:
+    """Read digits, and write their labels."""
     if options.out is not None:
         check_can_write(options.out)
     clf = load_model(options.model)

@@ -44,6 +44,7 @@ def load_model(path: str) -> Any:
 
 
 def print_measures(result: dict[str, Any]) -> None:
+    """What `summaries.measure` found, for a reader."""
     print(
         f"accuracy {result['accuracy']:.2%}: {result['errors']} errors in {result['digits']:,} "
         f"digits; log loss {result['log_loss']:.4f}"
@@ -82,6 +83,7 @@ def check_can_write(path: str) -> None:
 
 
 def say(message: str) -> None:
+    """Tell the user something that is no result."""
     print(message, file=sys.stderr)
 
 

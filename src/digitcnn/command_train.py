@@ -34,6 +34,7 @@ _HELD_OUT = 2000
 
 
 def train(options: argparse.Namespace) -> None:
+    """Train a model, measure it on digits held out, and write it to a file."""
     get_recipe(options.recipe)
     check_can_write(options.out)
     with _folder_for_pixels(options) as folder:
