@@ -84,6 +84,11 @@ def test_first_bad_cell_of_a_csv_is_named(frame, write, row, column, fault):
         read_table(path)
 
 
+def test_empty_cell_of_the_only_column_is_no_empty_line(write):
+    with pytest.raises(ValueError, match=r"line 3 \(row 0\), column 'p0': empty cell"):
+        read_table(write('p0\n \n""\n'))
+
+
 def test_lines_and_rows_are_counted_apart_where_lines_are_empty(write):
     path = write("label,p0,p1\n\n1,2,3\n\n1,2,x\n")
     with pytest.raises(ValueError, match=r"line 5 \(row 1\), column 'p1'"):
@@ -100,6 +105,7 @@ def test_lines_and_rows_are_counted_apart_where_lines_are_empty(write):
         ("label,p0,p1\n1,2,3,4\n", r"line 2 \(row 0\): 4 values, where .* 3 columns"),
         ("label,p0,p1\n1,2\n3,4,5,6\n", r"line 2 \(row 0\): 2 values"),
         ("label,p0,p1\n,2,3\n", r"line 2 \(row 0\): the label is missing"),
+        ('label,p0,p1\n1,2,3\n""\n', r"line 3 \(row 1\): 1 values, where .* 3 columns"),
         (b"label,p0,p1\n\xff,2,3\n", r"line 2 \(row 0\): the label is not printable UTF-8"),
         ("label,p0,p1\n7\0,2,3\n", "line 2: there is a NUL byte; wanted is UTF-8 text"),
         (b"label,p0,p1\n1,\xff,3\n", r"line 2 \(row 0\), column 'p0': '.udcff' is text"),

@@ -18,13 +18,16 @@ HEADER = b"label,p0,p1\n"
 
 
 def test_rows_come_with_their_last_line(write):
-    text = b'\xef\xbb\xbfa,"b\nb"\r\n\r1,"x""y"\n \n\xff,2'
+    text = b'\xef\xbb\xbfa,"b\nb"\r\n\r1,"x""y"\n \t\n\xff,2\n""\n" "\n"\n"'
     assert list(rows_of(write(text))) == [
         (2, ["a", "b\nb"]),
         (3, []),
         (4, ["1", 'x"y']),
-        (5, [" "]),
+        (5, []),
         (6, ["\udcff", "2"]),
+        (7, [""]),
+        (8, [" "]),
+        (10, ["\n"]),
     ]
 
 

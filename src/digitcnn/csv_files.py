@@ -66,7 +66,7 @@ def read_header(path: Path) -> tuple[list[str], int]:
         If the file is empty or damaged, or the header is not UTF-8.
     """
     for line, row in rows_of(path):
-        if not _is_blank(row):
+        if row:
             return _check_names(row, f"{path}, line {line}"), line
     raise ValueError(f"{path}: the file is empty.")
 
@@ -175,11 +175,6 @@ def _check_names(row: list[str], where: str) -> list[str]:
     return names
 
 
-def _is_blank(row: list[str]) -> bool:
-    """Whether a line is empty, or has spaces alone in it."""
-    return not row or (len(row) == 1 and not row[0].strip(" \t"))
-
-
 def _read_plain(
     path: Path, n_header_lines: int, layout: Layout
 ) -> Iterator[tuple[np.ndarray, list[str]] | None]:
@@ -282,7 +277,7 @@ def _read_careful(
     labels: list[str] = []
     n_rows, at = 0, layout.pixels
     for line, row in rows_of(path):
-        if line <= n_header_lines or not row or (layout.width > 1 and _is_blank(row)):
+        if line <= n_header_lines or not row:
             continue
         if n_rows < n_read:
             n_rows += 1

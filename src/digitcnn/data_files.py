@@ -102,7 +102,8 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     line : int
         The row's last line, from 1 up.
     cells : list of str
-        Of an empty line none. Bytes that are not UTF-8 are lone surrogates.
+        None of a line that is empty or has spaces alone in it; ``""`` is a cell. Bytes that are
+        not UTF-8 are lone surrogates.
 
     Raises
     ------
@@ -111,9 +112,10 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
         than any, or there are more than a million empty lines.
     """
     since_last = number = n_empty = 0
+    blank = False
 
     def lines() -> Iterator[str]:
-        nonlocal since_last, number
+        nonlocal since_last, number, blank
         for line in _lines(stream):
             number += 1
             since_last += len(line)
@@ -126,15 +128,17 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise ValueError(f"{path}, line {number}: {found}.")
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
+            blank = not line.strip(b" \t\r\n")
             yield line.decode("utf-8", "surrogateescape")
 
     with opened(path) as stream:
         reader = csv.reader(lines(), strict=True)
         try:
             for row in reader:
-                yield number, row
+                # A row of more than one line ends in one with a quote.
+                yield number, [] if blank else row
                 since_last = 0
-                n_empty += len(row) < 2 and not "".join(row).strip()
+                n_empty += blank
                 if n_empty > _MOST_EMPTY_LINES:
                     raise ValueError(f"{path}, line {number}: more than a million empty lines.")
         except csv.Error as error:
