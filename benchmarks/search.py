@@ -23,6 +23,7 @@ import sys
 from collections.abc import Iterator
 
 import numpy as np
+from _contender import Contender, answer_lines
 from _report import in_turn, own_megabytes, print_header, print_table, ratio
 from _settings import STILL
 from sklearn.ensemble import VotingClassifier
@@ -88,39 +89,17 @@ def data_for(who: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     return (X[:n] / 255).astype(np.float32).reshape(-1, 28, 28, 1), y[:n]
 
 
-class Contender:
-    """A process that searches when told to, with worker processes of its own."""
-
-    def __init__(self, who: str, n: int, epochs: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, "--child", who, str(n), str(epochs)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def search(self, n_jobs: int) -> None:
-        self.process.stdin.write(f"{n_jobs}\n")
-        self.process.stdin.flush()
-        if not self.process.stdout.readline():
-            raise RuntimeError("the search failed")
-
-    def end(self) -> None:
-        self.process.communicate()
-
-
 def child(who: str, n: int, epochs: int) -> None:
+    """What a contender's process does: a search with as many processes as a line says."""
     X, y = data_for(who, n)
-    for line in sys.stdin:
-        make_search(who, epochs, int(line)).fit(X, y)
-        print("done", flush=True)
+    answer_lines(lambda n_jobs: len(make_search(who, epochs, int(n_jobs)).fit(X, y).cv_results_))
 
 
 def speed(rounds: int) -> Iterator[list[str]]:
     for name, (n, epochs) in FITS.items():
-        contenders = {who: Contender(who, n, epochs) for who in ("digitcnn", "SciKeras")}
+        contenders = {who: Contender("--child", who, n, epochs) for who in ("digitcnn", "SciKeras")}
         calls = {
-            (who, n_jobs): lambda one=one, n_jobs=n_jobs: one.search(n_jobs)
+            (who, n_jobs): lambda one=one, n_jobs=n_jobs: one.ask(n_jobs)
             for who, one in contenders.items()
             for n_jobs in (1, 2)
         }

@@ -18,7 +18,6 @@ One turn is one epoch, and compiling is over before the first one counts. The co
 
 import argparse
 import statistics
-import subprocess
 import sys
 import time
 import warnings
@@ -26,6 +25,7 @@ import warnings
 import keras
 import numpy as np
 import tensorflow as tf
+from _contender import Contender, answer_lines
 from _report import print_header, print_table
 from _settings import STILL
 from scikeras.wrappers import KerasClassifier
@@ -198,28 +198,10 @@ def network_of_rows(architecture):
     return model
 
 
-class Contender:
-    """A process that trains for an epoch when it is told to."""
-
-    def __init__(self, *arguments):
-        command = [sys.executable, __file__, "--contender", *map(str, arguments)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def turn(self):
-        print("go", file=self.process.stdin, flush=True)
-        return float(self.process.stdout.readline())
-
-    def end(self):
-        self.process.communicate()
-
-
 def contend(name, architecture, batch, n):
-    """What a contender's process does."""
+    """What a contender's process does: an epoch for each line that comes in."""
     turn = epoch_of(name, architecture, int(batch), int(n))
-    for _ in sys.stdin:
-        print(turn(), flush=True)
+    answer_lines(lambda line: turn())
 
 
 def main() -> None:
@@ -243,13 +225,15 @@ def main() -> None:
     for architecture in options.networks:
         batch = BATCH[architecture]
         n = batch * BATCHES
-        contenders = {name: Contender(name, architecture, batch, n) for name in names}
+        contenders = {
+            name: Contender("--contender", name, architecture, batch, n) for name in names
+        }
         seconds = {name: [] for name in names}
         for number in range(options.rounds + 1):
             for name, contender in contenders.items():
                 if number > 1 and name in SLOW:
                     continue
-                value = contender.turn()
+                value = float(contender.ask("go"))
                 if number:  # in the first turn it compiles
                     seconds[name].append(value)
         for contender in contenders.values():

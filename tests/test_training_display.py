@@ -100,12 +100,15 @@ def test_panels_are_those_of_what_is_given():
     assert display.figure_ is axes[0].figure
 
 
-def test_loss_of_zero_can_be_drawn(fitted):
+def test_loss_of_zero_leaves_the_others_in_view(fitted):
     clf = copy.copy(fitted)
     clf.batch_loss_curve_ = [0.0] * len(fitted.batch_loss_curve_)
     figure = Figure()
-    TrainingCurveDisplay.from_estimator(clf, ax=figure.subplots())
+    display = TrainingCurveDisplay.from_estimator(clf, ax=figure.subplots())
     figure.draw_without_rendering()
+    low, high = display.axes_[0].get_ylim()
+    assert min(fitted.loss_curve_) / 100 < low < min(fitted.loss_curve_)
+    assert max(fitted.loss_curve_) < high < 100 * max(fitted.loss_curve_)
 
 
 def test_other_estimators_are_refused():
