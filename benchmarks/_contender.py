@@ -1,22 +1,25 @@
 """Processes that take turns: each does its part when it is told to, while the others wait."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 class Contender:
     """A process of this script's own that works when it is asked to.
 
-    It is started with `arguments`, and answers each line with a line: see `answer_lines`.
+    It is started with `arguments`, and with `environment` beside this process's own, and answers
+    each line with a line: see `answer_lines`.
     """
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, environment: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, sys.argv[0], *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **(environment or {})},
         )
 
     def ask(self, line: object) -> str:

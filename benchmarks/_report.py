@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's name and its matrix units, where Linux tells."""
+    """The processor's name and its units, where Linux tells, and oneDNN, where it is asked for."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -19,6 +19,8 @@ def processor() -> str:
     fields = {name.strip(): value.strip() for name, value in fields.items()}
     flags = set(fields.get("flags", "").split())
     units = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags]
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1":
+        units.append("oneDNN")
     return f"{fields.get('model name', platform.machine())} ({', '.join(units) or 'no vectors'})"
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import digitcnn
 from digitcnn import tables
 from digitcnn.cli import main
+from digitcnn.command_support import tensorflow_start_up
 from digitcnn.recipes import RECIPES, Recipe
 
 
@@ -415,6 +417,19 @@ def test_backend_start_up_messages_are_kept_back(folder, model):
     assert done.returncode == 0
     assert json.loads(done.stdout)["digits"] == 297
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86's kernels")
+def test_tensorflow_starts_with_its_faster_kernels_unless_told_otherwise(monkeypatch):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    for given, wanted in ((None, "1"), ("0", "0"), ("1", "1")):
+        if given is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, given)
+        with tensorflow_start_up():
+            assert os.environ[name] == wanted
+        assert os.environ.get(name) == given
 
 
 def test_help_answers_without_tensorflow():

@@ -19,9 +19,9 @@ from digitcnn.command_support import (
     check_can_write,
     find_paths,
     print_measures,
-    quiet_start_up,
     read_labelled,
     say,
+    tensorflow_start_up,
 )
 from digitcnn.confidence import note_confidence
 from digitcnn.recipes import get_recipe, make_classifier
@@ -57,7 +57,7 @@ def _train_and_save(
         parameters["checkpoint_dir"] = options.checkpoint
         _claim_folder(options, [X, y, X_held, y_held])
     say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
-    with quiet_start_up():
+    with tensorflow_start_up():
         import keras  # noqa: F401
 
     clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
