@@ -1,6 +1,7 @@
 """What each recipe reaches on digits that it was not trained on, and what it costs.
 
     python benchmarks/accuracy.py MNIST_NPZ [--rows NAME ...] [--seeds 0 1 2 3 4] [--kaggle FOLDER]
+                                  [--checkpoint FOLDER]
 
 Trained on MNIST's 60,000 digits, scored once, at the end of the training, on its 10,000 test digits
 and through `DigitNormalizer` on scikit-learn's 1,797. Nothing is chosen by either. The Kaggle rows
@@ -9,13 +10,16 @@ held out is watched as they watched it. The score is that of FOLDER/test.csv's 2
 that of what was held out is noted beside it.
 
 Every run is a line in benchmarks/results/accuracy.jsonl. What is there is not run again, so that
-long tables can be made in pieces, and on several machines; the tables are made from all lines.
+long tables can be made in pieces, and on several machines; the tables are made from all lines. With
+--checkpoint a run that is killed goes on after its last epoch, and its seconds are counted on.
 """
 
 import argparse
+import contextlib
 import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +65,30 @@ def measure(clf, X, codes: np.ndarray) -> dict[str, float]:
     return result
 
 
-def run_mnist(recipe: str, parameters: dict, seed: int, path: str) -> dict:
+@contextlib.contextmanager
+def stopwatch(folder: Path | None) -> Iterator[Callable[[], float]]:
+    """Seconds since the start; with a folder, those of earlier processes that were killed too."""
+    path = folder / "seconds" if folder else None
+    before = float(path.read_text()) if path and path.exists() else 0.0
+    start, ended = time.perf_counter(), threading.Event()
+
+    def seconds() -> float:
+        return before + time.perf_counter() - start
+
+    def keep() -> None:
+        while not ended.wait(10):
+            path.write_text(str(seconds()))
+
+    if path:
+        folder.mkdir(parents=True, exist_ok=True)
+        threading.Thread(target=keep, daemon=True).start()
+    try:
+        yield seconds
+    finally:
+        ended.set()
+
+
+def run_mnist(recipe: str, parameters: dict, seed: int, path: str, folder: Path | None) -> dict:
     from sklearn.datasets import load_digits
 
     from digitcnn import DigitNormalizer
@@ -69,19 +96,19 @@ def run_mnist(recipe: str, parameters: dict, seed: int, path: str) -> dict:
 
     with np.load(path) as arrays:
         X, y, X_test, y_test = (arrays[k] for k in ("x_train", "y_train", "x_test", "y_test"))
-    clf = make_classifier(recipe, **parameters, random_state=seed)
-    start = time.perf_counter()
-    clf.fit(X.reshape(len(X), -1), y)
-    seconds = time.perf_counter() - start
+    clf = make_classifier(recipe, **parameters, random_state=seed, checkpoint_dir=folder)
+    with stopwatch(folder) as seconds:
+        clf.fit(X.reshape(len(X), -1), y)
+        training = seconds()
     foreign, foreign_y = load_digits(return_X_y=True)
     return {
-        "seconds": round(seconds, 1),
+        "seconds": round(training, 1),
         "test": measure(clf, X_test.reshape(len(X_test), -1), y_test),
         "foreign": measure(clf, DigitNormalizer().fit_transform(foreign), foreign_y),
     }
 
 
-def run_kaggle(recipe: str, parameters: dict, seed: int, folder: str) -> dict:
+def run_kaggle(recipe: str, parameters: dict, seed: int, data: str, folder: Path | None) -> dict:
     import pandas as pd
     from sklearn.model_selection import train_test_split
 
@@ -89,17 +116,17 @@ def run_kaggle(recipe: str, parameters: dict, seed: int, folder: str) -> dict:
     from digitcnn.datasets import read_digits_csv
     from digitcnn.recipes import make_classifier
 
-    X, y = read_digits_csv(f"{folder}/train.csv")
+    X, y = read_digits_csv(f"{data}/train.csv")
     fraction, split_seed = SPLITS[recipe]
     X, X_val, y, y_val = train_test_split(X, y, test_size=fraction, random_state=split_seed)
-    clf = make_classifier(recipe, **parameters, random_state=seed)
-    start = time.perf_counter()
-    clf.fit(X, y, X_val=X_val, y_val=y_val)
-    seconds = time.perf_counter() - start
-    X_test = DigitCSVTransformer().fit_transform(f"{folder}/test.csv")
-    answers = pd.read_csv(f"{folder}/test_labels.csv")["Label"].to_numpy()
+    clf = make_classifier(recipe, **parameters, random_state=seed, checkpoint_dir=folder)
+    with stopwatch(folder) as seconds:
+        clf.fit(X, y, X_val=X_val, y_val=y_val)
+        training = seconds()
+    X_test = DigitCSVTransformer().fit_transform(f"{data}/test.csv")
+    answers = pd.read_csv(f"{data}/test_labels.csv")["Label"].to_numpy()
     return {
-        "seconds": round(seconds, 1),
+        "seconds": round(training, 1),
         "test": {"accuracy": float(clf.score(X_test, answers))},
         "held_out": {"digits": len(y_val), "accuracy": float(clf.score(X_val, y_val))},
     }
@@ -172,6 +199,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), metavar="NAME")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--kaggle", metavar="FOLDER", help="for the rows 'Kaggle: ...'")
+    parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="for what is killed")
     options = parser.parse_args()
     from digitcnn.devices import choose_precision
 
@@ -184,7 +212,8 @@ def main() -> None:
                 continue
             recipe, parameters = ROWS[name]
             run, source = (run_kaggle, options.kaggle) if is_kaggle else (run_mnist, options.mnist)
-            result = run(recipe, parameters, seed, source)
+            folder = options.checkpoint and options.checkpoint / f"{name}, {seed}"
+            result = run(recipe, parameters, seed, source, folder)
             result = {"row": name, "seed": seed, "precision": precision, **result}
             result["machine"] = processor()
             print(json.dumps(result), flush=True)
