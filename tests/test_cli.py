@@ -276,7 +276,10 @@ def test_mnists_test_digits_are_measured_on_and_not_held_out(capsys, tmp_path, m
 def test_info_lists_the_recipes(capsys):
     status, out, _ = run(capsys, "info", "--recipes")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(RECIPES)
+    heads, *lines = out.split("\n\n")[0].splitlines()
+    assert heads.split() == ["recipe", "MNIST", "minutes"]
+    assert [line.split()[0] for line in lines] == list(RECIPES)
+    assert f" {RECIPES['fast'].accuracy:.2%} " in lines[0]
     status, out, _ = run(capsys, "info", "--recipes", "--json")
     assert json.loads(out)["ensemble"]["n_networks"] == 5
 

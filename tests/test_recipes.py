@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +48,19 @@ def test_ensemble_trains_networks_from_different_seeds_and_averages_them(digits)
 def test_ensemble_takes_any_random_state(random_state, kind):
     made = networks(make_classifier("ensemble", random_state=random_state))
     assert {type(network.random_state) for network in made} == {kind}
+
+
+def test_figures_of_the_recipes_are_those_of_the_benchmarks_runs():
+    text = (Path(__file__).parents[1] / "benchmarks/results/accuracy.jsonl").read_text()
+    runs = pd.DataFrame(map(json.loads, text.splitlines()))
+    runs["accuracy"] = [test["accuracy"] for test in runs["test"]]
+    # Those of other rows have parameters of their own.
+    own = runs[(runs["precision"] == "float32") & runs["row"].isin(RECIPES)].groupby("row")
+    accuracies, seconds = own["accuracy"].mean(), own["seconds"].median()
+    assert set(accuracies.index) == {name for name, r in RECIPES.items() if r.accuracy is not None}
+    for name in accuracies.index:
+        assert RECIPES[name].accuracy == pytest.approx(accuracies[name], abs=5e-5)
+        assert RECIPES[name].minutes == pytest.approx(seconds[name] / 60, rel=0.1)
 
 
 def test_fast_is_the_default():

@@ -10,7 +10,7 @@ import pandas as pd
 from digitcnn import datasets
 from digitcnn.columns import find_pixel_columns
 from digitcnn.model_file import is_model_file
-from digitcnn.recipes import RECIPES
+from digitcnn.recipes import MEASURED_ON, RECIPES
 from digitcnn.summaries import describe_model, describe_table
 from digitcnn.tables import read_raw_frame
 
@@ -40,9 +40,19 @@ def _print_recipes(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
         return
-    width = max(map(len, RECIPES))
+    lines = [("recipe", "MNIST", "minutes", "")]
     for name, recipe in RECIPES.items():
-        print(f"{name:<{width}}  {recipe.summary}")
+        accuracy = "-" if recipe.accuracy is None else f"{recipe.accuracy:.2%}"
+        minutes = "-" if recipe.minutes is None else f"{recipe.minutes:.0f}"
+        lines.append((name, accuracy, minutes, recipe.summary))
+    width = max(map(len, RECIPES))
+    for name, accuracy, minutes, summary in lines:
+        print(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  {summary}".rstrip())
+    print(
+        "\nMNIST: the part of its test digits that is read rightly after training on its 60,000, "
+        f"as the mean over seeds.\nMinutes: that training's, on {MEASURED_ON}.\n"
+        "A dash: not measured."
+    )
 
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
