@@ -90,18 +90,25 @@ def stopwatch(folder: Path | None) -> Iterator[Callable[[], float]]:
         ended.set()
 
 
+def trained(recipe: str, parameters: dict, X, y, **validation) -> tuple:
+    """A recipe's classifier, fitted, and the seconds that this took."""
+    from digitcnn.recipes import make_classifier
+
+    clf = make_classifier(recipe, **parameters)
+    with stopwatch(parameters["checkpoint_dir"]) as seconds:
+        clf.fit(X, y, **validation)
+        return clf, seconds()
+
+
 def run_mnist(recipe: str, parameters: dict, seed: int, path: str, folder: Path | None) -> dict:
     from sklearn.datasets import load_digits
 
     from digitcnn import DigitNormalizer
-    from digitcnn.recipes import make_classifier
 
     with np.load(path) as arrays:
         X, y, X_test, y_test = (arrays[k] for k in ("x_train", "y_train", "x_test", "y_test"))
-    clf = make_classifier(recipe, **parameters, random_state=seed, checkpoint_dir=folder)
-    with stopwatch(folder) as seconds:
-        clf.fit(X.reshape(len(X), -1), y)
-        training = seconds()
+    parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
+    clf, seconds = trained(recipe, parameters, X.reshape(len(X), -1), y)
     foreign, foreign_y = load_digits(return_X_y=True)
     sets = {
         "test": (X_test.reshape(len(X_test), -1), y_test),
@@ -112,7 +119,7 @@ def run_mnist(recipe: str, parameters: dict, seed: int, path: str, folder: Path 
         clf.set_params(test_time_augmentation=VIEWS)
         for name, data in sets.items():
             result[name]["accuracy_in_views"] = float(clf.score(*data))
-    return {"seconds": round(training, 1), **result}
+    return {"seconds": round(seconds, 1), **result}
 
 
 def run_kaggle(recipe: str, parameters: dict, seed: int, data: str, folder: Path | None) -> dict:
@@ -121,19 +128,16 @@ def run_kaggle(recipe: str, parameters: dict, seed: int, data: str, folder: Path
 
     from digitcnn import DigitCSVTransformer
     from digitcnn.datasets import read_digits_csv
-    from digitcnn.recipes import make_classifier
 
     X, y = read_digits_csv(f"{data}/train.csv")
     fraction, split_seed = SPLITS[recipe]
     X, X_val, y, y_val = train_test_split(X, y, test_size=fraction, random_state=split_seed)
-    clf = make_classifier(recipe, **parameters, random_state=seed, checkpoint_dir=folder)
-    with stopwatch(folder) as seconds:
-        clf.fit(X, y, X_val=X_val, y_val=y_val)
-        training = seconds()
+    parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
+    clf, seconds = trained(recipe, parameters, X, y, X_val=X_val, y_val=y_val)
     X_test = DigitCSVTransformer().fit_transform(f"{data}/test.csv")
     answers = pd.read_csv(f"{data}/test_labels.csv")["Label"].to_numpy()
     return {
-        "seconds": round(training, 1),
+        "seconds": round(seconds, 1),
         "test": {"accuracy": float(clf.score(X_test, answers))},
         "held_out": {"digits": len(y_val), "accuracy": float(clf.score(X_val, y_val))},
     }
