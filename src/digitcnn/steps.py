@@ -139,7 +139,7 @@ class ProcessorSteps:
 
     @cached_property
     def _traced_predict(self) -> Any:
-        # Without what a tf.function looks at in each call, a fifth of what one image takes.
+        # Without what a tf.function looks at in each call, a sixth of what one image takes.
         return self._predict.get_concrete_function()
 
     def train(
