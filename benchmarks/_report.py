@@ -10,7 +10,11 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's name and its units, where Linux tells, and oneDNN, where it is asked for."""
+    """The processor's name and its units, where Linux tells.
+
+    Besides oneDNN, where it is asked for, and how many of the machine's cores this process has,
+    where these are not all.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -21,6 +25,9 @@ def processor() -> str:
     units = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags]
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1":
         units.append("oneDNN")
+    n_cores = len(os.sched_getaffinity(0))
+    if n_cores < (os.cpu_count() or n_cores):
+        units.append(f"{n_cores} of {os.cpu_count()} cores")
     return f"{fields.get('model name', platform.machine())} ({', '.join(units) or 'no vectors'})"
 
 
