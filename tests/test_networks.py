@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.networks import ARCHITECTURES, build, weight_shapes
+from digitcnn.networks import ARCHITECTURES, build, reseed, weight_shapes
 
 OPTIONS = {"dropout": None, "seed": 3, "dtype": "float32"}
 
@@ -79,6 +79,18 @@ def test_seed_decides_the_initial_weights(name):
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
     assert len({a.tobytes() for a in first}) == len(first)
+
+
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+def test_network_that_is_reseeded_is_one_that_was_built_with_the_seed(name):
+    options = {"dropout": None if name == "relu-dropout" else 0.2, "dtype": "float32"}
+    model, wanted = (build(name, (8, 8, 1), 10, seed=seed, **options) for seed in (1, 2))
+    for variable in model.variables:  # as a training leaves them
+        variable.assign(variable + 1)
+    reseed(model, 2)
+    for here, there in zip(model.variables, wanted.variables, strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (here, there)))
+    assert model.get_config() == wanted.get_config()
 
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))

@@ -1,8 +1,8 @@
 """Named architectures: pure functions from an image's shape and the classes to a Keras model.
 
 Every layer is given its name, its seed and its precision. So building a network draws nothing
-from a global random generator, counts up none of Keras's automatic names, and leaves the global
-dtype policy alone.
+from a global random generator, counts up none of Keras's automatic names of layers, and leaves the
+global dtype policy alone.
 """
 
 import inspect
@@ -432,6 +432,40 @@ def weight_shapes(
             shapes += [(channels, layer.units), (layer.units,)]
         shape = layer.compute_output_shape(shape)
     return shapes
+
+
+def reseed(model: keras.Model, seed: int) -> None:
+    """Make of a network what it would be, had it just been built with this seed.
+
+    That takes a fraction of the time that building takes.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of a key of `ARCHITECTURES`.
+    seed : int
+        Seed of the initial weights and of the dropout.
+
+    Examples
+    --------
+    >>> from digitcnn.networks import compact, reseed
+    >>> network = compact((28, 28, 1), 10, seed=0)
+    >>> reseed(network, 1)
+    >>> other = compact((28, 28, 1), 10, seed=1)
+    >>> bool((network.get_weights()[0] == other.get_weights()[0]).all())
+    True
+    """
+    # Dealt out in the order of the layers, as `_Stack` does.
+    seeds = _seeds(seed)
+    for layer in model.layers:
+        if isinstance(layer, layers.Dropout):
+            layer.seed = next(seeds)
+            layer.seed_generator.state.assign([layer.seed, 0])
+        elif hasattr(layer, "kernel_initializer"):
+            layer.kernel_initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+        for weight in layer.weights:
+            initializer = getattr(layer, f"{weight.name}_initializer")
+            weight.assign(initializer(weight.shape, dtype=weight.dtype))
 
 
 # Python's and NumPy's global generators are one each for all threads.

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from digitcnn.networks import reseed
 from digitcnn.steps import make_steps
 
 # Compiled networks that are kept for reuse: the last ones used.
@@ -47,9 +48,12 @@ class CompiledNetwork:
         self.holds: object | None = None
         self.steps = make_steps(model, device)
 
-    def restart(self, fresh: keras.Model) -> None:
-        """Become as a newly compiled network: `fresh`'s weights, and an optimizer without past."""
-        put_in(_weights_and_seeds(self.model), take_out(_weights_and_seeds(fresh)))
+    def restart(self, seed: int) -> None:
+        """Become as a network that was just compiled: a seed's weights, an optimizer without past.
+
+        The network is one of the named.
+        """
+        reseed(self.model, seed)
         put_in(self.model.optimizer.variables, self._optimizer_start)
         self.holds = None
 

@@ -285,7 +285,7 @@ class NetworkClassifier(_KerasClassifier):
             if self.initialized_:
                 put_in(state_variables(network.model), self._state)
             elif network.is_used:
-                network.restart(self._keras_build_fn())
+                network.restart(self.network["seed"])
             try:
                 yield
             except BaseException:
