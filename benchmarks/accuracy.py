@@ -29,6 +29,8 @@ from _settings import STILL
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
 HELD_OUT = {"validation_fraction": 0.1}
+# All epochs, and then back to the one that read most of what was held out.
+BEST_EPOCH = {"early_stopping": True, "n_iter_no_change": 20}
 # Row -> recipe, and the parameters that replace the recipe's.
 ROWS: dict[str, tuple[str, dict]] = {
     "fast": ("fast", {}),
@@ -37,6 +39,7 @@ ROWS: dict[str, tuple[str, dict]] = {
     "best": ("best", {}),
     "ensemble": ("ensemble", {}),
     "notebook-relu": ("notebook-relu", {}),
+    "notebook-relu, best epoch": ("notebook-relu", BEST_EPOCH),
     "notebook-elu": ("notebook-elu", {}),
     "notebook-elu, not distorted": ("notebook-elu", STILL),
     "Kaggle: notebook-elu": ("notebook-elu", {}),

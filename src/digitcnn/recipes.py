@@ -37,7 +37,7 @@ class Recipe(NamedTuple):
 
 
 # Where `Recipe.accuracy` and `Recipe.minutes` come from: benchmarks/results/accuracy.jsonl.
-MEASURED_ON = "two cores of an AMD EPYC (AVX2), in float32, beside other work"
+MEASURED_ON = "one or two cores of an AMD EPYC (AVX2), in float32, beside other work"
 
 
 # What the notebooks did not do to their images.
@@ -106,6 +106,8 @@ RECIPES: dict[str, Recipe] = {
             "shift_range": 0.0,
             **_NO_LATER_DISTORTIONS,
         },
+        accuracy=0.9903,
+        minutes=23.5,
     ),
 }
 
