@@ -204,13 +204,15 @@ def test_predict_numbers_images_across_the_parts_that_it_reads(
 
 
 def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
-    arguments = ["predict", model, folder / "test.csv", "--max-error", "0.01"]
+    # Of 300 validation images this allows for some errors: whether one of them is the surest of all
+    # answers hangs on how a processor rounds.
+    arguments = ["predict", model, folder / "test.csv", "--max-error", "0.03"]
     status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
     assert status == 0
     table = pd.read_csv(folder / "sure.csv")
     assert list(table.columns) == ["ImageId", "Label", "Confidence"]
     answered = table["Label"].notna()
-    assert 0.2 < answered.mean() < 1.0
+    assert 0.5 < answered.mean() < 1.0
     assert f"{answered.sum()} of 297 digits are answered" in err
     assert f"{answered.sum()} labels written to" in out
     assert table["Confidence"][answered].min() > table["Confidence"][~answered].max()
@@ -221,7 +223,7 @@ def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digi
     status, out, _ = run(capsys, *arguments, "--json")
     result = json.loads(out)
     assert [label is None for label in result["labels"]] == (~answered).tolist()
-    assert result["threshold"] == pytest.approx(digitcnn.load(model).confidence_threshold(0.01))
+    assert result["threshold"] == pytest.approx(digitcnn.load(model).confidence_threshold(0.03))
 
 
 def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
