@@ -25,9 +25,9 @@ def processor() -> str:
     units = [flag for flag in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if flag in flags]
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1":
         units.append("oneDNN")
-    n_cores = len(os.sched_getaffinity(0))
-    if n_cores < (os.cpu_count() or n_cores):
-        units.append(f"{n_cores} of {os.cpu_count()} cores")
+    own_cores, cores = len(os.sched_getaffinity(0)), os.cpu_count()
+    if own_cores != cores:
+        units.append(f"{own_cores} of {cores} cores")
     return f"{fields.get('model name', platform.machine())} ({', '.join(units) or 'no vectors'})"
 
 

@@ -100,17 +100,16 @@ def trained(recipe: str, parameters: dict, X, y, **validation) -> tuple:
     clf = make_classifier(recipe, **parameters)
     with stopwatch(parameters["checkpoint_dir"]) as seconds:
         clf.fit(X, y, **validation)
-        return clf, seconds()
+        return clf, round(seconds(), 1)
 
 
-def run_mnist(recipe: str, parameters: dict, seed: int, path: str, folder: Path | None) -> dict:
+def run_mnist(recipe: str, parameters: dict, path: str) -> dict:
     from sklearn.datasets import load_digits
 
     from digitcnn import DigitNormalizer
 
     with np.load(path) as arrays:
         X, y, X_test, y_test = (arrays[k] for k in ("x_train", "y_train", "x_test", "y_test"))
-    parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
     clf, seconds = trained(recipe, parameters, X.reshape(len(X), -1), y)
     foreign, foreign_y = load_digits(return_X_y=True)
     sets = {
@@ -122,10 +121,10 @@ def run_mnist(recipe: str, parameters: dict, seed: int, path: str, folder: Path 
         clf.set_params(test_time_augmentation=VIEWS)
         for name, data in sets.items():
             result[name]["accuracy_in_views"] = float(clf.score(*data))
-    return {"seconds": round(seconds, 1), **result}
+    return {"seconds": seconds, **result}
 
 
-def run_kaggle(recipe: str, parameters: dict, seed: int, data: str, folder: Path | None) -> dict:
+def run_kaggle(recipe: str, parameters: dict, data: str) -> dict:
     import pandas as pd
     from sklearn.model_selection import train_test_split
 
@@ -135,12 +134,11 @@ def run_kaggle(recipe: str, parameters: dict, seed: int, data: str, folder: Path
     X, y = read_digits_csv(f"{data}/train.csv")
     fraction, split_seed = SPLITS[recipe]
     X, X_val, y, y_val = train_test_split(X, y, test_size=fraction, random_state=split_seed)
-    parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
     clf, seconds = trained(recipe, parameters, X, y, X_val=X_val, y_val=y_val)
     X_test = DigitCSVTransformer().fit_transform(f"{data}/test.csv")
     answers = pd.read_csv(f"{data}/test_labels.csv")["Label"].to_numpy()
     return {
-        "seconds": round(seconds, 1),
+        "seconds": seconds,
         "test": {"accuracy": float(clf.score(X_test, answers))},
         "held_out": {"digits": len(y_val), "accuracy": float(clf.score(X_val, y_val))},
     }
@@ -229,7 +227,8 @@ def main() -> None:
             recipe, parameters = ROWS[name]
             run, source = (run_kaggle, options.kaggle) if is_kaggle else (run_mnist, options.mnist)
             folder = options.checkpoint and options.checkpoint / f"{name}, {seed}"
-            result = run(recipe, parameters, seed, source, folder)
+            parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
+            result = run(recipe, parameters, source)
             result = {"row": name, "seed": seed, "precision": precision, **result}
             result["machine"] = processor()
             print(json.dumps(result), flush=True)

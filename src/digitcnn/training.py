@@ -155,7 +155,9 @@ def clear_cache() -> None:
 def state_variables(model: keras.Model) -> list[Any]:
     """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
     model.optimizer.build(model.trainable_variables)
-    return _weights_and_seeds(model) + list(model.optimizer.variables)
+    metrics = {id(variable) for variable in model.metrics_variables}
+    weights_and_seeds = [variable for variable in model.variables if id(variable) not in metrics]
+    return weights_and_seeds + list(model.optimizer.variables)
 
 
 def take_out(variables: list[Any]) -> list[np.ndarray]:
@@ -167,8 +169,3 @@ def put_in(variables: list[Any], values: list[np.ndarray]) -> None:
     """Give each variable its value."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-def _weights_and_seeds(model: keras.Model) -> list[Any]:
-    metrics = {id(variable) for variable in model.metrics_variables}
-    return [variable for variable in model.variables if id(variable) not in metrics]
