@@ -1,14 +1,14 @@
 """What each recipe reaches on digits that it was not trained on, and what it costs.
 
     python benchmarks/accuracy.py MNIST_NPZ [--rows NAME ...] [--seeds 0 1 2 3 4] [--kaggle FOLDER]
-                                  [--checkpoint FOLDER]
+                                  [--checkpoint FOLDER] [--jobs N]
 
 Trained on MNIST's 60,000 digits, scored once, at the end of the training, on its 10,000 test digits
 and through `DigitNormalizer` on scikit-learn's 1,797. Nothing is chosen by either. What reads a
-digit once is scored in sixteen views as well. The Kaggle rows are trained on FOLDER/train.csv,
-divided with the two notebooks' own shares and seeds; what they held out is watched as they watched
-it. The score is that of FOLDER/test.csv's 28,000 digits, and that of what was held out is noted
-beside it.
+digit once is scored in sixteen views as well, and of an ensemble each network by itself. The Kaggle
+rows are trained on FOLDER/train.csv, divided with the two notebooks' own shares and seeds; what
+they held out is watched as they watched it. The score is that of FOLDER/test.csv's 28,000 digits,
+and that of what was held out is noted beside it.
 
 Every run is a line in benchmarks/results/accuracy.jsonl. What is there is not run again, so that
 long tables can be made in pieces, and on several machines; the tables are made from all lines. With
@@ -93,30 +93,36 @@ def stopwatch(folder: Path | None) -> Iterator[Callable[[], float]]:
         ended.set()
 
 
-def trained(recipe: str, parameters: dict, X, y, **validation) -> tuple:
+def trained(recipe: str, parameters: dict, n_jobs: int, X, y, **validation) -> tuple:
     """A recipe's classifier, fitted, and the seconds that this took."""
     from digitcnn.recipes import make_classifier
 
     clf = make_classifier(recipe, **parameters)
+    if hasattr(clf, "estimators"):
+        clf.set_params(n_jobs=n_jobs)
     with stopwatch(parameters["checkpoint_dir"]) as seconds:
         clf.fit(X, y, **validation)
         return clf, round(seconds(), 1)
 
 
-def run_mnist(recipe: str, parameters: dict, path: str) -> dict:
+def run_mnist(recipe: str, parameters: dict, n_jobs: int, path: str) -> dict:
     from sklearn.datasets import load_digits
 
     from digitcnn import DigitNormalizer
 
     with np.load(path) as arrays:
         X, y, X_test, y_test = (arrays[k] for k in ("x_train", "y_train", "x_test", "y_test"))
-    clf, seconds = trained(recipe, parameters, X.reshape(len(X), -1), y)
+    clf, seconds = trained(recipe, parameters, n_jobs, X.reshape(len(X), -1), y)
     foreign, foreign_y = load_digits(return_X_y=True)
     sets = {
         "test": (X_test.reshape(len(X_test), -1), y_test),
         "foreign": (DigitNormalizer().fit_transform(foreign), foreign_y),
     }
     result = {name: measure(clf, *data) for name, data in sets.items()}
+    for name, data in sets.items():
+        # The labels are their own codes, which is what an ensemble trains its networks on.
+        if networks := getattr(clf, "estimators_", None):
+            result[name]["each_network"] = [float(network.score(*data)) for network in networks]
     if getattr(clf, "test_time_augmentation", None) == 0:
         clf.set_params(test_time_augmentation=VIEWS)
         for name, data in sets.items():
@@ -124,7 +130,7 @@ def run_mnist(recipe: str, parameters: dict, path: str) -> dict:
     return {"seconds": seconds, **result}
 
 
-def run_kaggle(recipe: str, parameters: dict, data: str) -> dict:
+def run_kaggle(recipe: str, parameters: dict, n_jobs: int, data: str) -> dict:
     import pandas as pd
     from sklearn.model_selection import train_test_split
 
@@ -134,7 +140,7 @@ def run_kaggle(recipe: str, parameters: dict, data: str) -> dict:
     X, y = read_digits_csv(f"{data}/train.csv")
     fraction, split_seed = SPLITS[recipe]
     X, X_val, y, y_val = train_test_split(X, y, test_size=fraction, random_state=split_seed)
-    clf, seconds = trained(recipe, parameters, X, y, X_val=X_val, y_val=y_val)
+    clf, seconds = trained(recipe, parameters, n_jobs, X, y, X_val=X_val, y_val=y_val)
     X_test = DigitCSVTransformer().fit_transform(f"{data}/test.csv")
     answers = pd.read_csv(f"{data}/test_labels.csv")["Label"].to_numpy()
     return {
@@ -214,6 +220,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--kaggle", metavar="FOLDER", help="for the rows 'Kaggle: ...'")
     parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="for what is killed")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that train an ensemble")
     options = parser.parse_args()
     from digitcnn.devices import choose_precision
 
@@ -228,7 +235,7 @@ def main() -> None:
             run, source = (run_kaggle, options.kaggle) if is_kaggle else (run_mnist, options.mnist)
             folder = options.checkpoint and options.checkpoint / f"{name}, {seed}"
             parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
-            result = run(recipe, parameters, source)
+            result = run(recipe, parameters, options.jobs, source)
             result = {"row": name, "seed": seed, "precision": precision, **result}
             result["machine"] = processor()
             print(json.dumps(result), flush=True)
