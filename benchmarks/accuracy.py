@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from _report import print_table, processor
 from _settings import STILL
+from joblib import parallel_config
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
 HELD_OUT = {"validation_fraction": 0.1}
@@ -93,36 +94,34 @@ def stopwatch(folder: Path | None) -> Iterator[Callable[[], float]]:
         ended.set()
 
 
-def trained(recipe: str, parameters: dict, n_jobs: int, X, y, **validation) -> tuple:
+def trained(recipe: str, parameters: dict, X, y, **validation) -> tuple:
     """A recipe's classifier, fitted, and the seconds that this took."""
     from digitcnn.recipes import make_classifier
 
     clf = make_classifier(recipe, **parameters)
-    if hasattr(clf, "estimators"):
-        clf.set_params(n_jobs=n_jobs)
     with stopwatch(parameters["checkpoint_dir"]) as seconds:
         clf.fit(X, y, **validation)
         return clf, round(seconds(), 1)
 
 
-def run_mnist(recipe: str, parameters: dict, n_jobs: int, path: str) -> dict:
+def run_mnist(recipe: str, parameters: dict, path: str) -> dict:
     from sklearn.datasets import load_digits
 
     from digitcnn import DigitNormalizer
 
     with np.load(path) as arrays:
         X, y, X_test, y_test = (arrays[k] for k in ("x_train", "y_train", "x_test", "y_test"))
-    clf, seconds = trained(recipe, parameters, n_jobs, X.reshape(len(X), -1), y)
+    clf, seconds = trained(recipe, parameters, X.reshape(len(X), -1), y)
     foreign, foreign_y = load_digits(return_X_y=True)
     sets = {
         "test": (X_test.reshape(len(X_test), -1), y_test),
         "foreign": (DigitNormalizer().fit_transform(foreign), foreign_y),
     }
     result = {name: measure(clf, *data) for name, data in sets.items()}
-    for name, data in sets.items():
-        # The labels are their own codes, which is what an ensemble trains its networks on.
-        if networks := getattr(clf, "estimators_", None):
-            result[name]["each_network"] = [float(network.score(*data)) for network in networks]
+    if hasattr(clf, "estimators_"):
+        for name, data in sets.items():
+            # The labels are their own codes, which is what an ensemble trains its networks on.
+            result[name]["each_network"] = [float(one.score(*data)) for one in clf.estimators_]
     if getattr(clf, "test_time_augmentation", None) == 0:
         clf.set_params(test_time_augmentation=VIEWS)
         for name, data in sets.items():
@@ -130,7 +129,7 @@ def run_mnist(recipe: str, parameters: dict, n_jobs: int, path: str) -> dict:
     return {"seconds": seconds, **result}
 
 
-def run_kaggle(recipe: str, parameters: dict, n_jobs: int, data: str) -> dict:
+def run_kaggle(recipe: str, parameters: dict, data: str) -> dict:
     import pandas as pd
     from sklearn.model_selection import train_test_split
 
@@ -140,7 +139,7 @@ def run_kaggle(recipe: str, parameters: dict, n_jobs: int, data: str) -> dict:
     X, y = read_digits_csv(f"{data}/train.csv")
     fraction, split_seed = SPLITS[recipe]
     X, X_val, y, y_val = train_test_split(X, y, test_size=fraction, random_state=split_seed)
-    clf, seconds = trained(recipe, parameters, n_jobs, X, y, X_val=X_val, y_val=y_val)
+    clf, seconds = trained(recipe, parameters, X, y, X_val=X_val, y_val=y_val)
     X_test = DigitCSVTransformer().fit_transform(f"{data}/test.csv")
     answers = pd.read_csv(f"{data}/test_labels.csv")["Label"].to_numpy()
     return {
@@ -235,7 +234,8 @@ def main() -> None:
             run, source = (run_kaggle, options.kaggle) if is_kaggle else (run_mnist, options.mnist)
             folder = options.checkpoint and options.checkpoint / f"{name}, {seed}"
             parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
-            result = run(recipe, parameters, options.jobs, source)
+            with parallel_config(n_jobs=options.jobs):
+                result = run(recipe, parameters, source)
             result = {"row": name, "seed": seed, "precision": precision, **result}
             result["machine"] = processor()
             print(json.dumps(result), flush=True)
