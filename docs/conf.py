@@ -9,6 +9,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # For what is beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
 
+# What an example imports is looked up when the gallery is written, which scikit-learn wants this
+# for. Where the examples run, one of them brings it.
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+
 from digitcnn import __version__
 
 project = "digitcnn"
