@@ -88,6 +88,8 @@ RECIPES: dict[str, Recipe] = {
             "shift_range": 0.1,
             **_NO_LATER_DISTORTIONS,
         },
+        accuracy=0.9960,
+        minutes=133.8,
     ),
     # "Identify digits with Convolutional Neural Network", notebook on Kaggle's Digit Recognizer,
     # 2017. A zoom range of 1 draws factors from 0 to 2.
@@ -109,7 +111,7 @@ RECIPES: dict[str, Recipe] = {
             **_NO_LATER_DISTORTIONS,
         },
         accuracy=0.9903,
-        minutes=23.5,
+        minutes=23.4,
     ),
 }
 
