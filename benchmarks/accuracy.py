@@ -214,11 +214,30 @@ def print_results(results: list[dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mnist")
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), metavar="NAME")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("mnist", help="MNIST as one .npz file")
+    parser.add_argument(
+        "--rows",
+        nargs="*",
+        choices=ROWS,
+        default=list(ROWS),
+        metavar="NAME",
+        help=f"all by default; there are {str(list(ROWS))[1:-1]}",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=[0, 1, 2, 3, 4],
+        metavar="SEED",
+        help="the seeds themselves, 0 to 4 by default; what was run before is not run again",
+    )
     parser.add_argument("--kaggle", metavar="FOLDER", help="for the rows 'Kaggle: ...'")
-    parser.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="for what is killed")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FOLDER",
+        help="where trainings that were killed go on from",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes that train an ensemble")
     options = parser.parse_args()
     from digitcnn.devices import choose_precision
@@ -233,6 +252,8 @@ def main() -> None:
             recipe, parameters = ROWS[name]
             run, source = (run_kaggle, options.kaggle) if is_kaggle else (run_mnist, options.mnist)
             folder = options.checkpoint and options.checkpoint / f"{name}, {seed}"
+            begun = " (goes on)" if folder and any(folder.glob("*.checkpoint")) else ""
+            print(f"{name}, seed {seed}{begun}", flush=True)
             parameters = {**parameters, "random_state": seed, "checkpoint_dir": folder}
             with parallel_config(n_jobs=options.jobs):
                 result = run(recipe, parameters, source)
