@@ -39,6 +39,7 @@ ROWS: dict[str, tuple[str, dict]] = {
     "fast, a tenth held out": ("fast", HELD_OUT),
     "fast, no corruption": ("fast", {"corruption_rate": 0.0}),
     "best": ("best", {}),
+    "best, 20 epochs, a twentieth held out": ("best", {"epochs": 20, "validation_fraction": 0.05}),
     "ensemble": ("ensemble", {}),
     "notebook-relu": ("notebook-relu", {}),
     "notebook-relu, best epoch": ("notebook-relu", BEST_EPOCH),

@@ -54,9 +54,10 @@ RECIPES: dict[str, Recipe] = {
         "one deep network, trained longer, that looks at each digit sixteen times",
         {
             "architecture": "deep",
-            "epochs": 20,
+            "epochs": 18,
             "learning_rate": 0.006,
-            "validation_fraction": 0.05,
+            # Of 3,000 digits two errors decide where an error rate of 0.1% is kept, of 6,000 five.
+            "validation_fraction": 0.1,
             "test_time_augmentation": 16,
         },
     ),
