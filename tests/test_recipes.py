@@ -55,8 +55,11 @@ def test_figures_of_the_recipes_are_those_of_the_benchmarks_runs():
     runs = pd.DataFrame(map(json.loads, text.splitlines()))
     runs["accuracy"] = [test["accuracy"] for test in runs["test"]]
     # Those of other rows have parameters of their own.
-    own = runs[(runs["precision"] == "float32") & runs["row"].isin(RECIPES)].groupby("row")
-    accuracies, seconds = own["accuracy"].mean(), own["seconds"].median()
+    own = runs[runs["row"].isin(RECIPES)]
+    accuracies = own.groupby("row")["accuracy"].mean()
+    # In the faster precision, where there are runs in both.
+    fastest = own.groupby("row")["precision"].transform("min")
+    seconds = own[own["precision"] == fastest].groupby("row")["seconds"].median()
     assert set(accuracies.index) == {name for name, r in RECIPES.items() if r.accuracy is not None}
     for name in accuracies.index:
         assert RECIPES[name].accuracy == pytest.approx(accuracies[name], abs=5e-5)
