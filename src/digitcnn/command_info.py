@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -48,11 +49,13 @@ def _print_recipes(options: argparse.Namespace) -> None:
     width = max(map(len, RECIPES))
     for name, accuracy, minutes, summary in lines:
         print(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  {summary}".rstrip())
-    print(
-        "\nMNIST: the part of its test digits that is read rightly after training on its 60,000, "
-        f"as the mean over seeds.\nMinutes: that training's, on {MEASURED_ON}.\n"
-        "A dash: not measured."
+    notes = (
+        "MNIST: the part of its test digits that is read rightly after training on its 60,000, "
+        "as the mean over seeds.",
+        f"Minutes: that training's, on {MEASURED_ON}.",
+        "A dash: not measured.",
     )
+    print("", *(textwrap.fill(note, width=105) for note in notes), sep="\n")
 
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
