@@ -48,6 +48,7 @@ ROWS: dict[str, tuple[str, dict]] = {
     "Kaggle: notebook-elu": ("notebook-elu", {}),
     "Kaggle: notebook-elu, not distorted": ("notebook-elu", STILL),
     "Kaggle: notebook-relu": ("notebook-relu", {}),
+    "Kaggle: notebook-relu, best epoch": ("notebook-relu", BEST_EPOCH),
 }
 # The share of the data that each notebook held out, and the seed that it did so with.
 SPLITS = {"notebook-elu": (0.0001, 894), "notebook-relu": (0.2, 0)}
