@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import platform
@@ -475,21 +476,25 @@ def test_interrupted_training_still_writes_the_model(folder, tmp_path):
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from digitcnn.cli import main; sys.exit(main())"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=writing,
-        text=True,
-    )
-    os.close(writing)
-    seen = b""
-    # Once the bar shows that something was learned.
-    while b"accuracy" not in seen:
-        seen += os.read(reading, 4096)
-    process.send_signal(signal.SIGINT)
-    while b"interrupted in epoch" not in seen:
-        seen += os.read(reading, 4096)
-    result, _ = process.communicate(timeout=120)
-    os.close(reading)
+    with (
+        os.fdopen(reading, "rb", buffering=0) as terminal,
+        subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            text=True,
+        ) as process,
+    ):
+        os.close(writing)
+        seen = b""
+        # Once the bar shows that something was learned.
+        while b"accuracy" not in seen:
+            seen += terminal.read(4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # Linux's word for the end of a terminal
+            while read := terminal.read(4096):
+                seen += read
+        result, _ = process.communicate(timeout=120)
+    assert b"interrupted in epoch" in seen, seen[-2000:]
     assert process.returncode == 0
     assert json.loads(result)["epochs"] == digitcnn.load(out).n_iter_ < 100_000

@@ -128,7 +128,9 @@ class Interrupt(keras.callbacks.Callback):
         ("on_train_batch_end", 1, 1, 1),
         ("on_train_batch_begin", 7, 2, 6),  # the second batch of the second epoch
         ("on_epoch_begin", 3, 2, 10),
-        ("on_test_batch_end", 2, 1, 10),
+        ("on_test_batch_end", 1, 1, 5),
+        ("on_test_batch_end", 2, 2, 10),
+        ("on_epoch_end", 1, 1, 5),
     ],
 )
 def test_interrupt_leaves_a_usable_estimator_and_a_warning(digits, hook, count, epochs, batches):

@@ -116,9 +116,9 @@ def train(
         set_memory(callbacks or [], earlier.memory)
     logs: dict[str, float] = {}
     for epoch in range(first_epoch + done, first_epoch + epochs):
+        seen, total, correct = 0, 0.0, 0.0
         try:
             told.on_epoch_begin(epoch)
-            seen, total, correct = 0, 0.0, 0.0
             try:
                 for index, (images, codes, weights) in enumerate(_prepared(batches)):
                     told.on_train_batch_begin(index)
@@ -140,17 +140,20 @@ def train(
                     raise
                 is_interrupted = True
             batches.on_epoch_end()
-            if validation is not None:
-                logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
-            logs["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+            logs |= _evaluate(network, validation, told, label_smoothing)
             told.on_epoch_end(epoch, logs)
             is_last = model.stop_training or epoch + 1 == first_epoch + epochs
             if not is_interrupted and not is_last:
                 note(is_finished=False)
         except KeyboardInterrupt:
-            if not (done or model.history.history):
-                raise
             is_interrupted = True
+            if seen and epoch not in model.history.epoch:
+                # What was learned has its figures, though the callbacks do not hear of them.
+                quiet = keras.callbacks.CallbackList()
+                logs |= _evaluate(network, validation, quiet, label_smoothing)
+                model.history.on_epoch_end(epoch, logs)
+            elif not (done or model.history.history):
+                raise
         if model.stop_training or is_interrupted:
             break
     told.on_train_end(logs)
@@ -192,11 +195,14 @@ def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, n
 
 def _evaluate(
     network: CompiledNetwork,
-    validation: DigitBatches,
+    validation: DigitBatches | None,
     told: keras.callbacks.CallbackList,
     label_smoothing: float,
 ) -> dict[str, float]:
-    """Loss and accuracy on images that are not trained on."""
+    """The learning rate, and loss and accuracy on images that are not trained on."""
+    rate = float(keras.ops.convert_to_numpy(network.model.optimizer.learning_rate))
+    if validation is None:
+        return {"learning_rate": rate}
     seen, total, correct = 0, 0.0, 0.0
     told.on_test_begin()
     logs: dict[str, float] = {}
@@ -212,4 +218,5 @@ def _evaluate(
         logs = {"loss": total / seen, "accuracy": correct / seen}
         told.on_test_batch_end(index, logs)
     told.on_test_end(logs)
-    return {f"val_{name}": float(value) for name, value in logs.items()}
+    figures = {f"val_{name}": float(value) for name, value in logs.items()}
+    return {**figures, "learning_rate": rate}
