@@ -130,8 +130,9 @@ def train(
                         )
                     batch_losses.append(loss)
                     n = len(images)
-                    seen, total, correct = seen + n, total + loss * n, correct + rightly
-                    logs = {"loss": total / seen, "accuracy": correct / seen}
+                    total, correct = total + loss * n, correct + rightly
+                    logs = {"loss": total / (seen + n), "accuracy": correct / (seen + n)}
+                    seen += n  # last: what is seen has its figures, whenever an interrupt comes
                     told.on_train_batch_end(index, logs)
                     if model.stop_training:
                         break
