@@ -6,6 +6,7 @@ difference.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -141,19 +142,20 @@ def train(
                     raise
                 is_interrupted = True
             batches.on_epoch_end()
-            logs |= _evaluate(network, validation, told, label_smoothing)
+            logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
             told.on_epoch_end(epoch, logs)
             is_last = model.stop_training or epoch + 1 == first_epoch + epochs
             if not is_interrupted and not is_last:
                 note(is_finished=False)
         except KeyboardInterrupt:
             is_interrupted = True
-            if seen and epoch not in model.history.epoch:
-                # What was learned has its figures, though the callbacks do not hear of them.
-                quiet = keras.callbacks.CallbackList()
-                logs |= _evaluate(network, validation, quiet, label_smoothing)
-                model.history.on_epoch_end(epoch, logs)
-            elif not (done or model.history.history):
+            with suppress(KeyboardInterrupt):  # another one loses this epoch's figures, no more
+                if seen and epoch not in model.history.epoch:
+                    # What was learned has its figures, though the callbacks do not hear of them.
+                    quiet = keras.callbacks.CallbackList()
+                    logs = {**logs, **_evaluate(network, validation, quiet, label_smoothing)}
+                    model.history.on_epoch_end(epoch, logs)
+            if not (done or model.history.history):
                 raise
         if model.stop_training or is_interrupted:
             break
