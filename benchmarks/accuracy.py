@@ -22,9 +22,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from _networks import network
 from _report import print_table, processor
 from _settings import STILL
 from joblib import parallel_config
@@ -33,13 +35,27 @@ RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
 HELD_OUT = {"validation_fraction": 0.1}
 # All epochs, and then back to the one that read most of what was held out.
 BEST_EPOCH = {"early_stopping": True, "n_iter_no_change": 20}
+# The first of the three networks of S. An, M. Lee, S. Park, H. Yang, J. So, "An ensemble of simple
+# convolutional neural network models for MNIST digit recognition", 2020, with a global maximum in
+# the place of its last layer's 11,264 inputs: nine times the arithmetic of `compact`.
+TEN_CONVOLUTIONS = {
+    "architecture": partial(network, body=[(n, 3, 1, "valid") for n in range(32, 177, 16)]),
+    "epochs": 18,
+    "learning_rate": 0.006,
+    "validation_fraction": 0.1,
+    "test_time_augmentation": 16,
+}
 # Row -> recipe, and the parameters that replace the recipe's.
 ROWS: dict[str, tuple[str, dict]] = {
     "fast": ("fast", {}),
     "fast, a tenth held out": ("fast", HELD_OUT),
     "fast, no corruption": ("fast", {"corruption_rate": 0.0}),
     "best": ("best", {}),
-    "best, 20 epochs, a twentieth held out": ("best", {"epochs": 20, "validation_fraction": 0.05}),
+    "ten convolutions": ("fast", TEN_CONVOLUTIONS),
+    "ten convolutions, 20 epochs, a twentieth held out": (
+        "fast",
+        {**TEN_CONVOLUTIONS, "epochs": 20, "validation_fraction": 0.05},
+    ),
     "ensemble": ("ensemble", {}),
     "notebook-relu": ("notebook-relu", {}),
     "notebook-relu, best epoch": ("notebook-relu", BEST_EPOCH),

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from digitcnn.fused import forward
 
-NAMES = ("compact", "deep", "elu-bn", "relu-dropout")
+NAMES = ("compact", "elu-bn", "relu-dropout")
 
 
 def some_images(n, side=10, channels=1, seed=0):

@@ -21,7 +21,6 @@ def n_trainable(model):
         ("elu-bn", 1_245_322, 1_244_426),
         ("relu-dropout", 594_922, 594_922),
         ("compact", 300_298, 299_402),
-        ("deep", 1_015_370, 1_013_290),
     ],
 )
 def test_architecture_for_mnist_has_its_number_of_parameters(name, parameters, trainable):

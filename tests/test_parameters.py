@@ -26,7 +26,7 @@ def test_names_in_the_rules_are_those_that_are_there():
         (
             "architecture",
             "resnet",
-            "'compact' or 'deep' or 'elu-bn' or 'relu-dropout', or a callable",
+            "'compact' or 'elu-bn' or 'relu-dropout', or a callable",
         ),
         ("epochs", 0, "'auto', or a whole number from 1 up"),
         ("epochs", 2.5, "a whole number"),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 OPTIMIZER_NAMES = ("adam", "adamw", "rmsprop", "sgd")
-ARCHITECTURE_NAMES = ("compact", "deep", "elu-bn", "relu-dropout")
+ARCHITECTURE_NAMES = ("compact", "elu-bn", "relu-dropout")
 
 
 class Rule(NamedTuple):

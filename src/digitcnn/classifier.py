@@ -53,7 +53,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    architecture : {"compact", "deep", "elu-bn", "relu-dropout"} or callable, default="compact"
+    architecture : {"compact", "elu-bn", "relu-dropout"} or callable, default="compact"
         The network: see `digitcnn.networks`. A callable is
         ``f(image_shape, n_classes, **options) -> keras.Model``, where `image_shape` is (height,
         width, channels), the output is a softmax over the classes, and the options are those of

@@ -192,60 +192,6 @@ def compact(
     return stack.model(n_classes)
 
 
-def deep(
-    image_shape: ImageShape,
-    n_classes: int,
-    *,
-    dropout: float = 0.1,
-    seed: int = 0,
-    dtype: str = "float32",
-) -> keras.Model:
-    """A deep network for those who have the time: nine times the arithmetic of `compact`.
-
-    Ten convolutions without padding, each normalised before its ReLU, and no pooling but at the
-    end: the first of the three networks of [1]_, with a global maximum in the place of its last
-    layer's 11,264 inputs. For 28x28 images and ten classes it has 1,015,370 parameters, 1,013,290
-    of them trainable. On smaller images the last convolutions have padding.
-
-    Parameters
-    ----------
-    image_shape : tuple of int (height, width, channels)
-        Pixels, in 0..1.
-    n_classes : int
-        Number of outputs.
-    dropout : float, default=0.1
-        Part of the pooled features that is dropped in training.
-    seed : int, default=0
-        Seed of the initial weights and of the dropout.
-    dtype : str, default="float32"
-        Keras dtype policy of the layers but the last.
-
-    Returns
-    -------
-    keras.Model
-        Not compiled.
-
-    References
-    ----------
-    .. [1] S. An, M. Lee, S. Park, H. Yang, J. So, "An ensemble of simple convolutional neural
-       network models for MNIST digit recognition", 2020.
-
-    Examples
-    --------
-    >>> from digitcnn.networks import deep
-    >>> deep((28, 28, 1), 10).count_params()
-    1015370
-    """
-    stack = _Stack("deep", image_shape, seed, dtype)
-    for filters in range(32, 177, 16):
-        stack.conv(filters, 3, None, padding="valid", bias=False)
-        stack.norm(0.9)
-        stack.rectify()
-    stack.add(layers.GlobalMaxPooling2D, name="global_pool")
-    stack.drop(dropout)
-    return stack.model(n_classes)
-
-
 def elu_bn(
     image_shape: ImageShape,
     n_classes: int,
@@ -363,7 +309,6 @@ def relu_dropout(
 # The names that `DigitCNNClassifier(architecture=...)` knows.
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {
     "compact": compact,
-    "deep": deep,
     "elu-bn": elu_bn,
     "relu-dropout": relu_dropout,
 }
