@@ -1,5 +1,6 @@
 """What every benchmark prints: the machine, the versions, a Markdown table."""
 
+import json
 import os
 import platform
 import statistics
@@ -65,6 +66,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     print("|" + "---|" * len(columns))
     for row in rows:
         print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+def read_results(path: Path) -> list[dict]:
+    """What `add_result` has written; nothing, where there is no such file."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def add_result(path: Path, result: dict) -> None:
+    """One more line for a table that is made in pieces."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.write(json.dumps(result) + "\n")
 
 
 def in_turn(

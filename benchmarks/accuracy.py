@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from _networks import network
-from _report import print_table, processor
+from _report import add_result, print_table, processor, read_results
 from _settings import STILL
 from joblib import parallel_config
 
@@ -174,12 +174,6 @@ def run_kaggle(recipe: str, parameters: dict, data: str) -> dict:
     }
 
 
-def read_results() -> list[dict]:
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
-
-
 def print_results(results: list[dict]) -> None:
     """The mean of each row over its seeds, with the standard deviation of the accuracy."""
 
@@ -272,7 +266,7 @@ def main() -> None:
     precision = choose_precision("auto")
     for seed in options.seeds:
         for name in options.rows:
-            done = {(r["row"], r["seed"], r["precision"]) for r in read_results()}
+            done = {(r["row"], r["seed"], r["precision"]) for r in read_results(RESULTS)}
             is_kaggle = name.startswith("Kaggle")
             if (name, seed, precision) in done or (is_kaggle and not options.kaggle):
                 continue
@@ -287,10 +281,8 @@ def main() -> None:
             result = {"row": name, "seed": seed, "precision": precision, **result}
             result["machine"] = processor()
             print(json.dumps(result), flush=True)
-            RESULTS.parent.mkdir(exist_ok=True)
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(result) + "\n")
-    print_results(read_results())
+            add_result(RESULTS, result)
+    print_results(read_results(RESULTS))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ table is made from all lines.
 """
 
 import argparse
-import json
 import time
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from _networks import Layers, network
-from _report import print_table, processor
+from _report import add_result, print_table, processor, read_results
 
 RESULTS = Path(__file__).parent / "results" / "longer.jsonl"
 VIEWS = 16
@@ -102,12 +101,6 @@ def run(parameters: dict[str, Any], seed: int, path: str) -> dict[str, Any]:
     }
 
 
-def read_results() -> list[dict]:
-    if not RESULTS.exists():
-        return []
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mnist", help="MNIST as one .npz file")
@@ -116,13 +109,12 @@ def main() -> None:
     options = parser.parse_args()
     for seed in options.seeds:
         for name in options.rows:
-            if (name, seed) in {(r["row"], r["seed"]) for r in read_results()}:
+            if (name, seed) in {(r["row"], r["seed"]) for r in read_results(RESULTS)}:
                 continue
             result = {"row": name, "seed": seed, **run(ROWS[name], seed, options.mnist)}
             result["machine"] = processor()
-            with RESULTS.open("a") as file:
-                file.write(json.dumps(result) + "\n")
-    results = sorted(read_results(), key=lambda r: (list(ROWS).index(r["row"]), r["seed"]))
+            add_result(RESULTS, result)
+    results = sorted(read_results(RESULTS), key=lambda r: (list(ROWS).index(r["row"]), r["seed"]))
     columns = ("row", "seed", "errors", "errors_in_views", "loss", "seconds", "machine")
     print_table(columns, ([r.get(name, "") for name in columns] for r in results))
 
