@@ -9,3 +9,5 @@ STILL = {
     "elastic_alpha": 0.0,
     "corruption_rate": 0.0,
 }
+# In which a digit is looked at once more, by a network whose recipe looks at it once.
+VIEWS = 16

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from _networks import network
 from _report import add_result, print_table, processor, read_results
-from _settings import STILL
+from _settings import STILL, VIEWS
 from joblib import parallel_config
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
@@ -69,8 +69,6 @@ ROWS: dict[str, tuple[str, dict]] = {
 # The share of the data that each notebook held out, and the seed that it did so with.
 SPLITS = {"notebook-elu": (0.0001, 894), "notebook-relu": (0.2, 0)}
 MAX_ERROR = 0.001
-# In which each digit is read once more, by a network whose recipe reads it once.
-VIEWS = 16
 
 
 def measure(clf, X, codes: np.ndarray) -> dict[str, float]:

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from _networks import Layers, network
 from _report import add_result, print_table, processor, read_results
+from _settings import VIEWS
 from scipy import ndimage
 
 RESULTS = Path(__file__).parent / "results" / "longer.jsonl"
-VIEWS = 16
 
 
 def like_compact(*filters: int, kernels: tuple[int, ...] = (6, 3, 3, 3, 3, 3)) -> dict[str, Any]:
