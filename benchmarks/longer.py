@@ -52,9 +52,9 @@ def undivided(stages: list[list[int]], unpadded: int) -> dict[str, Any]:
 def straighten(images: np.ndarray) -> np.ndarray:
     """Digits that lean no way and are 14 pixels wide.
 
-    By at most a third wider than they are, so that a one stays one. A network that is trained on
-    digits so drawn was one of several kinds in D. Ciresan, U. Meier, J. Schmidhuber, "Multi-column
-    deep neural networks for image classification", CVPR 2012.
+    By at most a third wider than they are, so that a one stays one. Networks for digits of one
+    width each stand beside those for MNIST's own in D. Ciresan, U. Meier, J. Schmidhuber,
+    "Multi-column deep neural networks for image classification", CVPR 2012.
     """
     rows, columns = np.mgrid[:28, :28].astype(float)
     drawn = np.empty_like(images)
