@@ -60,11 +60,11 @@ def straighten(images: np.ndarray) -> np.ndarray:
     drawn = np.empty_like(images)
     for i, image in enumerate(images):
         ink = image / 255.0
-        row, column = ((where * ink).sum() / ink.sum() for where in (rows, columns))
-        variance = ((rows - row) ** 2 * ink).sum() / ink.sum()
-        slant = ((rows - row) * (columns - column) * ink).sum() / ink.sum() / variance
+        middle = np.array([np.average(where, weights=ink) for where in (rows, columns)])
+        below, beside = rows - middle[0], columns - middle[1]
+        variance = np.average(below**2, weights=ink)
+        slant = np.average(below * beside, weights=ink) / variance
         upright = np.array([[1, 0], [np.clip(slant, -0.8, 0.8), 1]])
-        middle = np.array([row, column])
         image = _resampled(image, upright, middle - upright @ middle)
         inked = np.flatnonzero(image.any(axis=0))
         scale = max((inked[-1] + 1 - inked[0]) / 14, 0.75)
