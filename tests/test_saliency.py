@@ -86,6 +86,27 @@ def test_copies_have_the_form_and_type_in_which_the_image_was_given(inked):
     np.testing.assert_array_equal(inked, before)
 
 
+def test_large_image_is_read_a_bounded_number_of_copies_at_a_time():
+    most = []
+
+    class Counter:
+        classes_ = np.array(["light", "dark"])
+
+        def predict_proba(self, X):
+            most.append(X.nbytes)
+            light = X.reshape(len(X), -1).mean(axis=1) / 255
+            return np.column_stack([light, 1 - light])
+
+    picture = np.full((96, 96), 255, np.uint8)
+    picture[0] = picture[-1] = picture[:, 0] = picture[:, -1] = 0
+    drop = occlusion_map(Counter(), picture, patch_size=4, log=False)
+    assert len(most) > 1
+    assert max(most) <= 512 * 784
+    # Inside, every patch takes away as much; along the dark border there is less to take.
+    assert drop[48, 48] == pytest.approx(16 / picture.size)
+    assert drop[0, 0] < drop[48, 48]
+
+
 def test_network_reads_a_digit_by_its_ink(fitted, digits):
     """Hiding paper with paper changes nothing; what matters lies where something was hidden."""
     rows = digits[0][1200:1500]

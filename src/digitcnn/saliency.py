@@ -8,6 +8,8 @@ from digitcnn.drawing import bare_axes, need_matplotlib, open_axes, pictures_of
 
 # The part of the shorter side that a patch hides unless said otherwise: four pixels of 28.
 _PATCH = 1 / 7
+# Pixels of copies that are read together: 512 images of 28x28.
+_MOST_PIXELS = 512 * 784
 
 
 def occlusion_map(
@@ -23,8 +25,8 @@ def occlusion_map(
 ) -> np.ndarray:
     """How much less likely a label becomes when parts of an image are hidden [1]_.
 
-    A square patch is laid over the image at every place, and all of these copies are read in one
-    call. Each pixel gets the mean drop of the patches that hide it.
+    A square patch is laid over the image at every place, and the copies are read, a bounded number
+    at a time. Each pixel gets the mean drop of the patches that hide it.
 
     Parameters
     ----------
@@ -82,22 +84,30 @@ def occlusion_map(
     if not 1 <= stride <= size:
         raise ValueError(f"stride={stride}: wanted is 1 to {size} pixels, the patch's side")
     tops, lefts = _places(height, size, stride), _places(width, size, stride)
-    hidden = np.zeros((len(tops), len(lefts), height, width), dtype=bool)
-    for i, top in enumerate(tops):
-        for j, left in enumerate(lefts):
-            hidden[i, j, top : top + size, left : left + size] = True
-    hidden = hidden.reshape(-1, height, width)
-    paper = _border_median(picture) if fill is None else fill
-    copies = np.where(hidden[..., None], np.asarray(paper, picture.dtype), picture)
-    # The first is the image as it is.
-    asked = np.concatenate([picture[None], copies]).reshape(-1, *form.shape)
-    probabilities = np.asarray(estimator.predict_proba(asked), dtype=float)
-    column = _column(estimator.classes_, label, probabilities[0])
-    values = probabilities[:, column]
-    if log:
-        values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
-    drops = values[0] - values[1:]
-    drop: np.ndarray = np.tensordot(drops, hidden, axes=1) / hidden.sum(axis=0)
+    corners = [(top, left) for top in tops for left in lefts]
+    paper = np.asarray(_border_median(picture) if fill is None else fill, picture.dtype)
+    drop, times = np.zeros((height, width)), np.zeros((height, width))
+    at_once = max(2, _MOST_PIXELS // picture.size)
+    whole: Any = None
+    while corners:
+        # The first of all is the image as it is.
+        some = corners[: at_once - (whole is None)]
+        corners = corners[len(some) :]
+        copies = np.repeat(picture[None], len(some) + (whole is None), axis=0)
+        for copy, (top, left) in zip(copies[whole is None :], some, strict=True):
+            copy[top : top + size, left : left + size] = paper
+        answers = np.asarray(estimator.predict_proba(copies.reshape(-1, *form.shape)), dtype=float)
+        if whole is None:
+            column = _column(estimator.classes_, label, answers[0])
+        values = answers[:, column]
+        if log:
+            values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
+        if whole is None:
+            whole, values = values[0], values[1:]
+        for value, (top, left) in zip(values, some, strict=True):
+            drop[top : top + size, left : left + size] += whole - value
+            times[top : top + size, left : left + size] += 1
+    drop /= times
     return drop
 
 
