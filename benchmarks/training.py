@@ -26,6 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from _contender import Contender, answer_lines
+from _peers import keras_network, torch_loop, torch_network
 from _report import print_header, print_table
 from _settings import STILL
 from scikeras.wrappers import KerasClassifier
@@ -46,66 +47,6 @@ BATCHES = 20
 # One turn has to do for these; no bound is asked of them.
 SLOW = ("skorch, float32", "SciKeras", "keras SKLearnClassifier")
 ADAM = {"optimizer": "adam", "weight_decay": 0.0, "schedule": None, "learning_rate": 0.001}
-
-
-def network(architecture, policy):
-    model = build(architecture, (28, 28, 1), 10, dropout=None, seed=0, dtype=policy)
-    model.compile(
-        keras.optimizers.Adam(),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    return model
-
-
-def torch_network(architecture):
-    def conv(a, b, k, act, pad=0):
-        return [nn.Conv2d(a, b, k, padding=pad), act()]
-
-    if architecture == "relu-dropout":
-        return nn.Sequential(
-            *conv(1, 32, 3, nn.ReLU), *conv(32, 32, 3, nn.ReLU), nn.MaxPool2d(2), nn.Dropout(0.05),
-            *conv(32, 64, 3, nn.ReLU), *conv(64, 64, 3, nn.ReLU), nn.MaxPool2d(2),
-            nn.Dropout(0.05), nn.Flatten(), nn.Linear(1024, 512), nn.ReLU(), nn.Dropout(0.05),
-            nn.Linear(512, 10),
-        )  # fmt: skip
-    if architecture == "elu-bn":
-        return nn.Sequential(
-            *conv(1, 64, 7, nn.ELU, 3), nn.MaxPool2d(2), nn.BatchNorm2d(64, momentum=0.01),
-            *conv(64, 128, 5, nn.ELU, 2), *conv(128, 128, 3, nn.ELU, 1), nn.MaxPool2d(2),
-            nn.BatchNorm2d(128, momentum=0.01), *conv(128, 256, 3, nn.ELU, 1), nn.MaxPool2d(2),
-            nn.BatchNorm2d(256, momentum=0.01), nn.Flatten(), nn.Linear(2304, 256), nn.ELU(),
-            nn.Linear(256, 10),
-        )  # fmt: skip
-    return nn.Sequential(
-        nn.Conv2d(1, 64, 6, stride=2, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-        nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
-        nn.Conv2d(64, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.MaxPool2d(2),
-        nn.ReLU(), nn.Conv2d(64, 128, 3, padding=1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
-        nn.Conv2d(128, 128, 3, padding=1, bias=False), nn.BatchNorm2d(128),
-        nn.AdaptiveMaxPool2d(1), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1), nn.Linear(128, 10),
-    )  # fmt: skip
-
-
-def torch_loop(architecture, images, labels, batch, precision):
-    net = torch_network(architecture).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(net.parameters())
-    images = torch.from_numpy(images).permute(0, 3, 1, 2)
-    labels = torch.from_numpy(labels.astype(np.int64))
-
-    def epoch():
-        order = torch.randperm(len(images))
-        for start in range(0, len(images), batch):
-            rows = order[start : start + batch]
-            x = images[rows].contiguous(memory_format=torch.channels_last)
-            optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-                answers = net(x)
-            nn.functional.cross_entropy(answers.float(), labels[rows]).backward()
-            optimizer.step()
-
-    return epoch
 
 
 def skorch_fit(architecture, images, labels, batch):
@@ -146,7 +87,7 @@ def epoch_of(name, architecture, batch, n):
         )
         return lambda: timed(lambda: clf.partial_fit(X, labels))
     if name.startswith("keras fit"):
-        model = network(architecture, POLICIES[name.split(", ")[1]])
+        model = keras_network(architecture, POLICIES[name.split(", ")[1]], jit_compile=False)
         if "ImageDataGenerator" not in name:
             return lambda: timed(lambda: model.fit(images, labels, **fit))
         generator = tf.keras.preprocessing.image.ImageDataGenerator(
@@ -173,7 +114,12 @@ def epoch_of(name, architecture, batch, n):
         ],
     }
     if name == "SciKeras":
-        clf, data = KerasClassifier(lambda: network(architecture, "float32"), **settings), images
+        clf, data = (
+            KerasClassifier(
+                lambda: keras_network(architecture, "float32", jit_compile=False), **settings
+            ),
+            images,
+        )
     else:
         clf, data = (
             keras.wrappers.SKLearnClassifier(

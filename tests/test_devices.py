@@ -165,6 +165,7 @@ def test_training_on_two_devices_gives_what_one_gives():
         env={
             **os.environ,
             "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         },
         capture_output=True,

@@ -5,9 +5,10 @@ their sharpness, the paper's and the ink's shade, and the noise.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from keras import ops
 
 # The side, in pixels, that strengths are meant for. Others are brought to it.
 _SIDE = 28.0
@@ -83,14 +84,10 @@ def alter(images: np.ndarray, appearance: Appearance, rng: np.random.Generator) 
     (4, 28, 28, 1)
     """
     height, width = images.shape[1:3]
-    scale = min(height, width) / _SIDE
-    images = _widen(images, appearance.stroke * min(1.0, scale))
+    images = _widen(np, images, _stroke(appearance.stroke, height, width).astype(np.float32))
     softer = np.flatnonzero((appearance.blur > 0) | (appearance.cell > 1))
     if len(softer):
-        down, across = (
-            _softening(side, appearance.blur[softer] * scale, appearance.cell[softer] * scale)
-            for side in (height, width)
-        )
+        down, across = softenings(appearance, softer, (height, width))
         images[softer] = np.einsum(
             "nij,njkc,nlk->nilc",
             down,
@@ -98,36 +95,102 @@ def alter(images: np.ndarray, appearance: Appearance, rng: np.random.Generator) 
             across,
             optimize=["einsum_path", (0, 1), (0, 1)],
         )
-    rows = np.linspace(-1.0, 1.0, height, dtype=np.float32)[None, :, None, None]
-    columns = np.linspace(-1.0, 1.0, width, dtype=np.float32)[None, None, :, None]
-    middle, slope_down, slope_across = appearance.paper.astype(np.float32).T[..., None, None, None]
-    paper = np.clip(middle + slope_down * rows + slope_across * columns, 0.0, 1.0)
-    ink = appearance.ink.astype(np.float32)[:, None, None, None]
-    images *= ink - np.minimum(paper, ink)
-    images += np.minimum(paper, ink)
+    images = _shade(
+        np, images, appearance.paper.astype(np.float32), appearance.ink.astype(np.float32)
+    )
     noisy = np.flatnonzero(appearance.noise)
     noise = rng.standard_normal((len(noisy), *images.shape[1:]), dtype=np.float32)
     images[noisy] += noise * appearance.noise[noisy].astype(np.float32)[:, None, None, None]
     return np.clip(images, 0.0, 1.0, out=images)
 
 
-def _widen(images: np.ndarray, amount: np.ndarray) -> np.ndarray:
+def alter_on_device(
+    images: Any,
+    stroke: Any,
+    softer: Any,
+    down: Any,
+    across: Any,
+    paper: Any,
+    ink: Any,
+    noisy: Any,
+    noise: Any,
+) -> Any:
+    """What `alter` does, of tensors: for accelerators, to be compiled with what is around it.
+
+    Parameters
+    ----------
+    images : tensor of shape (n, height, width, channels), float32
+    stroke, paper, ink : tensors
+        As in `Appearance`.
+    softer : tensor of shape (s,), int32
+        Which images are softened; n stands for none of them.
+    down, across : tensors of shape (s, side, side)
+        By what: see `softenings`.
+    noisy : tensor of shape (m,), int32
+        Which images get noise; n stands for none.
+    noise : tensor of shape (m, height, width, channels)
+        It.
+    """
+    n, height, width, channels = images.shape
+    images = _widen(ops, images, _stroke(stroke, height, width))
+    images = ops.concatenate([images, ops.zeros((1, height, width, channels), "float32")])
+    lines = ops.reshape(ops.take(images, softer, axis=0), (-1, height, width * channels))
+    lines = ops.reshape(ops.matmul(down, lines), (-1, height, width, channels))
+    soft = ops.einsum("nlk,nikc->nilc", across, lines)
+    images = ops.scatter_update(images, softer[:, None], soft)
+    shaded = _shade(ops, images[:n], paper, ink)
+    shaded = ops.concatenate([shaded, ops.zeros((1, height, width, channels), "float32")])
+    loud = ops.take(shaded, noisy, axis=0) + noise
+    return ops.clip(ops.scatter_update(shaded, noisy[:, None], loud)[:n], 0.0, 1.0)
+
+
+def softenings(
+    appearance: Appearance, chosen: np.ndarray, side: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices that soften the columns and the rows of the images of the numbers `chosen`."""
+    scale = min(side) / _SIDE
+    down, across = (
+        _softening(length, appearance.blur[chosen] * scale, appearance.cell[chosen] * scale)
+        for length in side
+    )
+    return down, across
+
+
+def _stroke(amount: Any, height: int, width: int) -> Any:
+    """Of an image with few pixels a stroke is changed by less than a pixel."""
+    return amount * min(1.0, min(height, width) / _SIDE)
+
+
+def _widen(np: Any, images: Any, amount: Any) -> Any:
     """New images with strokes wider, or, where the amount is below 0, narrower.
 
     The part `amount` of the way to the largest, or smallest, of a pixel and its eight neighbours.
+    `np` is NumPy, or `keras.ops` for tensors, here and below.
     """
-    amount = amount.astype(np.float32)[:, None, None, None]
+    amount = amount[:, None, None, None]
     # The smallest of numbers is what the largest of their negatives is the negative of.
-    sign = np.where(amount < 0, np.float32(-1), np.float32(1))
+    sign = np.where(amount < 0, np.array(-1, "float32"), np.array(1, "float32"))
     extreme = images * sign
-    for axis in (1, 2):
-        before = np.moveaxis(extreme, axis, 0)
-        after = before.copy()
-        np.maximum(after[1:], before[:-1], out=after[1:])
-        np.maximum(after[:-1], before[1:], out=after[:-1])
-        extreme = np.moveaxis(after, 0, axis)
-    widened: np.ndarray = images + np.abs(amount) * (extreme * sign - images)
-    return widened
+    extreme = np.maximum(
+        np.maximum(extreme, np.concatenate([extreme[:, 1:], extreme[:, -1:]], axis=1)),
+        np.concatenate([extreme[:, :1], extreme[:, :-1]], axis=1),
+    )
+    extreme = np.maximum(
+        np.maximum(extreme, np.concatenate([extreme[:, :, 1:], extreme[:, :, -1:]], axis=2)),
+        np.concatenate([extreme[:, :, :1], extreme[:, :, :-1]], axis=2),
+    )
+    return images + np.abs(amount) * (extreme * sign - images)
+
+
+def _shade(np: Any, images: Any, paper: Any, ink: Any) -> Any:
+    """Images whose 0 and 1 have gone where paper and ink say."""
+    height, width = images.shape[1:3]
+    rows = np.linspace(-1.0, 1.0, height, dtype="float32")[None, :, None, None]
+    columns = np.linspace(-1.0, 1.0, width, dtype="float32")[None, None, :, None]
+    middle, slope_down, slope_across = (paper[:, i, None, None, None] for i in range(3))
+    paper = np.clip(middle + slope_down * rows + slope_across * columns, 0.0, 1.0)
+    ink = ink[:, None, None, None]
+    return images * (ink - np.minimum(paper, ink)) + np.minimum(paper, ink)
 
 
 def _softening(side: int, blur: np.ndarray, cell: np.ndarray) -> np.ndarray:

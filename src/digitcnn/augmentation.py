@@ -163,17 +163,33 @@ def draw_elastic(
         Displacements along the columns and along the rows, in pixels. Independent normal numbers
         of the variance of Simard's uniform ones (1/3), smoothed by a Gaussian, times alpha.
     """
-    rows = _smoothing_factors(side[0], distortion.elastic_sigma)
-    columns = _smoothing_factors(side[1], distortion.elastic_sigma)
-    noise = rng.standard_normal((n, 2, rows.shape[1], columns.shape[1]), dtype=np.float32)
-    noise *= distortion.elastic_alpha / np.sqrt(3.0)
+    rows, columns = smoothing_factors(distortion, side)
+    noise = draw_smooth_noise(distortion, n, side, rng)
     return rows @ noise @ columns.T
 
 
-def _warp(
+def smoothing_factors(
+    distortion: Distortion, side: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The matrices that make displacements, rows @ noise @ columns.T, of a smooth field's noise."""
+    rows = _smoothing_factors(side[0], distortion.elastic_sigma)
+    return rows, _smoothing_factors(side[1], distortion.elastic_sigma)
+
+
+def draw_smooth_noise(
+    distortion: Distortion, n: int, side: tuple[int, int], rng: np.random.Generator
+) -> np.ndarray:
+    """What `draw_elastic` draws: the few numbers that a smooth field hangs on."""
+    rows, columns = smoothing_factors(distortion, side)
+    noise = rng.standard_normal((n, 2, rows.shape[1], columns.shape[1]), dtype=np.float32)
+    noise *= distortion.elastic_alpha / np.sqrt(3.0)
+    return noise
+
+
+def warp_on_device(
     images: Any, matrices: Any, displacements: Any, *, fill_mode: str, fill_value: float
 ) -> Any:
-    """Images at changed coordinates, by bilinear interpolation: one gather for each corner."""
+    """What `warp` does, of tensors, to be compiled: one gather for each corner."""
     n, height, width, channels = images.shape
     columns = ops.convert_to_tensor(np.tile(np.arange(width, dtype=np.float32), height))
     rows = ops.convert_to_tensor(np.repeat(np.arange(height, dtype=np.float32), width))
@@ -208,12 +224,12 @@ def _warp(
 def _compiled_warp(fill_mode: str, fill_value: float, elastic: bool) -> Callable[..., np.ndarray]:
     if elastic:
         return compiled(
-            lambda images, matrices, displacements: _warp(
+            lambda images, matrices, displacements: warp_on_device(
                 images, matrices, displacements, fill_mode=fill_mode, fill_value=fill_value
             )
         )
     return compiled(
-        lambda images, matrices: _warp(
+        lambda images, matrices: warp_on_device(
             images, matrices, None, fill_mode=fill_mode, fill_value=fill_value
         )
     )

@@ -10,10 +10,14 @@ import numpy as np
 
 from digitcnn.appearance import alter, draw_appearance
 from digitcnn.augmentation import Distortion, affine_matrices, draw_affine, draw_elastic, warp
+from digitcnn.device_batches import make_on_device
+from digitcnn.devices import device_scope
 from digitcnn.workers import worker_threads
 
 # Pixels that are distorted together, at most: 2,048 images of 28x28.
 _GROUP = 2_048 * 784
+# Pixels that are distorted in some milliseconds: 256 images of 28x28.
+_SMALL = 256 * 784
 # Threads that draw and alter the batches of a group, at most. NumPy lets go of Python's lock in
 # most of it.
 _THREADS = 2
@@ -48,6 +52,9 @@ class DigitBatches(keras.utils.PyDataset):
     seed : int, default=0
     first_epoch : int, default=0
         The number of the first epoch, where a training goes on.
+    ahead_on : str or None, default=None
+        The device, as `digitcnn.devices.device_scope` takes it, of an accelerator that trains:
+        while it does, the next batches are made. None makes each group when it is its turn.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class DigitBatches(keras.utils.PyDataset):
         shuffle: bool = False,
         seed: int = 0,
         first_epoch: int = 0,
+        ahead_on: str | None = None,
     ) -> None:
         super().__init__()
         self.images = images
@@ -77,6 +85,7 @@ class DigitBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.epoch = first_epoch
+        self.ahead_on = ahead_on
         self._order = self._draw_order()
 
     def __len__(self) -> int:
@@ -95,9 +104,50 @@ class DigitBatches(keras.utils.PyDataset):
         most = max(1, min(len(self), _GROUP // pixels))
         # A power of two, so that data of many sizes has few compiled distortions.
         group = 1 << (most.bit_length() - 1)
+        if self.ahead_on is not None:
+            yield from self._in_order_ahead(group)
+            return
         with ThreadPoolExecutor(min(worker_threads() or _THREADS, _THREADS)) as threads:
             for first in range(0, len(self), group):
                 yield from self._make(first, group, each=threads.map)
+
+    def _in_order_ahead(self, group: int) -> Iterator[tuple[Any, ...]]:
+        """As `in_order`, on an accelerator: while some batches train, the next ones are made."""
+
+        def make(first: int) -> list[tuple[Any, ...]]:
+            # A scope is that of the thread that enters it.
+            with device_scope(self.ahead_on or "auto"):
+                return self._make_on_device(first, group)
+
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(make, 0)
+            for first in range(0, len(self), group):
+                made = coming.result()
+                if first + group < len(self):
+                    coming = ahead.submit(make, first + group)
+                yield from made
+
+    def _make_on_device(self, first: int, count: int) -> list[tuple[Any, ...]]:
+        if self.distortion is None or self.distortion.is_identity:
+            return list(self._make(first, count))
+        size = self.batch_size
+        rows = self._order[first * size : (first + count) * size]
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        made = make_on_device(
+            self.images[rows],
+            [len(part) for part in parts],
+            [self._rng(1 + first + i) for i in range(count)],
+            batch_size=min(size, len(self.rows)),
+            distortion=self.distortion,
+            corruption_rate=self.corruption_rate,
+            pixel_range=self.pixel_range,
+        )
+        return [
+            (images, self.codes[part])
+            if self.weights is None
+            else (images, self.codes[part], self.weights[part])
+            for images, part in zip(made, parts, strict=True)
+        ]
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -145,11 +195,7 @@ class DigitBatches(keras.utils.PyDataset):
         distortion = self.distortion
         assert distortion is not None
         n, side = len(images), images.shape[1:3]
-        # The compiled distortion is made for one number of images: fewer are filled up.
         size = min(self.batch_size, len(self.rows))
-        missing = len(rngs) * size - n
-        if missing:
-            images = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
 
         def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
             matrices = affine_matrices(draw_affine(distortion, size, side, rng), side)
@@ -158,13 +204,32 @@ class DigitBatches(keras.utils.PyDataset):
             return matrices, draw_elastic(distortion, size, side, rng)
 
         matrices, displacements = zip(*each(draw, rngs), strict=True)
+        # The distortion is compiled for a number of images: fewer are filled up to one.
+        whole = len(rngs) * self._compiled_size(size)
         return warp(
-            images,
-            np.concatenate(matrices),
-            np.concatenate(displacements) if distortion.elastic_alpha else None,
+            _filled_up(images, whole),
+            _filled_up(np.concatenate(matrices), whole),
+            _filled_up(np.concatenate(displacements), whole) if distortion.elastic_alpha else None,
             fill_mode=distortion.fill_mode,
             fill_value=self.pixel_range[0],
         )[:n]
+
+    def _compiled_size(self, size: int) -> int:
+        """Images in a batch that the distortion is compiled for: few numbers for data of any size.
+
+        A power of two, and no less than what is distorted in a moment.
+        """
+        pixels = int(np.prod(self.images.shape[1:]))
+        least = max(1, _SMALL // pixels)
+        return min(self.batch_size, 1 << (max(size, least) - 1).bit_length())
+
+
+def _filled_up(array: np.ndarray, size: int) -> np.ndarray:
+    """The array, with zeros behind it up to a number of rows."""
+    missing = size - len(array)
+    if not missing:
+        return array
+    return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
 
 
 def scale(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:

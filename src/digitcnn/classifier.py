@@ -642,7 +642,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         from digitcnn.optimizers import describe_optimizer
         from digitcnn.wrapper import NetworkClassifier
 
-        self.precision_ = choose_precision(self.precision)
+        self.precision_ = choose_precision(self.precision, self.device)
         self._seed = seed
         optimizer = self.optimizer
         if not isinstance(optimizer, str):
@@ -698,7 +698,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             if name not in {*later, "verbose", "warm_start"}
         }
         identity.update(
-            precision=self.precision_ if goes_on else choose_precision(self.precision),
+            precision=self.precision_ if goes_on else choose_precision(self.precision, self.device),
             classes=as_plain(self.classes_),
             image_shape=list(self.image_shape_),
             pixel_range=list(self.pixel_range_),

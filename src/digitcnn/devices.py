@@ -58,14 +58,16 @@ def _gpu_has_bfloat16() -> bool | None:
     return None
 
 
-def choose_precision(precision: str) -> str:
-    """The precision to train and predict in, on this machine.
+def choose_precision(precision: str, device: str = "auto") -> str:
+    """The precision to train and predict in, on a device of this machine.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}
-        ``"auto"`` takes bfloat16 where the GPU, or without one the processor, has instructions
-        for it, and float32 elsewhere. The others are taken as they are.
+        ``"auto"`` takes bfloat16 where the device has instructions for it, and float32 elsewhere.
+        The others are taken as they are.
+    device : str, default="auto"
+        What `choose_device` takes.
 
     Returns
     -------
@@ -80,7 +82,9 @@ def choose_precision(precision: str) -> str:
     """
     if precision != "auto":
         return precision
-    has_bfloat16 = _gpu_has_bfloat16()
+    name = choose_device(device)
+    is_processor = name is not None and name.startswith("cpu")
+    has_bfloat16 = None if is_processor else _gpu_has_bfloat16()
     if has_bfloat16 is None:
         # JAX's convolutions on the processor have no bfloat16 kernels worth having.
         has_bfloat16 = keras.backend.backend() != "jax" and bool(
@@ -91,12 +95,16 @@ def choose_precision(precision: str) -> str:
 
 @cache
 def settle() -> None:
-    """Settle what TensorFlow takes of this machine, before its first use in this process.
+    """Settle what the backend takes of this machine, before its first use in this process.
 
-    In a worker of joblib or Dask its threads become the worker's share of the cores. The memory of
-    GPUs is taken as it is needed, rather than all at once. What was set by anybody else stays, and
-    once TensorFlow is in use nothing is changed any more.
+    In a worker of joblib or Dask TensorFlow's threads become the worker's share of the cores. The
+    memory of GPUs is taken as it is needed, rather than all at once: by TensorFlow, and in a worker
+    by JAX. What was set by anybody else stays, and
+    once the backend is in use nothing is changed any more.
     """
+    if keras.backend.backend() == "jax" and worker_number() is not None:
+        # JAX would take three quarters of a GPU's memory at once, and the next worker finds none.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf
@@ -239,17 +247,25 @@ def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     function : callable
         A pure function of tensors that gives one tensor.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
+    if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         traced = tf.function(function, jit_compile=True, autograph=False)
         # Twice as fast as Keras's conversions, for batches of this size.
         return lambda *arrays: traced(*map(tf.constant, arrays)).numpy()
-    if backend == "jax":
+    on_device = compiled_on_device(function)
+    return lambda *arrays: keras.ops.convert_to_numpy(on_device(*arrays))
+
+
+def compiled_on_device(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `compiled`, but what comes out stays a tensor where it was computed."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        function = tf.function(function, jit_compile=True, autograph=False)
+    elif backend == "jax":
         import jax
 
         function = jax.jit(function)
-    return lambda *arrays: keras.ops.convert_to_numpy(
-        function(*map(keras.ops.convert_to_tensor, arrays))
-    )
+    return lambda *arrays: function(*map(keras.ops.convert_to_tensor, arrays))

@@ -35,6 +35,7 @@ def train(
     callbacks: list[Any] | None,
     label_smoothing: float,
     checkpoint: Checkpoint | None = None,
+    is_watched: bool = False,
 ) -> tuple[dict[str, list[float]], list[float], bool]:
     """Train a compiled network.
 
@@ -59,6 +60,9 @@ def train(
         As the training's, for the validation loss.
     checkpoint : Checkpoint or None, default=None
         What to go on from, where it holds something, and to note each epoch in.
+    is_watched : bool, default=False
+        Whether a callback may look at the network's variables after each batch, rather than after
+        each epoch.
 
     Returns
     -------
@@ -134,6 +138,8 @@ def train(
                     total, correct = total + loss * n, correct + rightly
                     logs = {"loss": total / (seen + n), "accuracy": correct / (seen + n)}
                     seen += n  # last: what is seen has its figures, whenever an interrupt comes
+                    if is_watched:
+                        network.steps.settle()
                     told.on_train_batch_end(index, logs)
                     if model.stop_training:
                         break
@@ -141,6 +147,8 @@ def train(
                 if not seen:
                     raise
                 is_interrupted = True
+            finally:
+                network.steps.settle()
             batches.on_epoch_end()
             logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
             told.on_epoch_end(epoch, logs)

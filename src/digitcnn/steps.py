@@ -35,6 +35,11 @@ def has_processor_steps(device: str) -> bool:
     return keras.backend.backend() == "tensorflow" and on_processor(device)
 
 
+def has_jax_steps(device: str) -> bool:
+    """Whether steps for this device are `JaxSteps`: JAX's, on one device."""
+    return keras.backend.backend() == "jax" and device != "all"
+
+
 class KerasSteps:
     """Keras's own steps: for other backends, for accelerators, for models that train themselves.
 
@@ -98,6 +103,9 @@ class KerasSteps:
         missing = -n % self.n_devices
         return np.resize(np.arange(n), n + missing) if missing else slice(None)
 
+    def settle(self) -> None:
+        """Give the network's variables what was learned. They hold it already."""
+
     def regularize(self, values: Regularization) -> None:
         """Nothing: it is compiled in."""
 
@@ -155,6 +163,9 @@ class ProcessorSteps:
 
         return self._traced_predict(tf.constant(images, tf.float32)).numpy()
 
+    def settle(self) -> None:
+        """As in `KerasSteps`."""
+
     def regularize(self, values: Regularization) -> None:
         """Set what the next training steps are regularised by.
 
@@ -208,7 +219,7 @@ class ProcessorSteps:
         return forward(self.model, images, training=False)
 
 
-def make_steps(model: keras.Model, device: str) -> KerasSteps | ProcessorSteps:
+def make_steps(model: keras.Model, device: str) -> Any:
     """The fastest steps for a model on a device.
 
     Parameters
@@ -219,6 +230,11 @@ def make_steps(model: keras.Model, device: str) -> KerasSteps | ProcessorSteps:
         What `digitcnn.devices.device_scope` takes.
     """
     trains_itself = type(model).train_step is not keras.Sequential.train_step
-    if trains_itself or not has_processor_steps(device):
-        return KerasSteps(model, count_devices(device))
-    return ProcessorSteps(model)
+    if not trains_itself and has_processor_steps(device):
+        return ProcessorSteps(model)
+    is_known = type(model) is keras.Sequential and type(model.optimizer) in OPTIMIZERS.values()
+    if is_known and has_jax_steps(device):
+        from digitcnn.jax_steps import JaxSteps
+
+        return JaxSteps(model)
+    return KerasSteps(model, count_devices(device))

@@ -20,11 +20,11 @@ from sklearn.preprocessing import FunctionTransformer
 from digitcnn.augmentation import look_again
 from digitcnn.batches import DigitBatches, scale
 from digitcnn.checkpoints import Checkpoint
-from digitcnn.devices import device_scope, settle
+from digitcnn.devices import device_scope, on_processor, settle
 from digitcnn.loop import train
 from digitcnn.networks import build, choose_dropout
 from digitcnn.optimizers import make_loss, make_optimizer
-from digitcnn.steps import Regularization, has_processor_steps
+from digitcnn.steps import Regularization, has_jax_steps, has_processor_steps
 from digitcnn.training import (
     CompiledNetwork,
     borrow,
@@ -73,6 +73,12 @@ def _import_scikeras_classifier() -> type:
     return KerasClassifier
 
 
+# Images of up to _CHUNK_PIXELS pixels that go through the network in one call. An accelerator is
+# waited for after each.
+_CHUNK = 512
+_CHUNK_ON_ACCELERATOR = 4096
+_CHUNK_PIXELS = 784
+
 # Held while an estimator's own network is made.
 _building = RLock()
 _KerasClassifier: Any = _import_scikeras_classifier()
@@ -97,9 +103,6 @@ class NetworkClassifier(_KerasClassifier):
     device : str
         What `digitcnn.devices.device_scope` takes.
     """
-
-    # Images that go through the network in one call.
-    _CHUNK = 512
 
     def __init__(
         self,
@@ -167,6 +170,7 @@ class NetworkClassifier(_KerasClassifier):
         **arguments
             What `_fit_keras_model` takes.
         """
+        arguments["is_watched"] = own_model
         with self._training(own_model):
             if epochs is None:
                 self.partial_fit(X, y, sample_weight=sample_weight, **arguments)
@@ -206,9 +210,10 @@ class NetworkClassifier(_KerasClassifier):
         """
         probabilities = np.empty((len(X), self.network["n_classes"]), dtype=np.float32)
         fill = {"fill_mode": fill_mode, "fill_value": self.pixel_range[0]}
+        at_once = self._images_at_once(X)
         with self._predicting() as network:
-            for start in range(0, len(X), self._CHUNK):
-                images = np.asarray(X[start : start + self._CHUNK])
+            for start in range(0, len(X), at_once):
+                images = np.asarray(X[start : start + at_once])
                 if views is None:
                     answers = self._answer(network, images)
                 else:
@@ -221,6 +226,12 @@ class NetworkClassifier(_KerasClassifier):
                 "overflow. Train it again, with a smaller learning_rate or a larger batch_size"
             )
         return probabilities
+
+    def _images_at_once(self, X: np.ndarray) -> int:
+        """How many images go through the network in one call: fewer the larger they are."""
+        most = _CHUNK if on_processor(self.device) else _CHUNK_ON_ACCELERATOR
+        pixels = int(np.prod(X.shape[1:]))
+        return min(most, max(1, most * _CHUNK_PIXELS // max(1, pixels)))
 
     def _answer(self, network: CompiledNetwork, images: np.ndarray) -> np.ndarray:
         part, n = scale(images, self.pixel_range), len(images)
@@ -337,6 +348,11 @@ class NetworkClassifier(_KerasClassifier):
         regularization = self._regularization()._asdict()
         if has_processor_steps(self.device):
             regularization = {k: value is not None for k, value in regularization.items()}
+        elif has_jax_steps(self.device):
+            # The dropout alone is compiled in.
+            regularization.update(
+                weight_decay=regularization["weight_decay"] is not None, label_smoothing=True
+            )
         put_in = ("seed", "dropout", "learning_rate", "weight_decay")
         described = {k: v for k, v in {**self.network, **self.optimizer}.items() if k not in put_in}
         return repr((sorted(described.items()), regularization, self.device))
@@ -396,6 +412,7 @@ class NetworkClassifier(_KerasClassifier):
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         callbacks: list[Any] | None = None,
         checkpoint: Checkpoint | None = None,
+        is_watched: bool = False,
     ) -> None:
         # Mended: SciKeras's own replaces the callbacks that it is given, and a random_state makes
         # it set the global seeds and switch TensorFlow's op determinism on for the process. Here
@@ -412,12 +429,13 @@ class NetworkClassifier(_KerasClassifier):
             sample_weight,
             pixel_range=self.pixel_range,
             first_epoch=initial_epoch + done,
+            ahead_on=None if on_processor(self.device) else self.device,
             **batches,
         )
         validation_data = None
         if validation is not None:
             validation_data = DigitBatches(
-                *validation, None, pixel_range=self.pixel_range, batch_size=self._CHUNK
+                *validation, None, pixel_range=self.pixel_range, batch_size=self._images_at_once(X)
             )
         history, self.batch_losses_, self.is_interrupted_ = train(
             self._network,
@@ -428,6 +446,7 @@ class NetworkClassifier(_KerasClassifier):
             callbacks=callbacks,
             label_smoothing=self.label_smoothing,
             checkpoint=checkpoint,
+            is_watched=is_watched,
         )
         if initial_epoch == 0:
             self.history_: dict[str, list[float]] = {}
