@@ -122,6 +122,19 @@ def test_no_answer_is_a_number_that_is_no_label(digits):
     assert clf.no_answer_ == -3
 
 
-def test_answers_of_unsigned_labels_do_not_wrap_around():
-    labels = with_no_answer(np.array([3, 4], np.uint8), np.array([True, False]), -1)
-    np.testing.assert_array_equal(labels, [3, -1])
+@pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4"])
+@pytest.mark.parametrize(
+    "no_answer", [-1, 300, -1000, 2**40, -(2**40), 2**63, np.int64(70000), np.uint8(200), 0.1]
+)
+def test_label_for_none_and_labels_keep_their_values_whatever_the_type(dtype, no_answer):
+    top = 1 if np.dtype(dtype).kind == "b" else 2**24
+    if np.dtype(dtype).kind in "ui":
+        # Of a label for none with a fraction the common type is a float.
+        top = min(int(np.iinfo(dtype).max), 2**53 if no_answer == 0.1 else 2**64)
+    labels = with_no_answer(np.array([top, 0], dtype), np.array([True, False]), no_answer)
+    assert labels.tolist() == [top, no_answer]
+
+
+def test_label_for_none_takes_no_wider_type_than_it_needs():
+    labels = with_no_answer(np.array([3, 4], np.int32), np.array([True, False]), -1)
+    assert labels.dtype == np.int32

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from digitcnn.datasets import read_digits_csv
 from digitcnn.tables import (
     pixel_columns_of,
     read_frame,
@@ -145,6 +146,43 @@ def test_files_of_a_list_are_stacked_whatever_the_order_of_their_columns(frame, 
     table = read_table([first, second, tmp_path / "c.parquet"], with_labels=True)
     np.testing.assert_array_equal(table.pixels, pixels_of(frame))
     np.testing.assert_array_equal(table.labels, frame["label"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        ((["01", "02"], ["x", "01"]), ["01", "02", "x", "01"]),
+        ((["x", "7"], ["07", "7"]), ["x", "7", "07", "7"]),
+        ((["1", "2"], ["1.5", "2"]), ["1", "2", "1.5", "2"]),
+        ((["01", "02"], ["1", "10"]), [1, 2, 1, 10]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_labels_of_several_files_are_those_of_one_file(frame, tmp_path, parts, wanted, ending):
+    paths = []
+    for i, labels in enumerate(parts):
+        table = frame[: len(labels)].astype({"label": object}).assign(label=labels)
+        paths.append(tmp_path / f"{i}.{ending}")
+        table.to_csv(paths[-1], index=False) if ending == "csv" else table.to_parquet(paths[-1])
+    _, in_memory = read_digits_csv(paths)
+    assert in_memory.tolist() == wanted
+    _, mapped = read_digits_csv(paths, memory_map=tmp_path / "pixels.npy")
+    np.testing.assert_array_equal(mapped, in_memory)
+
+
+def test_label_is_one_class_whether_a_file_holds_it_as_a_number_or_as_text(frame, tmp_path, write):
+    frame[:2].assign(label=[1.0, 2.0]).to_parquet(tmp_path / "a.parquet")
+    text = frame[:2].astype({"label": object}).assign(label=["x", "1"])
+    paths = [tmp_path / "a.parquet", write(text.to_csv(index=False))]
+    assert read_table(paths, with_labels=True).labels.tolist() == ["1", "2", "x", "1"]
+
+
+def test_labels_of_a_parquet_file_do_not_hang_on_the_parts_it_is_read_in(frame, tmp_path):
+    labels = ["01"] * 1500 + ["x"]
+    table = pd.DataFrame({"label": labels, "p0": 0, "p1": 1})
+    table.to_parquet(tmp_path / "a.parquet")
+    _, y = read_digits_csv(tmp_path / "a.parquet", memory_map=tmp_path / "pixels.npy")
+    assert y.tolist() == labels
 
 
 def test_files_of_a_list_with_other_columns_are_refused(frame, write):

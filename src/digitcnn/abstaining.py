@@ -1,5 +1,6 @@
 """A classifier that leaves unanswered what it is not sure of."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -235,9 +236,12 @@ def with_no_answer(labels: np.ndarray, is_answered: np.ndarray, no_answer: Any) 
             return np.where(is_answered, labels, no_answer)
         answers[~is_answered] = no_answer
         return answers
-    if labels.dtype.kind in "bu" and no_answer < 0:
-        labels = labels.astype(np.int64)
-    return np.where(is_answered, labels, no_answer)
+    is_whole = isinstance(no_answer, Integral)
+    own = np.min_scalar_type(no_answer) if is_whole else np.asarray(no_answer).dtype
+    dtype = np.result_type(labels.dtype, own)
+    if is_whole and labels.dtype.kind in "bui" and dtype.kind == "f":
+        dtype = np.dtype(object)  # of uint64 and -1 NumPy makes float64, which rounds
+    return np.where(is_answered, labels.astype(dtype), np.array(no_answer, dtype))
 
 
 def _rows(X: Any, places: np.ndarray) -> Any:

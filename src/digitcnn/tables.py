@@ -121,32 +121,30 @@ def read_table(
         If a file is damaged, or holds anything but whole numbers 0..255 in a pixel column.
     """
     files = _files(paths)
-    parts: list[DigitTable] = []
+    parts: list[np.ndarray] = []
+    texts: list[str] = []
     first_names: list[str] = []
     for path in files:
         if _is_parquet(path):
             frame = _read_parquet(path)
             here = text_names(frame.columns)
-            part = read_frame(
-                frame, label=label, columns=columns, with_labels=with_labels, source=str(path)
-            )
+            pixels, labels, columns = _read_frame(frame, label, columns, with_labels, str(path), 0)
         else:
             here, n_header_lines = (list(names), 0) if names else read_header(path)
             layout = layout_of(here, label, columns, with_labels, str(path))
-            pixels, texts = read_csv(path, n_header_lines, layout)
-            part = DigitTable(pixels, tidy_labels(texts) if with_labels else None, layout.names)
+            pixels, labels = read_csv(path, n_header_lines, layout)
+            columns = layout.names
         first_names = first_names or here
         check_same_columns(path, here, files[0], first_names)
-        columns = part.columns
-        parts.append(part)
-    if len(parts) == 1:
-        return parts[0]
-    labels = (
-        tidy_labels([x for part in parts if part.labels is not None for x in part.labels])
-        if with_labels
-        else None
+        parts.append(pixels)
+        texts += labels
+    assert columns is not None
+    # All at once: whether labels are numbers hangs on the labels of all files.
+    return DigitTable(
+        parts[0] if len(parts) == 1 else np.concatenate(parts),
+        tidy_labels(texts) if with_labels else None,
+        list(columns),
     )
-    return DigitTable(np.concatenate([part.pixels for part in parts]), labels, parts[0].columns)
 
 
 def iter_table(
@@ -208,7 +206,7 @@ def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
     ValueError
         If as strings, all as long as the longest, they would take gigabytes.
     """
-    texts = [str(label).strip() for label in labels]
+    texts = [str(label) for label in labels]
     whole = [_whole_of_text(text) for text in texts]
     if None not in whole:
         return np.array(whole, np.int64)
@@ -261,6 +259,19 @@ def read_frame(
     ValueError
         If a pixel column holds anything but whole numbers 0..255.
     """
+    pixels, texts, names = _read_frame(frame, label, columns, with_labels, source, first_row)
+    return DigitTable(pixels, tidy_labels(texts) if with_labels else None, names)
+
+
+def _read_frame(
+    frame: Any,
+    label: Any,
+    columns: Sequence[str] | None,
+    with_labels: bool,
+    source: str,
+    first_row: int,
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """Pixels, labels as text (none where they are not asked for) and the pixel columns' names."""
     names = text_names(frame.columns)
     layout = layout_of(names, label, columns, with_labels, source or "DataFrame")
     where = f"{source}, " if source else ""
@@ -278,15 +289,21 @@ def read_frame(
                 f"{where}{_place(frame, start + row, first_row)}, column "
                 f"{layout.names[column]!r}: {describe_bad_pixel(picked.iat[start + row, column])}"
             )
-    labels = None
+    texts = []
     if layout.label is not None:
         cells = frame.iloc[:, layout.label]
         if cells.isna().any():
             row = int(cells.isna().to_numpy().argmax())
             place = f"{where}{_place(frame, row, first_row)}, column {str(label)!r}"
             raise ValueError(f"{place}: the label is missing.")
-        labels = tidy_labels(cells.tolist())
-    return DigitTable(pixels, labels, layout.names)
+        texts = [_text_of_label(cell) for cell in cells.tolist()]
+    return pixels, texts, layout.names
+
+
+def _text_of_label(cell: Any) -> str:
+    """A label's text, the same whether it was kept as the number 3, as 3.0 or as text."""
+    is_whole = isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53
+    return str(int(cell)) if is_whole else str(cell).strip()
 
 
 def read_raw_frame(path: PathLike) -> Any:
@@ -443,23 +460,13 @@ def _iter_blocks(
             start = 0
             for frame in _iter_parquet(path):
                 here = text_names(frame.columns)
-                part = read_frame(
-                    frame,
-                    label=label,
-                    columns=columns,
-                    with_labels=with_labels,
-                    source=str(path),
-                    first_row=start,
+                pixels, texts, columns = _read_frame(
+                    frame, label, columns, with_labels, str(path), start
                 )
                 start += len(frame)
                 first_names = first_names or here
                 check_same_columns(path, here, files[0], first_names)
-                columns = part.columns
-                yield (
-                    columns,
-                    part.pixels,
-                    [str(one) for one in part.labels] if part.labels is not None else [],
-                )
+                yield columns, pixels, texts
             if not start:
                 raise ValueError(f"{path}: the table has no rows.")
         else:
