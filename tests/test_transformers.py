@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import sklearn
 from sklearn.base import clone
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
+from digitcnn.normalizer import DigitNormalizer
 from digitcnn.transformers import DigitCSVTransformer
 
 # What fails in scikit-learn's own code, before it comes to the estimator.
@@ -97,6 +99,56 @@ def test_frame_as_read_is_cross_validated_in_a_pipeline(frame):
     # A label left in would be read off by this classifier, at 100%.
     leaked = make_pipeline(DigitCSVTransformer(), BernoulliNB())
     assert cross_val_score(leaked, frame, frame["label"], cv=3).max() < 0.95
+
+
+def as_polars(table):
+    return pytest.importorskip("polars").from_pandas(table)
+
+
+@pytest.mark.parametrize("convert", [as_polars, pa.table, pa.RecordBatch.from_pandas])
+def test_tables_of_other_libraries_are_taken_as_those_of_pandas(frame, convert):
+    reversed_ = frame[frame.columns[::-1]].astype({"pixel3": "int16", "pixel4": "float32"})
+    wanted = DigitCSVTransformer().fit_transform(frame)
+    np.testing.assert_array_equal(DigitCSVTransformer().fit_transform(convert(reversed_)), wanted)
+    transformer = DigitCSVTransformer().fit(frame)
+    np.testing.assert_array_equal(transformer.transform(convert(reversed_)), wanted)
+    with pytest.raises(ValueError, match="pixel columns are missing: 'pixel7'"):
+        transformer.transform(convert(frame.drop(columns="pixel7")))
+    with pytest.raises(ValueError, match=r"column 'pixel9': 256 is outside 0\.\.255"):
+        transformer.transform(convert(frame.astype({"pixel9": int}).assign(pixel9=256)))
+
+
+def test_table_that_cannot_be_read_is_refused_with_what_is_taken(frame):
+    lazy = as_polars(frame).lazy()
+    for table in (
+        frame["pixel0"], lazy, lazy.collect()["pixel0"], pa.table(frame).to_reader()
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="expected a path, an array, or a DataFrame, got a"):
+            DigitCSVTransformer().fit(table)
+
+
+def test_table_of_polars_without_pyarrow_names_the_extra(frame, monkeypatch):
+    table = as_polars(frame)
+
+    def fail():
+        raise ModuleNotFoundError("pyarrow is required")
+
+    monkeypatch.setattr(type(table), "to_pandas", lambda self: fail())
+    with pytest.raises(ImportError, match=r"pyarrow: pip install 'digitcnn\[parquet\]'"):
+        DigitCSVTransformer().fit(table)
+
+
+@pytest.mark.parametrize("columns", [slice(None), slice(None, None, -1)])
+def test_without_fit_columns_are_told_by_the_names_of_what_is_transformed(frame, tmp_path, columns):
+    table = frame[frame.columns[columns]]
+    wanted = DigitCSVTransformer().fit_transform(frame)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    for X in (table, tmp_path / "a.csv", wanted):
+        np.testing.assert_array_equal(DigitCSVTransformer().transform(X), wanted)
+    pipeline = make_pipeline(DigitCSVTransformer(), DigitNormalizer())
+    np.testing.assert_array_equal(
+        pipeline.transform(table[:9]), DigitNormalizer().transform(wanted[:9])
+    )
 
 
 def test_label_may_have_another_name(frame):

@@ -5,10 +5,13 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from digitcnn.csv_files import describe_bad_pixel
 from digitcnn.tables import pixel_columns_of, put_pixels, read_frame, read_table
+
+# What has to do with tables and is none of pandas has: a Series, a lazy table, a stream.
+_TABLES_HAVE = ("iloc", "collect_schema", "__dataframe__", "__arrow_c_stream__")
 
 
 class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -43,9 +46,11 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
     Notes
     -----
-    ``fit`` looks at names only; values are checked at ``transform``. An array is taken as pixels
-    in order, without names. Paths are no rows: to cross-validate, hand over a DataFrame, or
-    transform first.
+    ``fit`` looks at names only; values are checked at ``transform``. Without ``fit``, ``transform``
+    tells the pixel columns by the names of the table that it is given. An array is taken as pixels
+    in order, without names. DataFrames are those of pandas, and tables of other libraries that have
+    a method ``to_pandas``: polars (with pyarrow installed), pyarrow. Paths are no rows: to
+    cross-validate, hand over a DataFrame, or transform first.
 
     Examples
     --------
@@ -81,6 +86,7 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         ValueError
             If the pixel columns cannot be told by their names.
         """
+        X = _as_pandas(X)
         if _is_table(X):
             self.pixel_columns_ = pixel_columns_of(X, self.label)
             self.feature_names_in_ = np.array(self.pixel_columns_, dtype=object)
@@ -108,15 +114,18 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         ------
         FileNotFoundError, IsADirectoryError
             If a path is no file.
+        ImportError
+            If a table of polars is given and pyarrow is not installed.
         ValueError
             If a file is damaged, a pixel column is missing, or a pixel is anything but a whole
             number 0..255.
         """
-        check_is_fitted(self)
+        columns = getattr(self, "pixel_columns_", None)
+        X = _as_pandas(X)
         if hasattr(X, "iloc"):
-            return read_frame(X, label=self.label, columns=self.pixel_columns_).pixels
+            return read_frame(X, label=self.label, columns=columns).pixels
         if _is_table(X):
-            return read_table(X, label=self.label, columns=self.pixel_columns_).pixels
+            return read_table(X, label=self.label, columns=columns).pixels
         X = validate_data(self, X, reset=False)
         pixels = np.empty(X.shape, np.uint8)
         bad = put_pixels(X, pixels)
@@ -129,8 +138,31 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         tags = super().__sklearn_tags__()
         # Whole numbers from 0 up, as codes of categories are: scikit-learn's checks then feed such.
         tags.input_tags.categorical = True
+        tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _as_pandas(X: Any) -> Any:
+    """A table of another library as a DataFrame of pandas; anything else as it is."""
+    if isinstance(X, np.ndarray) or (hasattr(X, "iloc") and hasattr(X, "columns")):
+        return X
+    if hasattr(X, "to_pandas"):
+        try:
+            frame = X.to_pandas()
+        except ImportError as error:
+            raise ImportError(
+                f"a {type(X).__module__}.{type(X).__qualname__} becomes a DataFrame of pandas by "
+                "way of pyarrow: pip install 'digitcnn[parquet]'"
+            ) from error
+        if hasattr(frame, "iloc") and hasattr(frame, "columns"):
+            return frame
+    elif not any(hasattr(X, name) for name in _TABLES_HAVE):
+        return X
+    raise ValueError(
+        f"expected a path, an array, or a DataFrame, got a {type(X).__module__}."
+        f"{type(X).__qualname__}. Make it a DataFrame of pandas or polars, or a Table of pyarrow"
+    )
 
 
 def _is_table(X: Any) -> bool:
