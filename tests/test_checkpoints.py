@@ -19,7 +19,14 @@ import digitcnn
 from conftest import make_classifier
 from digitcnn import checkpoints
 from digitcnn.batches import DigitBatches
-from digitcnn.checkpoints import Checkpoint, as_plain, claim_folder, digest_arrays, release_folder
+from digitcnn.checkpoints import (
+    Checkpoint,
+    as_plain,
+    claim_folder,
+    digest_arrays,
+    hold_folder,
+    release_folder,
+)
 from digitcnn.cli import main
 from digitcnn.whole_files import write_whole
 
@@ -527,7 +534,7 @@ def test_command_refuses_the_folder_of_another_training_and_says_what_differs(
     assert [path.name for path in folder.iterdir()] == ["training.json"]
     (tmp_path / "mine.txt").write_text("")
     assert main([*training[:-1], str(tmp_path)]) == 2
-    assert "wanted is an empty folder for the checkpoint" in capsys.readouterr().err
+    assert "expected an empty folder for the checkpoint" in capsys.readouterr().err
 
 
 def test_folder_is_claimed_by_one_training_until_it_is_released(tmp_path):
@@ -537,7 +544,7 @@ def test_folder_is_claimed_by_one_training_until_it_is_released(tmp_path):
     assert claim_folder(folder, training) == 0
     with pytest.raises(ValueError, match=r"--seed was 1 and is 2\. Give another folder"):
         claim_folder(folder, {**training, "--seed": 2})
-    with pytest.raises(NotADirectoryError, match="is a file; wanted is a folder"):
+    with pytest.raises(NotADirectoryError, match="is a file; expected a folder"):
         claim_folder(folder / "training.json", training)
     progress = checkpoints.Progress({"loss": [1.0, 0.5]}, [1.0, 0.5], [np.ones(2)], [], False)
     Checkpoint(folder, {"a": 1}, 0).write(progress)
@@ -547,3 +554,69 @@ def test_folder_is_claimed_by_one_training_until_it_is_released(tmp_path):
         claim_folder(folder, training)
     release_folder(folder)
     assert not folder.exists()
+
+
+def test_folder_is_held_by_one_at_a_time_and_is_gone_when_nothing_is_in_it(tmp_path):
+    folder = tmp_path / "deep" / "ckpt"
+    for _ in range(2):
+        with hold_folder(folder):
+            with pytest.raises(ValueError, match="is in use by a training that is running"):
+                hold_folder(folder).__enter__()
+            claim_folder(folder, {"a": 1})
+            (folder / ("f" * 32 + ".checkpoint")).write_bytes(b"")
+        assert sorted(path.suffix for path in folder.iterdir()) == [".checkpoint", ".json"]
+    with hold_folder(folder):
+        release_folder(folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("stops", ["killed", "left by an error"])
+def test_folder_whose_holder_is_gone_is_free_again(tmp_path, stops):
+    code = (
+        "import sys\n"
+        "from digitcnn.checkpoints import claim_folder, hold_folder\n"
+        "with hold_folder(sys.argv[1]):\n"
+        "    claim_folder(sys.argv[1], {})\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+        "    raise ValueError\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(ValueError, match="is in use"):
+            hold_folder(tmp_path).__enter__()
+        if stops == "killed":
+            process.kill()
+        else:
+            process.stdin.close()
+        process.wait(timeout=60)
+    assert (tmp_path / "training.lock").exists() == (stops == "killed")
+    with hold_folder(tmp_path):
+        assert claim_folder(tmp_path, {}) == 0
+
+
+def test_folder_that_is_no_checkpoints_is_refused_and_nothing_is_put_into_it(tmp_path):
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(ValueError, match="holds 'mine'"):
+        hold_folder(tmp_path).__enter__()
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        hold_folder(tmp_path / "mine").__enter__()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Unix's locks")
+def test_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    import errno
+    import fcntl
+
+    def fail(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with hold_folder(tmp_path / "ckpt"), hold_folder(tmp_path / "ckpt"):
+        assert (tmp_path / "ckpt").is_dir()

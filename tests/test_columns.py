@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.columns import find_pixel_columns
+from digitcnn.columns import find_pixel_columns, is_order_named
 
 few = settings(max_examples=25, deadline=None)
 
@@ -68,3 +68,18 @@ def test_any_names_give_columns_or_an_error(names):
         found = find_pixel_columns(names)
         assert found
     assert set(found) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_named"),
+    [
+        (["pixel0", "pixel1"], True),
+        (["1x1", "1x2", "2x1", "2x2"], True),
+        (["0", "1", "2"], True),
+        (["b", "a"], False),
+        (["a1", "b2", "c3"], False),
+        (["a", "a1"], False),
+    ],
+)
+def test_order_of_columns_is_told_by_numbers_alone(names, is_named):
+    assert is_order_named(find_pixel_columns(names)) == is_named

@@ -207,3 +207,13 @@ def mean_and_dense(image_shape, n_classes, seed):
             keras.layers.Dense(n_classes, activation="softmax"),
         ]
     )
+
+
+def test_file_of_pixels_takes_the_place_of_no_table_that_it_is_made_of(tmp_path):
+    path, link = tmp_path / "a.csv", tmp_path / "link.csv"
+    path.write_text("label,p0,p1\n1,2,3\n")
+    link.symlink_to(path)
+    for out in (path, link, tmp_path / "." / "a.csv"):
+        with pytest.raises(ValueError, match="is read, and the pixels would take its place"):
+            read_digits_csv([path, link], memory_map=out)
+    assert path.read_text().startswith("label")

@@ -9,10 +9,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import digitcnn
+from conftest import make_classifier
+from digitcnn.datasets import load_mnist, read_digits_csv, stream_digits
 from digitcnn.model_file import read_model_file, write_model_file
-from digitcnn.whole_files import write_whole
+from digitcnn.whole_files import is_same_file, write_whole
 
 
 def names_in(folder):
@@ -110,7 +114,7 @@ def in_a_process(code, *arguments, wait=True, **options):
     script = (
         "import os, resource, signal, sys\nimport numpy as np\n"
         "from digitcnn.model_file import write_model_file\n"
-        "from digitcnn.whole_files import write_whole\n"
+        "from digitcnn.whole_files import is_same_file, write_whole\n"
     )
     command = [sys.executable, "-c", script + code, *map(str, arguments)]
     if wait:
@@ -280,3 +284,59 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
         writer.stdout.close()
         assert writer.returncode == 0
     assert names_in(tmp_path) == ["file"]
+
+
+def test_tilde_is_the_home_folder_wherever_a_path_is_taken(
+    tmp_path, monkeypatch, fitted, digits, arrays
+):
+    pytest.importorskip("onnx")
+    from digitcnn.report import write_report
+
+    X, y = digits
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home, elsewhere):
+        folder.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.chdir(elsewhere)
+    pd.DataFrame(X[:20]).assign(label=y[:20]).to_csv(home / "t.csv", index=False)
+    np.savez(home / "mnist.npz", **arrays)
+
+    fitted.save("~/m.digitcnn")
+    digitcnn.save(fitted, Path("~/n.digitcnn"))
+    assert (digitcnn.load("~/m.digitcnn").predict(X[:9]) == fitted.predict(X[:9])).all()
+    digitcnn.export_onnx(fitted, "~/m.onnx")
+    write_report(fitted, X[:20], y[:20], "~/r.html")
+    read_digits_csv(["~/t.csv", Path("~") / "t.csv"], memory_map="~/pixels.npy")
+    assert len(list(stream_digits("~/t.csv"))) == 1
+    assert digitcnn.DigitCSVTransformer().fit_transform("~/t.csv").shape == (20, 64)
+    assert len(load_mnist("~/mnist.npz")) == len(load_mnist("~")) == 4
+    monkeypatch.setenv("DIGITCNN_DATA", "~")
+    assert len(load_mnist(split="test")[1]) == 20
+    make_classifier(epochs=1, checkpoint_dir="~/ckpt").fit(X[:40], y[:40])
+
+    made = {"m.digitcnn", "n.digitcnn", "m.onnx", "r.html", "pixels.npy", "ckpt"}
+    assert {path.name for path in home.iterdir()} == made | {"t.csv", "mnist.npz"}
+    assert not list(elsewhere.iterdir())
+
+
+def test_tilde_within_a_name_is_a_letter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a~", "./~", "~nobody-of-this-name"):
+        write_whole(name, lambda file: file.write(b"x"))
+    assert {path.name for path in tmp_path.iterdir()} == {"a~", "~", "~nobody-of-this-name"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links want rights")
+def test_paths_are_the_same_through_links_and_before_there_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("")
+    Path("b").write_text("")
+    os.link("a", "hard")
+    os.symlink("a", "soft")
+    os.symlink("nowhere", "dangling")
+    for one, other in [("a", "./a"), ("a", "hard"), ("soft", "hard"), ("dangling", "nowhere")]:
+        assert is_same_file(one, other)
+        assert is_same_file(other, tmp_path / one)
+    for one, other in [("a", "b"), ("soft", "b"), ("dangling", "a"), ("nowhere", "elsewhere")]:
+        assert not is_same_file(one, other)

@@ -5,19 +5,21 @@ digest of all that the training's result hangs on, so that one folder serves man
 none takes up another's. It is of the model file's kind: JSON and plain arrays, no code.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from digitcnn import __version__
 from digitcnn.model_file import read_model_file, write_model_file
-from digitcnn.whole_files import remove_left_over, write_whole
+from digitcnn.whole_files import as_path, remove_left_over, write_whole
 
 FORMAT = "digitcnn checkpoint"
 
@@ -25,6 +27,7 @@ FORMAT = "digitcnn checkpoint"
 _MOST = 100
 _NAME = re.compile(r"[0-9a-f]{32}\.checkpoint")
 _CLAIM = "training.json"
+_LOCK = "training.lock"
 
 
 class Progress(NamedTuple):
@@ -86,7 +89,7 @@ class Checkpoint:
         self.progress: Progress | None = None
         text = json.dumps(identity, sort_keys=True)
         name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.checkpoint"
-        self.path = Path(folder) / name
+        self.path = as_path(folder) / name
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
@@ -195,6 +198,84 @@ def as_plain(value: Any) -> Any:
     return f"{named.__module__}.{named.__qualname__}"
 
 
+@contextmanager
+def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes out of a folder that is, or will be, claimed for a training.
+
+    What is locked is an open file, so that the lock goes with its process, whatever ends that.
+    Where the file system has no locks, nobody is kept out.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made where there is none. In the end it is deleted if nothing is in it.
+
+    Raises
+    ------
+    ValueError
+        If another process holds the folder, or it holds other things than a checkpoint.
+    """
+    target = as_path(folder)
+    _check_folder(target, folder)
+    with _lock_file(target / _LOCK, folder) as lock:
+        try:
+            yield
+        finally:
+            if os.name == "nt":  # where a file that is open cannot be deleted
+                lock.close()
+            with suppress(OSError):
+                (target / _LOCK).unlink(missing_ok=True)
+                if not any(target.iterdir()):
+                    target.rmdir()
+
+
+@contextmanager
+def _lock_file(path: Path, folder: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            if not _try_lock(file):
+                raise ValueError(
+                    f"{folder}: is in use by a training that is running. Wait for its end, or give "
+                    "another folder"
+                )
+            # Whoever had it until now may have deleted it meanwhile.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    yield file
+                    return
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    """Lock an open file; False where somebody else has."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
+
+
+def _check_folder(target: Path, folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that is none, or holds other things than a checkpoint."""
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{folder}: is a file; expected a folder for the checkpoint")
+    if not target.exists() or (target / _CLAIM).exists():
+        return
+    others = sorted(path.name for path in target.iterdir() if path.name != _LOCK)
+    if others:
+        raise ValueError(
+            f"{folder}: holds {others[0]!r}; expected an empty folder for the checkpoint, or none "
+            "yet"
+        )
+
+
 def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> int:
     """Make a folder one training's own.
 
@@ -215,19 +296,13 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
     ValueError
         If the folder is another training's, with what differs, or holds other things.
     """
-    target = Path(folder)
-    if target.exists() and not target.is_dir():
-        raise NotADirectoryError(f"{folder}: is a file; wanted is a folder for the checkpoint")
+    target = as_path(folder)
+    if target.is_dir():
+        remove_left_over(target / _CLAIM)
+    _check_folder(target, folder)
     target.mkdir(parents=True, exist_ok=True)
     claim = target / _CLAIM
-    remove_left_over(claim)
     if not claim.exists():
-        others = sorted(path.name for path in target.iterdir())
-        if others:
-            raise ValueError(
-                f"{folder}: holds {others[0]!r}; wanted is an empty folder for the checkpoint, or "
-                "none yet"
-            )
         text = json.dumps(training, indent=1)
         write_whole(claim, lambda file: file.write(text.encode()))
         return 0
@@ -253,7 +328,7 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
 
 def release_folder(folder: str | os.PathLike[str]) -> None:
     """Delete what `claim_folder` and the checkpoints have put into a folder, and the folder."""
-    target = Path(folder)
+    target = as_path(folder)
     for path in [*_checkpoints(target), target / _CLAIM]:
         path.unlink(missing_ok=True)
     if not any(target.iterdir()):

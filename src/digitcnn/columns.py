@@ -75,6 +75,15 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
     return [numbered[number] for number in sorted(numbered)]
 
 
+def is_order_named(names: Sequence[str]) -> bool:
+    """Whether pixel columns, as `find_pixel_columns` gave them, are told by numbers in their names.
+
+    Otherwise their order is that of the table.
+    """
+    families = {tuple(_NUMBERS.split(name)[::2]) for name in names}
+    return len(families) == 1 and len(families.pop()) > 1
+
+
 def _is_index(name: str) -> bool:
     """Whether a column has no name, or what pandas calls one without: it numbers the rows."""
     return not name or re.fullmatch(r"Unnamed: [0-9]+", name) is not None

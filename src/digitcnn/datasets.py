@@ -1,7 +1,6 @@
 """Loaders of digits: scikit-learn's sample, MNIST from wherever a copy is, and CSV files."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from digitcnn.mnist import find_mnist, read_mnist
 from digitcnn.normalizer import DigitNormalizer
 from digitcnn.streaming import shuffled, write_pixels
 from digitcnn.tables import PathLike, iter_table, read_table, tidy_labels
+from digitcnn.whole_files import as_path
 
 
 def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> Any:
@@ -97,7 +97,7 @@ def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.
     """
     if split not in ("all", "train", "test"):
         raise ValueError(f"split must be 'all', 'train' or 'test', got {split!r}.")
-    arrays = find_mnist() if path is None else read_mnist(Path(path))
+    arrays = find_mnist() if path is None else read_mnist(as_path(path))
     if arrays is None:
         raise FileNotFoundError(
             f"'{path}' holds no mnist.npz, no four IDX files (train-images-idx3-ubyte and so "

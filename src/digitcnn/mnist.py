@@ -7,6 +7,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from digitcnn.csv_files import read_header
 from digitcnn.data_files import check_unpacked, opened
 from digitcnn.tables import put_pixels, read_table
+from digitcnn.whole_files import as_path
 
 # The arrays' names in mnist.npz, and the SHA-256 of the bytes that each holds in MNIST as it was
 # published, whatever file they came in.
@@ -29,6 +31,7 @@ _IDX_NAMES = {
     "x_test": ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
     "y_test": ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
 }
+_CSV_ENDINGS = (".csv", ".csv.gz", ".csv.zip")
 _DATA_VARIABLE = "DIGITCNN_DATA"
 # What NumPy's reader of damaged files ends in: it makes room for what an array's header says, and
 # reads that as Python text.
@@ -67,13 +70,26 @@ def find_mnist() -> Arrays:
     """
     folder = os.environ.get(_DATA_VARIABLE)
     if folder:
-        arrays = read_mnist(Path(folder))
+        arrays = read_mnist(as_path(folder))
         if arrays is not None:
             return arrays
-    cache = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets" / "mnist.npz"
+    cache = _keras_copy()
     if cache.exists():
         return _verified(_read_npz(cache), f"'{cache}' (delete it to download it again)")
     return _download_mnist()
+
+
+def mnist_files() -> list[Path]:
+    """The files on this machine that `find_mnist` may read."""
+    place = as_path(os.environ.get(_DATA_VARIABLE) or os.devnull)
+    stems = ["mnist.npz", "mnist_train", "mnist_test", *chain(*_IDX_NAMES.values())]
+    names = [stem + ending for stem in stems for ending in ("", ".gz", *_CSV_ENDINGS)]
+    files = [place, *(place / name for name in names), _keras_copy()]
+    return [file for file in files if file.is_file()]
+
+
+def _keras_copy() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets" / "mnist.npz"
 
 
 def read_mnist(path: Path) -> Arrays | None:
@@ -109,8 +125,7 @@ def read_mnist(path: Path) -> Arrays | None:
         if lacking:
             raise FileNotFoundError(f"'{path}': IDX files are missing: {', '.join(lacking)}.")
         return _checked({k: _read_idx(f) for k, f in idx.items() if f}, f"'{path}'")
-    endings = (".csv", ".csv.gz", ".csv.zip")
-    train, test = (_first_file(path, [f"mnist_{part}"], endings) for part in ("train", "test"))
+    train, test = (_first_file(path, [f"mnist_{part}"], _CSV_ENDINGS) for part in ("train", "test"))
     if train and test:
         arrays = dict(zip(("x_train", "y_train"), _read_mnist_csv(train), strict=True))
         arrays |= zip(("x_test", "y_test"), _read_mnist_csv(test), strict=True)

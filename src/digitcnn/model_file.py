@@ -15,12 +15,11 @@ import stat
 import struct
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from digitcnn.whole_files import write_whole
+from digitcnn.whole_files import as_path, write_whole
 
 FORMAT = "digitcnn model"
 VERSION = 1
@@ -114,7 +113,7 @@ def write_model_file(
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
     """Whether a path is meant to be a model file: by its name, or by how it begins."""
-    target = Path(path)
+    target = as_path(path)
     if target.suffix == ".digitcnn":
         return True
     if not target.is_file():
@@ -149,7 +148,7 @@ def read_model_file(
         If it is not a model file, is of another version, is damaged, or has anything in it that
         a model file has not.
     """
-    target = Path(path)
+    target = as_path(path)
     if not target.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if not target.is_file():

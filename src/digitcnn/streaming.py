@@ -1,12 +1,13 @@
 """Digits that need not fit into memory: read some rows at a time, shuffled, or kept on disk."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from digitcnn.tables import PathLike, iter_table, tidy_labels
-from digitcnn.whole_files import write_whole
+from digitcnn.whole_files import as_path, is_same_file, write_whole
 
 # Parts that are held in memory to be shuffled.
 _HELD_PARTS = 8
@@ -76,7 +77,16 @@ def write_pixels(
         The file, opened for reading.
     y : ndarray of shape (n,)
         int64 where every label is a whole number, else strings.
+
+    Raises
+    ------
+    ValueError
+        If the file to write is one of those to read.
     """
+    out = as_path(out)
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        if is_same_file(path, out):
+            raise ValueError(f"{out}: is read, and the pixels would take its place")
     texts: list[Any] = []
 
     def write(file: Any) -> None:
@@ -111,6 +121,7 @@ def take_rows_out(path: PathLike, rows: np.ndarray) -> tuple[np.ndarray, np.ndar
         The others, in their order, opened for reading.
     taken : ndarray of shape (len(rows), p)
     """
+    path = as_path(path)
     stored = np.load(path, mmap_mode="r+")
     taken = np.array(stored[rows])
     is_kept = np.ones(len(stored), dtype=bool)

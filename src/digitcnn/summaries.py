@@ -185,6 +185,8 @@ def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
         "exact_duplicates": int(pixels.duplicated().sum()),
     }
     if labels is not None:
-        counts = labels.value_counts(dropna=False).sort_index()
+        counts = labels.dropna().value_counts().sort_index()
         summary["class_counts"] = {str(name): int(count) for name, count in counts.items()}
+        if labels.isna().any():
+            summary["class_counts"]["missing"] = int(labels.isna().sum())
     return summary

@@ -23,6 +23,7 @@ from digitcnn.csv_files import (
     read_header,
 )
 from digitcnn.data_files import opened
+from digitcnn.whole_files import as_path
 
 PathLike = str | os.PathLike[str]
 
@@ -306,38 +307,62 @@ def _text_of_label(cell: Any) -> str:
     return str(int(cell)) if is_whole else str(cell).strip()
 
 
-def read_raw_frame(path: PathLike) -> Any:
+def read_raw_frame(paths: PathLike | Sequence[PathLike], label: Any = "label") -> Any:
     """Read a table as it stands, to describe one that :func:`read_table` might refuse.
 
     Parameters
     ----------
-    path : str or path-like
-        A file as for :func:`read_table`.
+    paths : str, path-like, or list of them
+        Files as for :func:`read_table`.
+    label : object, default="label"
+        Name of the column whose values are not made numbers file by file, but as
+        :func:`read_table` does with labels.
 
     Returns
     -------
     pandas.DataFrame
-        What pandas makes of it; column names are text, what is no UTF-8 is replaced.
+        What pandas makes of it; column names are text, what is no UTF-8 is replaced. The rows of
+        several files are put one below the other.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
         If the path is no file.
     ValueError
-        If the file is empty or damaged, or there is no table in it.
+        If a file is empty or damaged, there is no table in it, or the files have not the same
+        columns.
     """
     import pandas as pd
 
-    file = _files(path)[0]
+    files = _files(paths)
+    frames = [_read_raw_file(file, str(label)) for file in files]
+    for file, part in zip(files, frames, strict=True):
+        check_same_columns(file, list(part.columns), files[0], list(frames[0].columns))
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    if str(label) in frame.columns:
+        cells = frame[str(label)].astype(object)
+        known = cells.notna().to_numpy()
+        cells[known] = tidy_labels([_text_of_label(cell) for cell in cells[known]]).tolist()
+        cells[~known] = None
+        frame[str(label)] = cells
+    return frame
+
+
+def _read_raw_file(file: Path, label: str) -> Any:
+    import pandas as pd
+
     if _is_parquet(file):
         frame = _read_parquet(file)
         frame.columns = text_names(frame.columns)
         return frame
-    read_header(file)  # It has the better words for what is no CSV at all.
+    names, _ = read_header(file)  # It has the better words for what is no CSV at all.
+    as_text = {i: str for i, name in enumerate(names) if name == label}
     with opened(file) as stream:
         content = io.BytesIO(stream.read())
     try:
-        frame = pd.read_csv(content, encoding_errors="replace", low_memory=False)
+        frame = pd.read_csv(
+            content, encoding_errors="replace", low_memory=False, dtype=as_text or None
+        )
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{file}: no table of rows ({_first_line(error)}).") from error
     # pandas takes what stands before the named columns for an index.
@@ -373,7 +398,8 @@ def put_pixels(numbers: np.ndarray, out: np.ndarray) -> tuple[int, int] | None:
 
 
 def _files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
-    files = [Path(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    files = [as_path(path) for path in given]
     if not files:
         raise ValueError("The list of paths is empty; at least one file is wanted.")
     for path in files:

@@ -14,6 +14,20 @@ from typing import Any
 _LEFT_OVER = 3600
 
 
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """A path that was given, with the home folder in the place of ``~``."""
+    return Path(os.path.expanduser(path))
+
+
+def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file, through links or not, there already or not yet."""
+    first, second = as_path(one), as_path(other)
+    if first.exists() and second.exists():
+        return os.path.samefile(first, second)
+    real, other_real = (os.path.normcase(os.path.realpath(path)) for path in (first, second))
+    return real == other_real
+
+
 def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
     """Write a file beside its target and rename it, so that no half of it is ever seen.
 
@@ -35,7 +49,7 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
         If the folder cannot be written to, or is full, or the target is no regular file, as
         ``/dev/null`` is none. The target is as it was.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(as_path(path)))
     if target.is_dir():
         raise IsADirectoryError(f"{path}: is a folder; wanted is a file's name")
     if target.exists() and not target.is_file():
