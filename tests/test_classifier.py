@@ -1,4 +1,5 @@
 import copy
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -352,8 +353,20 @@ def test_frame_keeps_its_column_names_and_refuses_others(digits):
     clf = make_classifier(epochs=1).fit(frame, y[:100])
     assert clf.feature_names_in_.tolist() == list(frame.columns)
     clf.predict(frame)
-    with pytest.raises(ValueError, match="feature names"):
-        clf.predict(frame[frame.columns[::-1]])
+    others = [frame[frame.columns[::-1]], frame.assign(label=y[:100]), frame.add_prefix("x")]
+    for other in others:
+        with pytest.raises(ValueError, match=r"(?s)feature names.*give X\[clf.feature_names_in_\]"):
+            clf.predict(other)
+    np.testing.assert_array_equal(clf.predict(others[1][clf.feature_names_in_]), clf.predict(frame))
+
+
+@pytest.mark.parametrize("path", ["a.csv", Path("a.csv"), ["a.csv"], ("a.csv", Path("b.csv"))])
+def test_path_in_the_place_of_images_is_refused_with_what_reads_it(fitted, path):
+    for call in (fitted.predict, fitted.predict_proba, lambda X: fitted.score(X, [1])):
+        with pytest.raises(ValueError, match=r"got the path 'a\.csv'.*read_digits_csv.*command"):
+            call(path)
+    with pytest.raises(ValueError, match=r"got the path 'a\.csv'"):
+        make_classifier().fit(path, [1])
 
 
 # Bad input: what was found, and what is wanted.

@@ -17,6 +17,7 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.naive_bayes import GaussianNB
 
 import digitcnn
@@ -141,6 +142,39 @@ def test_column_names_come_back_from_the_file(digits, tmp_path):
         loaded.predict(frame[frame.columns[::-1]])
 
 
+def test_ensemble_that_was_interrupted_before_its_members_were_trained_is_not_fitted(
+    digits, tmp_path, monkeypatch
+):
+    def fit(*_, **__):
+        raise KeyboardInterrupt
+
+    ensemble = VotingClassifier([("a", make_classifier())], voting="soft")
+    monkeypatch.setattr(digitcnn.DigitCNNClassifier, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        ensemble.fit(digits[0][:20], digits[1][:20])
+    with pytest.raises(NotFittedError):
+        digitcnn.save(ensemble, tmp_path / "m.digitcnn")
+
+
+@pytest.mark.parametrize("backend", ["tf", "keras"])
+def test_backend_that_is_none_is_told_from_a_bad_file(saved, backend):
+    code = (
+        "import sys, digitcnn\n"
+        "for call in (lambda: digitcnn.load(sys.argv[1]),\n"
+        "             lambda: digitcnn.DigitCNNClassifier().fit([[0, 1, 2, 3]] * 2, [0, 1])):\n"
+        "    try:\n        call()\n    except ImportError as error:\n        print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(saved)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=False,
+    )
+    assert done.stdout.count(f"Keras cannot be imported with KERAS_BACKEND='{backend}'") == 2
+    assert "model file" not in done.stdout
+
+
 def test_callable_architecture_cannot_be_saved(digits, tmp_path):
     X, y = digits
 
@@ -162,8 +196,12 @@ def test_callable_architecture_cannot_be_saved(digits, tmp_path):
 def test_what_a_file_cannot_keep_is_said(digits, tmp_path):
     X, y = digits
     clf = make_classifier(optimizer=keras.optimizers.Adam(), epochs=1).fit(X[:20], y[:20])
-    with pytest.warns(UserWarning, match="keeps neither a Keras optimizer nor callbacks"):
-        clf.save(tmp_path / "m.digitcnn")
+    for save in (clf.save, lambda path: digitcnn.save(clf, path)):
+        with pytest.warns(
+            UserWarning, match="keeps neither a Keras optimizer nor callbacks"
+        ) as seen:
+            save(tmp_path / "m.digitcnn")
+        assert [warning.filename for warning in seen] == [__file__]
     loaded = digitcnn.load(tmp_path / "m.digitcnn")
     np.testing.assert_array_equal(loaded.predict(X[:9]), clf.predict(X[:9]))
 

@@ -1,5 +1,6 @@
 """What data the estimator may be given, and the words of the errors when it is other data."""
 
+import os
 from math import isqrt
 from typing import Any
 
@@ -25,8 +26,9 @@ def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
     Raises
     ------
     ValueError
-        If there are other numbers of dimensions, or numbers that are not finite.
+        If there are other numbers of dimensions, numbers that are not finite, or paths.
     """
+    _refuse_paths(X)
     if getattr(X, "ndim", 2) <= 2 and not isinstance(X, list | tuple):
         return X, None
     if isinstance(X, list | tuple) and np.ndim(X[0] if len(X) else X) < 2:
@@ -40,6 +42,17 @@ def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
             "(n, height, width, channels)"
         )
     return images.reshape(len(images), -1), images.shape[1:]
+
+
+def _refuse_paths(X: Any) -> None:
+    first = X[0] if isinstance(X, list | tuple) and len(X) else X
+    if isinstance(first, str | os.PathLike):
+        raise ValueError(
+            f"expected images as an array or a DataFrame, got the path {os.fspath(first)!r}. Read "
+            "the file first: digitcnn.datasets.read_digits_csv gives its images and labels, "
+            "DigitCSVTransformer images without labels. Or use the command: digitcnn predict "
+            "MODEL FILE"
+        )
 
 
 def check_labels(y: np.ndarray) -> None:

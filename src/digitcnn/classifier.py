@@ -31,7 +31,7 @@ from digitcnn.confidence import (
     note_confidence,
     with_temperature,
 )
-from digitcnn.persistence import load_estimator, save_estimator
+from digitcnn.persistence import import_keras, load_estimator, save_estimator
 
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
 # passed over more often, or the network would not have learned when the training ends.
@@ -511,7 +511,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If the architecture is a callable: its code cannot be kept in a file of plain data.
         """
-        save(self, path)
+        save_estimator(self, path)
 
     @property
     def model_(self) -> Any:
@@ -555,6 +555,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if weights is not None and not weights.all():
             kept = weights > 0
             rows, codes, weights = rows[kept], codes[kept], weights[kept]
+        import_keras()  # the data is right; what follows is trained by it
         return self._to_images(rows), codes, weights
 
     def _check_validation_data(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray] | None:
@@ -582,9 +583,23 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             and not hasattr(self, "feature_names_in_")
         )
         if not is_plain:
-            rows = validate_data(self, rows, reset=False, dtype="numeric")
+            rows = self._check_rows(rows)
         check_pixel_scale(rows, self.pixel_range_, self.pixel_range, name)
         return self._to_images(rows)
+
+    def _check_rows(self, rows: Any) -> np.ndarray:
+        """Rows of pixels held against what `fit` saw."""
+        try:
+            checked: np.ndarray = validate_data(self, rows, reset=False, dtype="numeric")
+        except ValueError as error:
+            if "feature names" not in str(error):
+                raise
+            # Whoever has loaded a model was not there when it was fitted.
+            raise ValueError(
+                f"{str(error).rstrip()}\nThe columns are those of clf.feature_names_in_: give "
+                "X[clf.feature_names_in_]"
+            ) from None
+        return checked
 
     def _check_side(self, side: tuple[int, ...] | None) -> None:
         if side is None or self.image_shape == "pad" or with_channels(side) == self.image_shape_:
@@ -905,7 +920,6 @@ def save(clf: Any, path: Any) -> None:
     ...     len(digitcnn.load(os.path.join(folder, "m.digitcnn")).estimators_)
     5
     """
-    check_is_fitted(clf)
     save_estimator(clf, path)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
 
 import digitcnn
 from digitcnn.model_content import (
@@ -40,6 +41,8 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
         numbers nor strings.
     """
     is_ensemble = isinstance(clf, VotingClassifier)
+    # An ensemble knows its classes before its members are trained.
+    check_is_fitted(clf, "estimators_" if is_ensemble else None)
     names = [name for name, _ in clf.estimators] if is_ensemble else [""]
     members = clf.estimators_ if is_ensemble else [clf]
     is_plain = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
@@ -86,10 +89,13 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
     ------
     FileNotFoundError
         If there is no such file.
+    ImportError
+        If Keras cannot be imported.
     ValueError
         If it is not a model file, is of a later version, or is damaged.
     """
     model = read_model(path)
+    import_keras()
     try:
         members = [_restore(kind, kept) for kept in _check_sizes(model.networks)]
         if model.classes is None:
@@ -100,6 +106,24 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
     clf.validation_confidences_, clf.validation_hits_ = model.validation or (None, None)
     return clf
+
+
+def import_keras() -> None:
+    """Import Keras, before what it cannot do looks like somebody else's fault.
+
+    Raises
+    ------
+    ImportError
+        If Keras, or the backend that it is set to, cannot be imported.
+    """
+    try:
+        import keras  # noqa: F401
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND")
+        raise ImportError(
+            f"Keras cannot be imported with KERAS_BACKEND={backend!r}: {error}. Expected a "
+            "backend that is installed: 'tensorflow', 'jax' or 'torch'"
+        ) from error
 
 
 def _check_sizes(networks: list[KeptNetwork]) -> list[KeptNetwork]:
@@ -176,7 +200,7 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
         warnings.warn(
             "a model file keeps neither a Keras optimizer nor callbacks: the loaded estimator "
             "has the default ones",
-            stacklevel=6,
+            stacklevel=5,
         )
     kept = {
         name: value.item() if isinstance(value, np.generic) else value
