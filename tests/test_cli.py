@@ -1,20 +1,24 @@
 import contextlib
+import io
 import json
 import os
 import platform
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import digitcnn
+from conftest import make_classifier
 from digitcnn import tables
-from digitcnn.cli import main
+from digitcnn.cli import is_refusal, main
 from digitcnn.command_support import tensorflow_start_up
 from digitcnn.recipes import RECIPES, Recipe
+from digitcnn.tables import read_table
 
 
 def run(capsys, *arguments):
@@ -325,7 +329,7 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["train", "nowhere.csv"], "nowhere.csv"),
         (["train", "smaple"], "smaple"),
         (["train", "--recipe", "fats"], "no recipe 'fats'; there are fast"),
-        (["train", "--epochs", "0"], "'0': wanted is a whole number from 1 up"),
+        (["train", "--epochs", "0"], "'0': expected a whole number from 1 up"),
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--out", "no/such/folder/m"], "there is no folder no/such/folder"),
         (["train", "--out", "."], "is a folder"),
@@ -334,9 +338,9 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["evaluate", "m", "sample", "--report", "no/such/r.html"], "there is no folder no/such"),
         (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
         (["info", "nowhere.csv"], "nowhere.csv"),
-        (["info"], "wanted is a model file, data, or --recipes"),
-        (["predict", "m", "d", "--max-error", "2"], "'2': wanted is a number between 0 and 1"),
-        (["predict", "m", "d", "--max-error", "x"], "'x': wanted is a number between 0 and 1"),
+        (["info"], "expected a model file, data, or --recipes"),
+        (["predict", "m", "d", "--max-error", "2"], "'2': expected a number between 0 and 1"),
+        (["predict", "m", "d", "--max-error", "x"], "'x': expected a number between 0 and 1"),
     ],
 )
 def test_mistake_ends_in_one_line_and_status_2(capsys, arguments, message):
@@ -496,5 +500,193 @@ def test_interrupted_training_still_writes_the_model(folder, tmp_path):
                 seen += read
         result, _ = process.communicate(timeout=120)
     assert b"interrupted in epoch" in seen, seen[-2000:]
-    assert process.returncode == 0
+    assert process.returncode == 130
     assert json.loads(result)["epochs"] == digitcnn.load(out).n_iter_ < 100_000
+
+
+def code_of(module, text):
+    """A function `f` as if a module had defined it."""
+    scope = {"__name__": module}
+    exec(text, scope)
+    return scope["f"]
+
+
+OURS = "digitcnn.tables"
+CHECK = "from sklearn.utils import check_array\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "is_ours"),
+    [
+        (OURS, "def f():\n raise ValueError('x')", True),
+        (
+            OURS,
+            "def f():\n try: int('x')\n except ValueError as e: raise ValueError() from e",
+            True,
+        ),
+        (OURS, "def f():\n with memoryview(b'x'):\n  raise ValueError('x')", True),
+        (OURS, "def g():\n raise ValueError\ndef f():\n return list(g() for _ in 'a')", True),
+        (OURS, "def f():\n return int('x')", False),
+        (OURS, "def f():\n return [].index(3)", False),
+        (OURS, "def f():\n raise ValueError(f'{1:%Z}')", False),
+        (OURS, "def f():\n 'é'.encode('ascii')", False),
+        (OURS, "import numpy\ndef f():\n numpy.ones(3) + numpy.ones(4)", False),
+        (OURS, "import numpy\ndef f():\n numpy.ones(3).reshape(2, 2)", False),
+        (OURS, "import json\ndef f():\n json.loads('{')", False),
+        (OURS, "def f():\n raise KeyError('x')", False),
+        (OURS, "def f():\n assert False", False),
+        ("keras.layers", "def f():\n raise ValueError('x')", False),
+        ("sklearn.linear_model", "def f():\n raise ValueError('x')", False),
+        ("digitcnnother", "def f():\n raise ValueError('x')", False),
+        ("anywhere", "def f():\n open('no/such/file')", True),
+        ("anywhere", "def f():\n import no_such_module", True),
+        ("anywhere", "def f():\n raise MemoryError", True),
+        ("anywhere", f"{CHECK}def f():\n check_array([[float('nan')]])", True),
+        ("anywhere", f"{CHECK}def f():\n check_array([1])", True),
+    ],
+)
+def test_mistake_of_the_users_is_told_from_a_bug(module, text, is_ours):
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        code_of(module, text)()
+    assert is_refusal(caught.value) == is_ours
+
+
+def test_refusal_from_another_thread_is_one_still():
+    def f(_):
+        read_table("nowhere.xlsx", columns=["a"], names=1)
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(OSError) as caught:  # noqa: PT011
+        list(threads.map(f, [1]))
+    assert is_refusal(caught.value)
+
+
+@pytest.fixture
+def broken_recipes(monkeypatch):
+    """Recipes whose accuracy cannot be printed: the bug is found in the package's own code."""
+    monkeypatch.setitem(RECIPES, "odd", Recipe("odd", {}, accuracy="high"))
+
+
+def test_bug_is_called_one_and_says_where_to_report_it(capsys, broken_recipes):
+    status, _, err = run(capsys, "info", "--recipes")
+    assert status == 1
+    assert err.startswith("digitcnn info: ValueError: Unknown format code '%'")
+    assert "This is a bug in digitcnn. Please report it on GitHub" in err
+    assert "with --traceback" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "variable", "is_shown"),
+    [
+        (["--traceback"], None, True),
+        ([], "1", True),
+        ([], "yes", True),
+        ([], "0", False),
+        ([], "", False),
+        ([], None, False),
+    ],
+)
+def test_traceback_is_shown_when_it_is_asked_for(
+    capsys, broken_recipes, monkeypatch, flags, variable, is_shown
+):
+    monkeypatch.delenv("DIGITCNN_TRACEBACK", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("DIGITCNN_TRACEBACK", variable)
+    cases = {("info", "--recipes"): "in _print_recipes", ("info", "nowhere.csv"): "in _check_path"}
+    for arguments, place in cases.items():
+        _, _, err = run(capsys, *arguments, *flags)
+        assert ("Traceback (most recent call last)" in err) == (place in err) == is_shown
+        assert err.splitlines()[-1].startswith("digitcnn info: ")
+
+
+def test_library_that_is_missing_is_no_bug(capsys, folder, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    status, _, err = run(capsys, "export", model, folder / "m.onnx")
+    assert status == 2
+    assert "pip install 'digitcnn[onnx]'" in err
+    assert "bug" not in err
+
+
+@pytest.mark.parametrize("command_", ["predict", "train"])
+def test_backend_that_is_none_is_named_and_not_the_model_file(folder, model, command_):
+    arguments = [model, folder / "test.csv"] if command_ == "predict" else [folder / "train.csv"]
+    done = command(command_, *arguments, KERAS_BACKEND="tf")
+    assert done.returncode == 2
+    assert "Keras cannot be imported with KERAS_BACKEND='tf'" in done.stderr
+    assert "not a whole" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def accented(folder, digits):
+    """A model and a table with labels that are not ASCII, nor all of Windows's western encoding."""
+    names = np.array(["zéro", "eins", "два", "3", "quattro", "五", "six", "sept", "huit", "neuf"])
+    X, y = digits
+    path = folder / "accented.csv"
+    frame = pd.DataFrame(X[:300], columns=[f"pixel{i}" for i in range(64)])
+    frame.assign(label=names[y[:300]]).to_csv(path, index=False)
+    clf = make_classifier(epochs=12, learning_rate=0.005).fit(X[:1200], names[y[:1200]])
+    clf.save(folder / "accented.digitcnn")
+    return folder / "accented.digitcnn", path, clf.predict(X[:300]).tolist()
+
+
+class Narrow(io.TextIOWrapper):
+    """A standard output of an encoding that has few letters."""
+
+    def __init__(self, encoding):
+        super().__init__(io.BytesIO(), encoding=encoding, errors="strict")
+
+    def text(self, encoding="utf-8"):
+        self.flush()
+        return self.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_labels_of_any_alphabet_come_through_an_output_that_has_not_its_letters(
+    accented, monkeypatch, encoding, tmp_path
+):
+    model, table, answers = accented
+
+    def output_of(*arguments):
+        screen = Narrow(encoding)
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert main([str(argument) for argument in arguments]) == 0
+        return screen
+
+    submission = pd.read_csv(io.StringIO(output_of("predict", model, table).text()))
+    assert submission["Label"].tolist() == answers
+    found = json.loads(output_of("predict", model, table, "--json", "--proba").text("ascii"))
+    assert found["labels"] == answers
+    assert "два" in found["classes"]
+    out = tmp_path / "é.csv"
+    output_of("predict", model, table, "--out", out)
+    assert pd.read_csv(out)["Label"].tolist() == answers
+    text = output_of("evaluate", model, table).text(encoding)
+    assert text.count("confusion matrix") == 1
+    shown = "два".encode(encoding, "backslashreplace").decode(encoding)
+    assert f"{shown} " in text
+    assert json.loads(output_of("evaluate", model, table, "--json").text("ascii"))["digits"] == 300
+    assert "zéro" in json.loads(output_of("info", table, "--json").text("ascii"))["class_counts"]
+    output_of("info", table)
+    output_of("info", model)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_answers_on_standard_output_are_those_of_a_file(accented, encoding, tmp_path):
+    model, table, _ = accented
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    arguments = [sys.executable, "-m", "digitcnn.cli", "predict", str(model), str(table)]
+    done = subprocess.run(arguments, capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert main([*arguments[3:], "--out", str(tmp_path / "s.csv")]) == 0
+    assert done.stdout == (tmp_path / "s.csv").read_bytes()
+
+
+def test_output_that_is_closed_is_no_error(folder, model):
+    done = subprocess.run(
+        f"'{sys.executable}' -m digitcnn.cli predict '{model}' '{folder / 'test.csv'}' --max-error "
+        "0.03 >&- 2>&-",
+        shell=True,
+        check=False,
+    )
+    assert done.returncode == 0

@@ -39,6 +39,7 @@ WITHOUT_KERAS = (
     "label_errors",
     "summaries",
     "report",
+    "command_output",
     "command_train",
     "command_evaluate",
     "command_predict",

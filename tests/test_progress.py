@@ -94,3 +94,26 @@ def test_notebook_is_told_from_a_terminal_by_its_kernel(monkeypatch, has_kernel,
         show("b", True)
         assert [kwargs["update"] for _, kwargs in shown] == [False, True]
         assert len({kwargs["display_id"] for _, kwargs in shown}) == 1
+
+
+class Gone(Terminal):
+    """A terminal that was closed."""
+
+    error = BrokenPipeError
+
+    def write(self, text):
+        raise self.error
+
+    def flush(self):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, OSError(5, "Input/output error")])
+def test_terminal_that_is_closed_ends_no_training(digits, monkeypatch, error):
+    terminal(monkeypatch)
+    screen = Gone()
+    screen.error = error
+    monkeypatch.setattr(sys, "stderr", screen)
+    clf = make_classifier(epochs=2, verbose=1).fit(digits[0][:100], digits[1][:100])
+    monkeypatch.undo()
+    assert clf.n_iter_ == 2

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from digitcnn.command_support import check_can_write, load_model, print_measures, read_labelled
+from digitcnn.command_output import show
+from digitcnn.command_support import check_files, load_model, print_measures, read_labelled
 from digitcnn.report import check_libraries, write_report
 from digitcnn.summaries import measure
 
@@ -15,11 +16,11 @@ def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on labelled digits, and write a report where one is wanted."""
     if options.report is not None:
         check_libraries("--report")
-        check_can_write(options.report)
+    check_files(model=options.model, data=options.data, outputs={"page": options.report})
     start = time.perf_counter()
     clf = load_model(options.model)
     loaded = time.perf_counter()
-    X, y = read_labelled(options)
+    X, y = read_labelled(options, clf)
     seconds = {
         "loading the model": loaded - start,
         "reading the data": time.perf_counter() - loaded,
@@ -40,8 +41,8 @@ def evaluate(options: argparse.Namespace) -> None:
         )
         result["report"] = options.report
     if options.json:
-        print(json.dumps(result))
+        show(json.dumps(result))
         return
     print_measures(result)
     if options.report is not None:
-        print(f"report written to {options.report}")
+        show(f"report written to {options.report}")

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from digitcnn import datasets
-from digitcnn.command_support import check_can_write, load_model
+from digitcnn.command_output import show
+from digitcnn.command_support import check_files, load_model
 from digitcnn.onnx_export import TOLERANCE, compare, input_dtype, to_onnx
 from digitcnn.whole_files import write_whole
 
 
 def export(options: argparse.Namespace) -> None:
     """Write a model as an ONNX file that was checked to read alike."""
-    check_can_write(options.out)
+    check_files(model=options.model, outputs={"ONNX file": options.out})
     clf = load_model(options.model)
     X, name = _digits_like(clf)
     data = to_onnx(clf)
@@ -38,13 +39,13 @@ def export(options: argparse.Namespace) -> None:
         "largest_difference": difference,
     }
     if options.json:
-        print(json.dumps(result))
+        show(json.dumps(result))
         return
-    print(
+    show(
         f"checked on {len(X):,} {name}: {n_differing or 'no'} labels differ, probabilities by up "
         f"to {difference:.1e}"
     )
-    print(f"ONNX model written to {options.out}")
+    show(f"ONNX model written to {options.out}")
 
 
 def _digits_like(clf: Any) -> tuple[np.ndarray, str]:

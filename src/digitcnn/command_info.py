@@ -10,6 +10,8 @@ import pandas as pd
 
 from digitcnn import datasets
 from digitcnn.columns import find_pixel_columns
+from digitcnn.command_output import show
+from digitcnn.command_support import find_paths
 from digitcnn.model_file import is_model_file
 from digitcnn.recipes import MEASURED_ON, RECIPES
 from digitcnn.summaries import describe_model, describe_table
@@ -22,24 +24,24 @@ def info(options: argparse.Namespace) -> None:
         _print_recipes(options)
         return
     if options.source is None:
-        raise ValueError("wanted is a model file, data, or --recipes")
+        raise ValueError("expected a model file, data, or --recipes")
     if is_model_file(options.source):
         result = describe_model(options.source)
     else:
         result = {"data": options.source, **describe_table(*_raw_table(options))}
     if options.json:
-        print(json.dumps(result))
+        show(json.dumps(result))
         return
     width = max(map(len, result))
     for name, value in result.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key}: {number}" for key, number in value.items())
-        print(f"{name.replace('_', ' '):<{width}}  {value}")
+        show(f"{name.replace('_', ' '):<{width}}  {value}")
 
 
 def _print_recipes(options: argparse.Namespace) -> None:
     if options.json:
-        print(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
+        show(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
         return
     lines = [("recipe", "MNIST", "minutes", "")]
     for name, recipe in RECIPES.items():
@@ -48,14 +50,14 @@ def _print_recipes(options: argparse.Namespace) -> None:
         lines.append((name, accuracy, minutes, recipe.summary))
     width = max(map(len, RECIPES))
     for name, accuracy, minutes, summary in lines:
-        print(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  {summary}".rstrip())
+        show(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  {summary}".rstrip())
     notes = (
         "MNIST: the part of its test digits that is read rightly after training on its 60,000, "
         "as the mean over seeds.",
         f"Minutes: that training's, on {MEASURED_ON}.",
         "A dash: not measured.",
     )
-    print("", *(textwrap.fill(note, width=105) for note in notes), sep="\n")
+    show("\n".join(["", *(textwrap.fill(note, width=105) for note in notes)]))
 
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
@@ -66,6 +68,6 @@ def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
     if options.source == "mnist":
         parts = datasets.load_mnist()
         return pd.DataFrame(np.concatenate(parts[::2])), pd.Series(np.concatenate(parts[1::2]))
-    frame = read_raw_frame(options.source)
+    frame = read_raw_frame(find_paths(options.source), options.label)
     names = find_pixel_columns(list(frame.columns), options.label, options.source)
     return frame[names], frame.get(options.label)

@@ -2,43 +2,59 @@
 
 import argparse
 import json
+import signal
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from digitcnn import __version__, datasets
-from digitcnn.checkpoints import claim_folder, digest_arrays, release_folder
+from digitcnn.checkpoints import claim_folder, digest_arrays, hold_folder, release_folder
 from digitcnn.classifier import save
+from digitcnn.columns import is_order_named
+from digitcnn.command_output import say, show
 from digitcnn.command_support import (
-    check_can_write,
+    NAMED_DATA,
+    check_files,
     find_paths,
     print_measures,
     read_labelled,
-    say,
     tensorflow_start_up,
+    with_names,
 )
 from digitcnn.confidence import note_confidence
+from digitcnn.persistence import import_keras
 from digitcnn.recipes import get_recipe, make_classifier
 from digitcnn.streaming import take_rows_out
 from digitcnn.summaries import measure
+from digitcnn.tables import pixel_columns_of
 
 # Digits held out of training, to measure the accuracy and what the probabilities are worth: a
 # fifth, but no more than this.
 _HELD_OUT = 2000
+INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
 
 
-def train(options: argparse.Namespace) -> None:
-    """Train a model, measure it on digits held out, and write it to a file."""
+def train(options: argparse.Namespace) -> int:
+    """Train a model, measure it on digits held out, and write it to a file.
+
+    Returns
+    -------
+    int
+        The exit status: 130 after Ctrl-C, whether there was something to write or not.
+    """
     get_recipe(options.recipe)
-    check_can_write(options.out)
-    with _folder_for_pixels(options) as folder:
-        _train_and_save(options, *_training_data(options, folder))
+    check_files(data=options.data, outputs={"model": options.out, "checkpoint": options.checkpoint})
+    held = nullcontext() if options.checkpoint is None else hold_folder(options.checkpoint)
+    with held, _folder_for_pixels(options) as folder:
+        return _train_and_save(options, *_training_data(options, folder))
 
 
 def _train_and_save(
@@ -50,7 +66,7 @@ def _train_and_save(
     X_test: np.ndarray,
     y_test: np.ndarray,
     rows: np.ndarray,
-) -> None:
+) -> int:
     recipe = get_recipe(options.recipe)
     parameters = {} if options.epochs is None else {"epochs": options.epochs}
     if options.checkpoint is not None:
@@ -58,8 +74,10 @@ def _train_and_save(
         _claim_folder(options, [X, y, X_held, y_held])
     say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
     with tensorflow_start_up():
-        import keras  # noqa: F401
+        import_keras()
 
+    names = _names_to_keep(options)
+    X, X_held, X_test = (with_names(images, names) for images in (X, X_held, X_test))
     clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
     # A recipe's own validation data has a say in its training.
     watched = {}
@@ -67,18 +85,35 @@ def _train_and_save(
         watched = {"X_val": X_held, "y_val": y_held}
     start = time.perf_counter()
     with warnings.catch_warnings():
-        # Of an interrupt: a line of its own, not Python's two with a place in the source.
+        # A line of its own, not Python's two with a place in the source.
         warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
-        clf.fit(X, y, **watched)
+        is_interrupted = _fit(clf, X, y, watched)
+    if is_interrupted and not _is_fitted(clf):
+        say("digitcnn train: stopped before there was a model to write")
+        _tell_of_checkpoint(options)
+        return INTERRUPTED
     seconds = time.perf_counter() - start
-    # Of the running program, not of the model.
     networks = getattr(clf, "estimators_", [clf])
-    for network in networks:
-        network.set_params(verbose=0)
-    if not watched:  # else fit has noted them
-        clf.validation_confidences_, clf.validation_hits_ = note_confidence(
-            clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
+    # Nothing is printed, and nothing can fail, between the training and its file. Another
+    # interrupt, of somebody who has grown impatient, waits.
+    with _uninterrupted():
+        # Of the running program, not of the model.
+        for network in networks:
+            network.set_params(verbose=0)
+        save(clf, options.out)
+        if not watched:  # else fit has noted them
+            clf.validation_confidences_, clf.validation_hits_ = note_confidence(
+                clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
+            )
+            save(clf, options.out)
+    if is_interrupted:
+        say(
+            f"digitcnn train: interrupted in epoch {networks[0].n_iter_}; the model is as trained "
+            "so far"
         )
+        _tell_of_checkpoint(options)
+    elif options.checkpoint is not None:
+        release_folder(options.checkpoint)
     result = {
         "data": options.data,
         "recipe": options.recipe,
@@ -90,21 +125,57 @@ def _train_and_save(
         **measure(clf, X_test, y_test, rows),
         "model": options.out,
     }
-    save(clf, options.out)
-    if options.checkpoint is not None:
-        if any(network.wrapper_.is_interrupted_ for network in networks):
-            say(f"the same command goes on from the checkpoint in {options.checkpoint}")
-        else:
-            release_folder(options.checkpoint)
     if options.json:
-        print(json.dumps(result))
+        show(json.dumps(result))
+    else:
+        show(
+            f"trained {result['epochs']} epochs on {len(X):,} digits in {seconds:.0f} s "
+            f"({result['precision']})"
+        )
+        print_measures(result)
+        show(f"model written to {options.out}")
+    return INTERRUPTED if is_interrupted else 0
+
+
+def _fit(clf: Any, X: Any, y: np.ndarray, watched: dict[str, Any]) -> bool:
+    """Train, and tell whether an interrupt ended it."""
+    try:
+        clf.fit(X, y, **watched)
+    except KeyboardInterrupt:
+        return True
+    networks = getattr(clf, "estimators_", [clf])
+    return any(getattr(network.wrapper_, "is_interrupted_", False) for network in networks)
+
+
+def _is_fitted(clf: Any) -> bool:
+    """Whether there is something to write: an ensemble that lacks a network is none."""
+    return hasattr(clf, "n_iter_") or hasattr(clf, "estimators_")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C do nothing in here."""
+    if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
+        yield
         return
-    print(
-        f"trained {result['epochs']} epochs on {len(X):,} digits in {seconds:.0f} s "
-        f"({result['precision']})"
-    )
-    print_measures(result)
-    print(f"model written to {options.out}")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tell_of_checkpoint(options: argparse.Namespace) -> None:
+    if options.checkpoint is not None:
+        say(f"the same command goes on from the checkpoint in {options.checkpoint}")
+
+
+def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
+    """Names that the model is to find its columns by, where they tell of no order themselves."""
+    if options.data in NAMED_DATA:
+        return None
+    names = pixel_columns_of(find_paths(options.data), options.label)
+    return None if is_order_named(names) else names
 
 
 @contextmanager
@@ -113,7 +184,7 @@ def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
     if not options.stream:
         yield None
         return
-    if options.data in ("sample", "mnist"):
+    if options.data in NAMED_DATA:
         raise ValueError(f"--stream is for files; {options.data!r} is none")
     with tempfile.TemporaryDirectory(
         prefix=".digitcnn-", dir=Path(options.out).parent, ignore_cleanup_errors=True

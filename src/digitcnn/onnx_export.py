@@ -152,9 +152,16 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
     members = _members(clf)
     images = X.reshape(-1, *members[0].image_shape_).astype(input_dtype(members))
     labels, probabilities = session.run(["label", "probabilities"], {"images": images})
-    own = clf.predict_proba(X)
+    names = getattr(clf, "feature_names_in_", None)
+    own = clf.predict_proba(X if names is None else _named(X, names))
     n_differing = int((labels != clf.classes_[own.argmax(axis=1)]).sum())
     return n_differing, float(np.abs(probabilities - own).max())
+
+
+def _named(X: np.ndarray, names: np.ndarray) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=names)
 
 
 class _Graph:

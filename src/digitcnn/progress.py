@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from keras import callbacks, ops
@@ -37,7 +38,7 @@ class TrainingProgress(callbacks.Callback):
         self._after_epoch = ""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        console = Console(file=sys.stderr)
+        console = Console(file=_Unheard(sys.stderr))  # type: ignore[arg-type]
         total = self.epochs * self.batches_per_epoch
         show = _notebook_display()
         if show is not None:
@@ -70,6 +71,28 @@ class TrainingProgress(callbacks.Callback):
 
     def _learning_rate(self) -> float:
         return float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+class _Unheard:
+    """A stream that it is no error to write to when nobody reads it any more.
+
+    A training does not end because its terminal did.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Bar:

@@ -1,0 +1,52 @@
+"""What the command writes to standard output and standard error."""
+
+import contextlib
+import os
+import sys
+
+
+def show(text: str = "") -> None:
+    """Print a line of the result.
+
+    What the output's encoding has not is written as an escape. That nobody reads it any more is no
+    reason to stop.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        turn_off_output()
+
+
+def say(message: str) -> None:
+    """Tell the user something that is no result. Nothing depends on whether it can be told."""
+    if sys.stderr is None:  # print would take standard output
+        return
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    with contextlib.suppress(OSError):
+        print(
+            message.encode(encoding, "backslashreplace").decode(encoding),
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def write_out(text: str) -> None:
+    """Write a part of a table to standard output: as a file of it would be, in UTF-8."""
+    if sys.stdout is None:
+        return
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:  # something in memory that took the place of standard output
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    binary.write(text.encode("utf-8", "backslashreplace"))
+    binary.flush()
+
+
+def turn_off_output() -> None:
+    """Let standard output lead nowhere: Python would complain at exit that nobody reads it."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
