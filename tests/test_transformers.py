@@ -127,6 +127,12 @@ def test_table_that_cannot_be_read_is_refused_with_what_is_taken(frame):
             DigitCSVTransformer().fit(table)
 
 
+def test_table_of_dask_is_refused(frame):
+    dask = pytest.importorskip("dask.dataframe")
+    with pytest.raises(ValueError, match=r"expected a path, an array, or a DataFrame, got a dask"):
+        DigitCSVTransformer().fit(dask.from_pandas(frame, npartitions=2))
+
+
 def test_table_of_polars_without_pyarrow_names_the_extra(frame, monkeypatch):
     table = as_polars(frame)
 

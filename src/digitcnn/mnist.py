@@ -81,10 +81,12 @@ def find_mnist() -> Arrays:
 
 def mnist_files() -> list[Path]:
     """The files on this machine that `find_mnist` may read."""
-    place = as_path(os.environ.get(_DATA_VARIABLE) or os.devnull)
-    stems = ["mnist.npz", "mnist_train", "mnist_test", *chain(*_IDX_NAMES.values())]
-    names = [stem + ending for stem in stems for ending in ("", ".gz", *_CSV_ENDINGS)]
-    files = [place, *(place / name for name in names), _keras_copy()]
+    files = [_keras_copy()]
+    folder = os.environ.get(_DATA_VARIABLE)
+    if folder:
+        stems = ["mnist.npz", "mnist_train", "mnist_test", *chain(*_IDX_NAMES.values())]
+        names = [stem + ending for stem in stems for ending in ("", ".gz", *_CSV_ENDINGS)]
+        files += [as_path(folder), *(as_path(folder) / name for name in names)]
     return [file for file in files if file.is_file()]
 
 

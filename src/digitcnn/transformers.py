@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from digitcnn.csv_files import describe_bad_pixel
 from digitcnn.tables import pixel_columns_of, put_pixels, read_frame, read_table
 
-# What has to do with tables and is none of pandas has: a Series, a lazy table, a stream.
+# What has to do with tables and is no DataFrame of pandas has: a Series, a lazy table, a stream.
 _TABLES_HAVE = ("iloc", "collect_schema", "__dataframe__", "__arrow_c_stream__")
 
 
@@ -145,7 +145,8 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
 def _as_pandas(X: Any) -> Any:
     """A table of another library as a DataFrame of pandas; anything else as it is."""
-    if isinstance(X, np.ndarray) or (hasattr(X, "iloc") and hasattr(X, "columns")):
+    is_pandas = hasattr(X, "iloc") and hasattr(X, "columns") and not hasattr(X, "compute")
+    if is_pandas or isinstance(X, np.ndarray):
         return X
     if hasattr(X, "to_pandas"):
         try:
