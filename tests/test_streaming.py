@@ -209,6 +209,7 @@ def mean_and_dense(image_shape, n_classes, seed):
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links want rights")
 def test_file_of_pixels_takes_the_place_of_no_table_that_it_is_made_of(tmp_path):
     path, link = tmp_path / "a.csv", tmp_path / "link.csv"
     path.write_text("label,p0,p1\n1,2,3\n")

@@ -100,7 +100,7 @@ def _files_of(data: str) -> list[Path]:
     if data == "mnist":
         return mnist_files()
     found = find_paths(data)
-    return [Path(found)] if isinstance(found, str) else [Path(path) for path in found]
+    return [Path(path) for path in ([found] if isinstance(found, str) else found)]
 
 
 def _check_can_write(path: str, kind: str) -> None:
@@ -116,7 +116,8 @@ def _check_can_write(path: str, kind: str) -> None:
         raise PermissionError(f"{path}: the folder {target.parent} cannot be written to")
     if not target.exists() or not target.stat().st_size:
         return
-    # The name of a damaged model file tells enough; that of a model counts only with its content.
+    # A model is known by its content too, whatever its name. Of what nobody knows, a model does not
+    # take the place: people give tables and pages any names, and models one ending.
     found = "model" if is_model_file(path) else _kind_of(path)
     if found != kind and (found is not None or kind == "model"):
         raise ValueError(
