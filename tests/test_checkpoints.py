@@ -28,7 +28,7 @@ from digitcnn.checkpoints import (
     release_folder,
 )
 from digitcnn.cli import main
-from digitcnn.whole_files import write_whole
+from digitcnn.whole_files import remove_left_over
 
 SCHEDULES = {
     "one_cycle": {"epochs": 4, "elastic_alpha": 4.0, "dropout": 0.2},
@@ -281,21 +281,16 @@ def test_folder_holds_a_bounded_number_of_files(digits, tmp_path, monkeypatch):
     assert others.read_text() == "mine"
 
 
-def die_after(_):
-    raise Killed
-
-
-def test_half_written_file_of_a_killed_process_is_cleared_away(digits, tmp_path, monkeypatch):
+def test_half_written_file_of_a_killed_process_is_cleared_away(digits, tmp_path):
     X, y = digits[0][:40], digits[1][:40]
     make_classifier(epochs=1, checkpoint_dir=tmp_path).fit(X, y)
     (path,) = tmp_path.iterdir()
-    half = path.read_bytes()[:1000]
     path.unlink()
-    # As the process leaves it, which can clear nothing away.
-    monkeypatch.setattr(Path, "unlink", lambda self, missing_ok=False: None)
-    with pytest.raises(Killed):
-        write_whole(path, lambda file: die_after(file.write(half)))
-    monkeypatch.undo()
+    code = (
+        "import os, sys; from digitcnn.whole_files import write_whole; "
+        "write_whole(sys.argv[1], lambda file: (file.write(b'half'), file.flush(), os._exit(9)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 9
     assert len(list(tmp_path.iterdir())) == 1
     make_classifier(epochs=1, checkpoint_dir=tmp_path).fit(X, y)
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
@@ -417,6 +412,25 @@ def test_parameters_are_plain_and_equal_in_every_process():
     assert " at 0x" not in str(plain)
 
 
+def test_file_that_another_machine_took_for_a_left_over_is_no_error(tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path, {"a": 1}, 0)
+    progress = checkpoints.Progress({"loss": [1.0]}, [1.0], [np.ones(2)], [], False)
+    replace = os.replace
+
+    def lose(own, target):
+        os.unlink(own)
+        return replace(own, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lose)
+        with pytest.raises(FileNotFoundError):
+            checkpoint.write(progress)  # nobody has written one
+    checkpoint.write(progress)
+    monkeypatch.setattr(os, "replace", lose)
+    checkpoint.write(progress)
+    assert Checkpoint(tmp_path, {"a": 1}, 0).progress.history == {"loss": [1.0]}
+
+
 # With processes that are really killed
 
 TRAINING = """
@@ -484,6 +498,28 @@ def test_processes_killed_at_random_moments_end_with_the_weights_of_one_that_was
     with np.load(out) as killed:
         assert len(killed) == len(whole)
         for mine, its in zip(whole, killed.values(), strict=True):
+            np.testing.assert_array_equal(mine, its)
+
+
+def test_two_processes_of_one_fit_do_not_disturb_each_other(digits, tmp_path):
+    folder, outs = tmp_path / "c", [tmp_path / f"{i}.npz" for i in range(2)]
+    processes = []
+    for out in outs:
+        common = {"architecture": "relu-dropout", "optimizer": "sgd", "epochs": 25}
+        arguments = {"common": common, "folder": str(folder), "out": str(out)}
+        code = TRAINING.format(tests=os.path.dirname(__file__), **arguments)
+        processes.append(
+            subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        )
+    while any(process.poll() is None for process in processes):
+        # What a third one does that starts in the meantime.
+        for path in folder.glob("*.checkpoint"):
+            remove_left_over(path)
+    for process in processes:
+        _, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+    with np.load(outs[0]) as one, np.load(outs[1]) as other:
+        for mine, its in zip(one.values(), other.values(), strict=True):
             np.testing.assert_array_equal(mine, its)
 
 

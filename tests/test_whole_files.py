@@ -16,7 +16,7 @@ import digitcnn
 from conftest import make_classifier
 from digitcnn.datasets import load_mnist, read_digits_csv, stream_digits
 from digitcnn.model_file import read_model_file, write_model_file
-from digitcnn.whole_files import is_same_file, write_whole
+from digitcnn.whole_files import is_same_file, remove_left_over, write_whole
 
 
 def names_in(folder):
@@ -245,7 +245,8 @@ def test_kill_at_each_step_leaves_the_old_file_or_the_new_one(tmp_path):
     assert found == sorted(found, reverse=True), "once the new file is there, it stays"
 
 
-def test_what_a_killed_process_left_is_removed_an_hour_later(tmp_path):
+def leave(path):
+    """What a process leaves that is killed while it writes a file."""
     code = (
         "def write(file):\n"
         "    file.write(b'half')\n"
@@ -253,19 +254,50 @@ def test_what_a_killed_process_left_is_removed_an_hour_later(tmp_path):
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_whole(sys.argv[1], write)\n"
     )
-    for name in ("file", "file", "another"):
-        assert in_a_process(code, tmp_path / name).returncode == -signal.SIGKILL
-    left = {path: path.stat() for path in tmp_path.iterdir()}
-    assert len(left) == 3
-    write_whole(tmp_path / "file", put("new"))  # a writer may still be at work on what is young
-    assert len(names_in(tmp_path)) == 4
-    for path in left:
-        os.utime(path, (time.time() - 3700,) * 2)
+    assert in_a_process(code, path).returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_writer(tmp_path):
+    for name in ("file", "another"):
+        leave(tmp_path / name)
+    assert len(names_in(tmp_path)) == 2
     write_whole(tmp_path / "file", put("new"))
     mark = hashlib.sha256(b"another").hexdigest()[:16]
     first, second = names_in(tmp_path)
     assert first.startswith(f".digitcnn-{mark}-")
     assert second == "file"
+
+
+def test_what_another_machine_left_is_removed_an_hour_later(tmp_path):
+    leave(tmp_path / "file")
+    (left,) = tmp_path.iterdir()
+    prefix, mark, _, *rest = left.name.split("-")
+    far = left.rename(tmp_path / "-".join([prefix, mark, "0" * 8, *rest]))
+    write_whole(tmp_path / "file", put("new"))
+    assert far.exists()
+    os.utime(far, (time.time() - 3700,) * 2)
+    remove_left_over(tmp_path / "file")
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_what_a_living_process_is_writing_is_left_to_it(tmp_path):
+    target = tmp_path / "file"
+    code = (
+        "def write(file):\n"
+        "    file.write(b'new')\n"
+        "    print('writing', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "write_whole(sys.argv[1], write)\n"
+    )
+    with in_a_process(code, target, wait=False, stdin=subprocess.PIPE) as process:
+        process.stdout.readline()
+        remove_left_over(target)
+        write_whole(target, put("old"))
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.wait(60) == 0
+    assert target.read_text() == "new"
+    assert names_in(tmp_path) == ["file"]
 
 
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):

@@ -119,7 +119,13 @@ class Checkpoint:
             "memory": memory,
             "n_state": len(progress.state),
         }
-        write_model_file(self.path, content, arrays, form=FORMAT)
+        try:
+            write_model_file(self.path, content, arrays, form=FORMAT)
+        except FileNotFoundError:
+            # Another machine has taken the file under way for a left-over. If it runs the same
+            # training, its own is as good.
+            if not self.path.exists():
+                raise
         _drop_oldest(self.path.parent)
 
     def remove(self) -> None:

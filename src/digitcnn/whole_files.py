@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import os
+import platform
+import re
 import secrets
 import stat
 import time
@@ -12,6 +14,9 @@ from typing import Any
 
 # Seconds after which nobody is writing a file any more.
 _LEFT_OVER = 3600
+# This machine, in the names of files that it is writing: elsewhere its processes cannot be asked
+# for. A folder may be many machines'.
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def as_path(path: str | os.PathLike[str]) -> Path:
@@ -32,8 +37,9 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
     """Write a file beside its target and rename it, so that no half of it is ever seen.
 
     A process that is killed leaves the old file and, beside it, what it had written of the new
-    one, under a name that begins with ``.digitcnn-``. Whoever writes to the same target an hour
-    later removes that.
+    one, under a name that begins with ``.digitcnn-`` and has the process's number in it. Whoever
+    writes to the same target next removes that: if it is on the same machine at once, else after
+    an hour.
 
     Parameters
     ----------
@@ -54,9 +60,8 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
         raise IsADirectoryError(f"{path}: is a folder; wanted is a file's name")
     if target.exists() and not target.is_file():
         raise OSError(f"{path}: is no regular file, and cannot be replaced by one")
-    mark = _mark(target)
-    _remove_left_over(target.parent, mark, _LEFT_OVER)
-    own = target.parent / f"{mark}-{secrets.token_hex(8)}.tmp"
+    remove_left_over(target)
+    own = target.parent / f"{_mark(target)}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(own, flags, 0o666)
@@ -77,8 +82,15 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
 
 
 def remove_left_over(path: Path) -> None:
-    """Remove what processes that were killed have left of a file that nobody else writes now."""
-    _remove_left_over(path.parent, _mark(path), 0)
+    """Remove what processes that were killed have left of a file, however many they were.
+
+    What another process is still writing stays.
+    """
+    old = time.time() - _LEFT_OVER
+    with contextlib.suppress(OSError):
+        for found in path.parent.glob(f"{_mark(path)}-*.tmp"):
+            if _is_left_by_the_dead(found.name) or found.lstat().st_mtime <= old:
+                found.unlink(missing_ok=True)
 
 
 def _mark(target: Path) -> str:
@@ -86,13 +98,19 @@ def _mark(target: Path) -> str:
     return f".digitcnn-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
 
 
-def _remove_left_over(folder: Path, mark: str, age: float) -> None:
-    """Remove what processes that were killed have left of this target, however many they were."""
-    before = time.time() - age
-    with contextlib.suppress(OSError):
-        for path in folder.glob(f"{mark}-*.tmp"):
-            if path.lstat().st_mtime <= before:
-                path.unlink(missing_ok=True)
+def _is_left_by_the_dead(name: str) -> bool:
+    """Whether the process that began a file is known to have ended."""
+    found = re.search(r"-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.tmp$", name)
+    # On Windows, asking for a process in this way would end it.
+    if found is None or found[1] != _HOST or os.name != "posix":
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's, and alive
+        return False
+    return False
 
 
 def _sync_folder(folder: Path) -> None:
