@@ -178,32 +178,6 @@ def digest_arrays(arrays: Iterable[np.ndarray | None]) -> str:
     return digest.hexdigest()
 
 
-def as_plain(value: Any) -> Any:
-    """A parameter as JSON holds it, equal for equal parameters in another process.
-
-    Of a function, or an object that is not plain data, it is the name alone.
-    """
-    if isinstance(value, np.generic):
-        return value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, dict):
-        pairs = [[as_plain(key), as_plain(one)] for key, one in value.items()]
-        return sorted(pairs, key=repr)
-    if isinstance(value, tuple | list | np.ndarray):
-        return [as_plain(one) for one in value]
-    if isinstance(value, np.random.RandomState):
-        _, keys, *rest = value.get_state(legacy=True)
-        return [digest_arrays([np.asarray(keys)]), *rest]
-    if hasattr(value, "get_config"):
-        return [
-            f"{type(value).__module__}.{type(value).__qualname__}",
-            as_plain(value.get_config()),
-        ]
-    named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__}"
-
-
 @contextmanager
 def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Keep other processes out of a folder that is, or will be, claimed for a training.

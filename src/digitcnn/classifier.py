@@ -24,13 +24,14 @@ from digitcnn._validation import (
     resolve_pixel_range,
     with_channels,
 )
-from digitcnn.checkpoints import Checkpoint, as_plain, digest_arrays
+from digitcnn.checkpoints import Checkpoint, digest_arrays
 from digitcnn.confidence import (
     confidence_threshold,
     fit_temperature,
     note_confidence,
     with_temperature,
 )
+from digitcnn.identity import as_plain
 from digitcnn.persistence import import_keras, load_estimator, save_estimator
 
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
@@ -708,7 +709,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         later = {"callbacks", "checkpoint_dir", "temperature", "test_time_augmentation"}
         identity = {
-            name: as_plain(value)
+            name: _identify(name, value)
             for name, value in self.get_params(deep=False).items()
             if name not in {*later, "verbose", "warm_start"}
         }
@@ -884,6 +885,17 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = self.pixel_range == "auto"
         return tags
+
+
+def _identify(name: str, value: Any) -> Any:
+    """What a checkpoint knows a parameter by."""
+    try:
+        return as_plain(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: {error}, and a checkpoint must tell two trainings apart. Give a function of "
+            "plain values, or leave checkpoint_dir out"
+        ) from None
 
 
 def _draw_seed(random_state: int | np.random.RandomState) -> int:
