@@ -61,6 +61,15 @@ def test_every_architecture_reads_as_the_estimator_does(digits, architecture, si
     assert_alike(clf.fit(X[:200], y[:200]), X[:300])
 
 
+@pytest.mark.parametrize("n_pixels", [60, 17, 1])
+def test_rows_that_were_filled_up_are_exported_and_compared(digits, tmp_path, n_pixels):
+    X, y = digits[0][:100, :n_pixels], digits[1][:100]
+    clf = make_classifier(epochs=1, precision="float32", image_shape="pad").fit(X, y)
+    assert_alike(clf, X)
+    clf.save(tmp_path / "m.digitcnn")
+    assert main(["export", str(tmp_path / "m.digitcnn"), str(tmp_path / "m.onnx")]) == 0
+
+
 def test_any_number_of_bytes_goes_in_and_labels_and_probabilities_come_out(exact, digits):
     X = digits[0]
     data = to_onnx(exact)

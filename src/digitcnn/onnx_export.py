@@ -34,7 +34,8 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
     training data's pixel range does not lie in 0..255 or is no wider than 0..1. Its outputs are
     ``label``, of shape (n,) and of the labels' own type, and ``probabilities``, float32 of shape
     (n, n_classes). The scaling of the pixels, the views of `test_time_augmentation`, the
-    temperature and the mean of an ensemble are in the graph; checks of the images are not. It
+    temperature and the mean of an ensemble are in the graph; checks of the images are not, nor is
+    what ``image_shape="pad"`` does to rows: fill them with zeros to the images' size first. It
     computes in float32 whatever the estimator's precision.
 
     Parameters
@@ -150,7 +151,7 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
         ) from None
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     members = _members(clf)
-    images = X.reshape(-1, *members[0].image_shape_).astype(input_dtype(members))
+    images = members[0]._to_images(X).astype(input_dtype(members))
     labels, probabilities = session.run(["label", "probabilities"], {"images": images})
     names = getattr(clf, "feature_names_in_", None)
     own = clf.predict_proba(X if names is None else _named(X, names))
