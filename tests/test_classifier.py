@@ -462,8 +462,13 @@ def test_refused_data_leaves_a_fitted_estimator_as_it_was(digits, bad):
 
 
 def test_unfitted_estimator_says_so(digits):
-    with pytest.raises(NotFittedError):
-        make_classifier().predict(digits[0])
+    clf = make_classifier()
+    for ask in (clf.predict, clf.predict_proba, clf.confidence_threshold, clf.save):
+        with pytest.raises(NotFittedError, match="Call 'fit'"):
+            ask(digits[0])
+    with pytest.raises(NotFittedError, match="Call 'fit'"):
+        _ = clf.model_
+    assert not hasattr(clf, "model_")
 
 
 def test_missing_device_is_named(digits):

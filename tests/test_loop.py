@@ -133,13 +133,17 @@ class Interrupt(keras.callbacks.Callback):
         ("on_epoch_end", 1, 1, 5),
     ],
 )
-def test_interrupt_leaves_a_usable_estimator_and_a_warning(digits, hook, count, epochs, batches):
+def test_interrupt_is_raised_again_and_leaves_a_usable_estimator(
+    digits, hook, count, epochs, batches
+):
     X, y = digits
     clf = make_classifier(
         epochs=4, batch_size=64, validation_fraction=0.2, callbacks=[Interrupt(hook, count)]
     )
-    with pytest.warns(UserWarning, match=f"interrupted in epoch {epochs}; the estimator is as"):
+    with pytest.raises(KeyboardInterrupt) as interrupt:
         clf.fit(X[:400], y[:400])
+    (note,) = interrupt.value.__notes__
+    assert f"is fitted with what it learned up to epoch {epochs}." in note
     assert clf.n_iter_ == len(clf.validation_scores_) == epochs
     assert len(clf.batch_loss_curve_) == batches
     assert clf.predict_proba(X[:5]).shape == (5, 10)

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
 import digitcnn
@@ -95,6 +96,61 @@ def test_ensemble_comes_back_from_the_file(digits, tmp_path):
     assert loaded.score(X[300:600], names[y[300:600]]) > 0.5
     assert loaded.named_estimators_["1"].random_state == 1
     assert loaded.n_features_in_ == 64
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_ensemble_with_a_dropped_member_comes_back_with_the_others(digits, tmp_path, when):
+    X, y = digits
+    members = [(name, make_classifier(epochs=1, random_state=i)) for i, name in enumerate("abc")]
+    ensemble = VotingClassifier(members, voting="soft")
+    if when == "before":
+        ensemble.set_params(b="drop")
+    ensemble.fit(X[:100], y[:100]).set_params(a="drop" if when == "after" else members[0][1])
+    digitcnn.save(ensemble, tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    np.testing.assert_array_equal(loaded.predict_proba(X[:99]), ensemble.predict_proba(X[:99]))
+    names = "ac" if when == "before" else "abc"
+    assert [name for name, _ in loaded.estimators] == list(names)
+    for name in names:
+        assert loaded.named_estimators_[name].random_state == "abc".index(name)
+
+
+def test_numbers_flags_and_strings_of_numpy_come_back_as_pythons(digits, tmp_path):
+    X, y = digits
+    given = {
+        "architecture": np.str_("relu-dropout"),
+        "optimizer": np.str_("adam"),
+        "epochs": np.int64(1),
+        "learning_rate": np.float32(0.5),
+        "early_stopping": np.False_,
+        "zoom_range": (np.float64(0.5), np.float32(1.5)),
+        "image_shape": (np.int64(8), np.int32(8)),
+        "pixel_range": (np.uint8(0), np.int64(255)),
+    }
+    clf = make_classifier(**given).fit(X[:40], y[:40])
+    clf.save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    assert loaded.get_params() == clf.get_params()
+    assert type(loaded.architecture) is str
+    np.testing.assert_array_equal(loaded.predict_proba(X[:9]), clf.predict_proba(X[:9]))
+
+
+class Larger(digitcnn.DigitCNNClassifier):
+    """A subclass with one more parameter."""
+
+    def __init__(self, architecture="relu-dropout", *, larger=1, epochs=1, random_state=0):
+        super().__init__(architecture, epochs=epochs, random_state=random_state)
+        self.larger = larger
+
+
+def test_subclass_with_one_more_parameter_fits_and_is_saved_as_its_base(digits, tmp_path):
+    X, y = digits
+    search = GridSearchCV(Larger(), {"larger": [2, object()]}, cv=2, error_score="raise")
+    clf = search.fit(X[:60], y[:60]).best_estimator_
+    clf.save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    assert type(loaded) is digitcnn.DigitCNNClassifier
+    np.testing.assert_array_equal(loaded.predict_proba(X[:9]), clf.predict_proba(X[:9]))
 
 
 def test_other_estimators_cannot_be_saved(digits, fitted, tmp_path):

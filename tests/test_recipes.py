@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._parameters import check_parameters
+from digitcnn.classifier import _LEARNING_RATE
 from digitcnn.networks import choose_dropout
 from digitcnn.recipes import RECIPES, make_classifier, search_space
 
@@ -140,6 +141,8 @@ def test_pipeline_takes_the_frame_as_read(digits):
 def test_search_space_holds_the_recipes_own_values(recipe):
     own = networks(make_classifier(recipe))[0].get_params()
     own["dropout"] = choose_dropout(own["architecture"], own["dropout"])
+    if own["learning_rate"] == "auto":
+        own["learning_rate"] = _LEARNING_RATE
     space = search_space(recipe)
     for name, choice in space.items():
         if isinstance(choice, list):

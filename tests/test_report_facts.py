@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from sklearn.ensemble import VotingClassifier
@@ -71,6 +73,15 @@ def test_of_other_classifiers_the_kind_is_said():
 def test_long_parameter_is_cut():
     found = parameters_of([make_classifier(class_weight=dict.fromkeys(range(500), 1.0))])
     assert len(found["DigitCNNClassifier"]["class_weight"][0]) == 300
+
+
+def test_parameters_are_those_of_the_fit_whatever_is_set_since(fitted):
+    clf = copy.deepcopy(fitted).set_params(architecture="elu-bn", batch_size=7, verbose=3)
+    assert describe_settings([clf], None) == describe_settings([fitted], None)
+    was, now = parameters_of([fitted]), parameters_of([clf])
+    assert now["DigitCNNClassifier"].pop("verbose")[0] == "3"
+    was["DigitCNNClassifier"].pop("verbose")
+    assert now == was
 
 
 def test_data_is_summed_up_with_repeated_images(digits):

@@ -139,3 +139,16 @@ def test_probabilities_in_float32_are_the_same_however_the_images_are_cut(digits
     for size in (1, 7, 100):
         apart = np.concatenate([clf.predict_proba(X[i : i + size]) for i in range(0, 200, size)])
         np.testing.assert_allclose(apart[:200], together[:200], atol=1e-6)
+
+
+@pytest.mark.parametrize("asks_for_model", [False, True])
+def test_weights_that_are_set_are_those_that_answer(digits, asks_for_model):
+    X, y = digits
+    one, other = (
+        make_classifier(epochs=1, random_state=seed).fit(X[:64], y[:64]) for seed in (1, 2)
+    )
+    if asks_for_model:
+        _ = one.model_
+    one.predict(X[:9])
+    one.wrapper_.set_weights(other.wrapper_.get_weights())
+    np.testing.assert_array_equal(one.predict_proba(X[:9]), other.predict_proba(X[:9]))

@@ -15,6 +15,10 @@ except ImportError:
         return method
 
 
+# Attributes that scikit-learn keeps on an estimator while `fit` runs, to take its callbacks down.
+CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+
+
 class FitTask:
     """A fit, as scikit-learn's callbacks are told of it.
 
@@ -30,7 +34,8 @@ class FitTask:
 
     def __init__(self, estimator: Any, epochs: int, data: dict[str, Any]) -> None:
         self._told = {"estimator": estimator, **data}
-        self._context = None
+        self._context: Any = None
+        self._epoch: Any = None
         if hasattr(estimator, "_init_callback_context"):
             self._context = estimator._init_callback_context(max_subtasks=epochs)
 
@@ -45,12 +50,13 @@ class FitTask:
 
     def end_epoch(self, fitted: Callable[[], dict[str, Any]]) -> bool:
         """Whether a callback wants to stop. `fitted` gives the attributes of a fitted estimator."""
-        if self._context is None:
+        if self._epoch is None:
             return False
-        return bool(
-            self._epoch.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted)
-        )
+        epoch, self._epoch = self._epoch, None
+        return bool(epoch.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted))
 
     def end(self) -> None:
+        """End the fit, and an epoch that Ctrl-C has left open."""
+        self.end_epoch(dict)
         if self._context is not None:
             self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})

@@ -44,6 +44,8 @@ def _whole(low: int) -> Rule:
 
 def _one_of(*choices: Any) -> Rule:
     def holds(value: Any) -> bool:
+        if isinstance(value, np.generic):  # as grids are made of
+            value = value.item()
         # By type as well: 1 is not True, and an array is compared with nothing.
         return any(type(value) is type(choice) and value == choice for choice in choices)
 
@@ -90,7 +92,7 @@ RULES: dict[str, Rule] = {
         _one_of(*OPTIMIZER_NAMES),
         Rule(lambda value: hasattr(value, "apply_gradients"), "a keras optimizer"),
     ),
-    "learning_rate": _real(0, open_low=True),
+    "learning_rate": _either(_one_of("auto"), _real(0, open_low=True)),
     "weight_decay": _real(0),
     "dropout": _either(_one_of(None), Rule(lambda v: _is_real(v) and 0 <= v < 1, "0 to below 1")),
     "label_smoothing": Rule(lambda v: _is_real(v) and 0 <= v < 1, "a number from 0 to below 1"),
@@ -157,12 +159,14 @@ RULES: dict[str, Rule] = {
 def check_parameters(parameters: dict[str, Any]) -> None:
     """Hold the estimator's parameters against `RULES`.
 
+    What has no rule is a subclass's, which knows what it may be.
+
     Raises
     ------
     ValueError
         For the first that breaks its rule: its name, its value and what is wanted.
     """
     for name, value in parameters.items():
-        rule = RULES[name]
-        if not rule.holds(value):
+        rule = RULES.get(name)
+        if rule is not None and not rule.holds(value):
             raise ValueError(f"{name}={value!r}: wanted is {rule.wanted}")

@@ -1,7 +1,6 @@
 """The estimator: its parameters, and the order in which the parts are called."""
 
 import copy
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -14,8 +13,13 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from digitcnn._callback_support import CallbackSupportMixin, FitTask, with_callbacks
-from digitcnn._parameters import check_parameters
+from digitcnn._callback_support import (
+    CALLBACK_STATE,
+    CallbackSupportMixin,
+    FitTask,
+    with_callbacks,
+)
+from digitcnn._parameters import RULES, check_parameters
 from digitcnn._validation import (
     check_images,
     check_labels,
@@ -40,6 +44,15 @@ _AUTO_BATCHES = 1200
 _AUTO_EPOCHS = (4, 100)
 # The side, in pixels, of the images that the lengths of the elastic distortion are meant for.
 _ELASTIC_SIDE = 28
+# `learning_rate="auto"`: of a training from scratch, and of one that goes on from a network that
+# has had a whole training. There the first rate would undo what was learned; the second is the
+# largest that was measured to cost nothing (benchmarks/going_on.py).
+_LEARNING_RATE = 0.009
+_LEARNING_RATE_GOING_ON = 0.0002
+# Parameters that say nothing about the trained network: they may change after `fit`, and count as
+# they stand. `predict` reads the first three.
+_READ_BY_PREDICT = ("test_time_augmentation", "fill_mode", "device")
+_NOT_OF_THE_FIT = (*_READ_BY_PREDICT, "verbose", "warm_start")
 
 
 class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -67,8 +80,11 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Images for each step. The last batch of an epoch may be smaller.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer is copied for each fit and brings its own learning rate and weight decay.
-    learning_rate : float, default=0.009
-        Where a plateau schedule starts; the peak of a one-cycle schedule.
+    learning_rate : float or "auto", default="auto"
+        Where a plateau schedule starts; the peak of a one-cycle schedule. ``"auto"`` is 0.009 for a
+        network that is trained from scratch, by `fit` or by calls of `partial_fit` alone, and
+        0.0002 for one that goes on after a whole `fit`, or comes from a model file: the larger rate
+        would undo what it has learned. A number is taken as it is in both cases.
     weight_decay : float, default=0.02
         Decoupled weight decay of the kernels, as a factor of the learning rate.
     dropout : float or None, default=None
@@ -126,7 +142,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         zoomed; the answer is the mean of their probabilities. It costs so many times the time. 0
         and 1 read the image as it is.
     warm_start : bool, default=False
-        Whether another `fit` goes on training the same network.
+        Whether another `fit` goes on training the same network. Parameters that have changed since
+        are applied; a changed `architecture`, `image_shape` or `pixel_range` is refused. With
+        `validation_fraction` the same data is divided as before.
     random_state : int, RandomState instance or None, default=None
         Two fits with the same int are equal to the bit, on the same machine with the same number
         of threads. None is different each time and draws from no global generator.
@@ -227,6 +245,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     temperature_: float
     validation_confidences_: np.ndarray | None
     validation_hits_: np.ndarray | None
+    _fit_parameters: dict[str, Any]
+    _has_whole_fit: bool
 
     def __init__(
         self,
@@ -235,7 +255,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         epochs: int | str = "auto",
         batch_size: int = 256,
         optimizer: Any = "adamw",
-        learning_rate: float = 0.009,
+        learning_rate: float | str = "auto",
         weight_decay: float = 0.02,
         dropout: float | None = None,
         label_smoothing: float = 0.0,
@@ -314,8 +334,12 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> "DigitCNNClassifier":
         """Train on images and their labels.
 
-        An interrupt (Ctrl-C) ends the training with a warning. The estimator is then fitted, with
-        what it has learned so far.
+        With ``warm_start=True`` a fitted estimator goes on from its network, and
+        ``learning_rate="auto"`` is a rate that improves on a trained one: 0.0002.
+
+        An interrupt (Ctrl-C) ends the training and is raised again: the program stops, unless you
+        catch the `KeyboardInterrupt`. The estimator is fitted, with what it has learned so far; if
+        that is nothing, it is as it was before.
 
         Parameters
         ----------
@@ -339,28 +363,36 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the images, the labels or the weights are not as described, if the
+            If a parameter, the images, the labels or the weights are not as described, if a warm
+            start is to go on with another `architecture`, `image_shape` or `pixel_range`, if the
             training diverges: its loss is no finite number any more, or if the checkpoint is
             damaged or another version's.
+        KeyboardInterrupt
+            After Ctrl-C, with a note that says how many epochs the estimator is fitted with.
         """
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
         goes_on = self.warm_start and hasattr(self, "wrapper_")
         given = {"X": X, "y": y, "metadata": None}
         if sample_weight is not None:
             given["metadata"] = {"sample_weight": sample_weight}
         with self._unchanged_on_error():
+            self._note_parameters(goes_on)
             X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
             validation = self._check_validation_data(X_val, y_val)
             random_state = self._resolve_random_state()
+            if goes_on:
+                self._go_on()
             checkpoint = None
             if self.checkpoint_dir is not None:
                 data = [X, codes, weights, *(validation or ())]
                 checkpoint = self._open_checkpoint(data, random_state, goes_on)
                 if self.random_state is None:
                     random_state = checkpoint.random_state
+            if not goes_on:
+                self._seed = _draw_seed(random_state)
             rows = np.arange(len(X))
             if validation is None and self.validation_fraction is not None:
-                rows, validation = self._hold_out(X, codes, random_state)
+                rows, validation = self._hold_out(X, codes)
             if self.early_stopping and validation is None:
                 raise ValueError(
                     "early_stopping=True wants validation data: give validation_fraction, or "
@@ -369,16 +401,22 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             epochs = self._count_epochs(len(rows))
             schedule = self._schedule_callbacks(len(rows), epochs, validation is not None)
             if not goes_on:
-                self._start_wrapper(_draw_seed(random_state))
+                self._start_wrapper()
             task = FitTask(self, epochs, given)
             task.begin()
             schedule.append(self._tell_of_epochs(task))
-            self._train(X, codes, weights, rows, validation, epochs, schedule, checkpoint)
-            self._calibrate(validation)
-            task.end()
-        if self.random_state is None and not self.wrapper_.is_interrupted_ and checkpoint:
+            is_whole = self._train(
+                X, codes, weights, rows, validation, epochs, schedule, checkpoint
+            )
+            self._has_whole_fit |= is_whole
+            is_whole &= self._calibrate(validation)
+            try:
+                task.end()
+            except KeyboardInterrupt:
+                is_whole = False
+        if self.random_state is None and is_whole and checkpoint:
             checkpoint.remove()  # the next fit is to draw anew
-        self._warn_if_interrupted()
+        self._raise_if_interrupted(is_whole)
         return self
 
     def partial_fit(
@@ -386,7 +424,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> "DigitCNNClassifier":
         """Train for one epoch, at a constant learning rate, going on from where the network is.
 
-        What was learned from validation data is forgotten: it was of another network.
+        After a `fit`, or on a network from a model file, ``learning_rate="auto"`` is 0.0002, and so
+        improves on what is there; where there was no `fit`, it is 0.009 in each call. What was
+        learned from validation data is forgotten: it was of another network. Parameters that have
+        changed since, and Ctrl-C, are treated as in `fit`.
 
         Parameters
         ----------
@@ -409,15 +450,19 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             As in `fit`, and if there are labels that the first call did not know.
         """
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
         goes_on = hasattr(self, "wrapper_")
         with self._unchanged_on_error():
+            self._note_parameters(goes_on)
             X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
-            if not goes_on:
-                self._start_wrapper(_draw_seed(self._resolve_random_state()))
-            self._train(X, codes, weights, np.arange(len(X)), None, None, [])
+            if goes_on:
+                self._go_on()
+            else:
+                self._seed = _draw_seed(self._resolve_random_state())
+                self._start_wrapper()
+            is_whole = self._train(X, codes, weights, np.arange(len(X)), None, None, [])
             self._calibrate(None)
-        self._warn_if_interrupted()
+        self._raise_if_interrupted(is_whole)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -517,6 +562,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     @property
     def model_(self) -> Any:
         """The trained `keras.Model`."""
+        check_is_fitted(self)
+        self.wrapper_.move_to(self.device)
         return self.wrapper_.model_
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -524,14 +571,68 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Data that is refused, or a training that fails, leaves a fitted estimator as it was."""
+        """Data that is refused, or a training that fails, leaves a fitted estimator as it was.
+
+        What a training changes is assigned anew, and not written to, but for a network that the
+        user holds.
+        """
         before = dict(vars(self))
+        restore = before["wrapper_"].remember() if "wrapper_" in before else None
         try:
             yield
         except BaseException:
+            # What scikit-learn needs to take its callbacks down.
+            kept = {name: vars(self)[name] for name in CALLBACK_STATE if name in vars(self)}
             self.__dict__.clear()
-            self.__dict__.update(before)
+            self.__dict__.update({**before, **kept})
+            if restore is not None:
+                restore()
             raise
+
+    def _parameters(self) -> dict[str, Any]:
+        """This class's, though a subclass's constructor may not take all, and a subclass's own."""
+        return {**{name: getattr(self, name) for name in RULES}, **self.get_params(deep=False)}
+
+    def _note_parameters(self, goes_on: bool) -> None:
+        """Keep what the network is trained with; `set_params` may say otherwise afterwards.
+
+        Raises
+        ------
+        ValueError
+            If a training that goes on is given what only a new network can have.
+        """
+        parameters = {
+            name: copy.copy(value) if isinstance(value, dict | list) else value
+            for name, value in self._parameters().items()
+        }
+        if goes_on:
+            self._check_goes_on(parameters)
+        else:
+            self._has_whole_fit = False
+        self._fit_parameters = parameters
+
+    def _check_goes_on(self, parameters: dict[str, Any]) -> None:
+        sides = parameters["image_shape"]
+        in_use = {"pixel_range": self.pixel_range_}
+        if not isinstance(sides, str) and with_channels(tuple(sides)) == self.image_shape_:
+            in_use["image_shape"] = sides
+        for name in ("architecture", "image_shape", "pixel_range"):
+            was, now = self._fit_parameters[name], parameters[name]
+            if not (_are_same(was, now) or _are_same(in_use.get(name), now)):
+                raise ValueError(
+                    f"expected {name}={was!r}, with which the network was trained, got {now!r}: a "
+                    "training that goes on cannot change it. Set it back, or fit a clone of this "
+                    "estimator (sklearn.base.clone), which begins anew"
+                )
+
+    def _parameters_as_fitted(self) -> dict[str, Any]:
+        """What describes the trained network: the parameters it was trained with.
+
+        Those that have no part in it are as they stand; all are, before there is a network.
+        """
+        now = self._parameters()
+        of_the_fit = vars(self).get("_fit_parameters", {})
+        return {**now, **of_the_fit, **{name: now[name] for name in _NOT_OF_THE_FIT}}
 
     def _check_training_data(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, goes_on: bool
@@ -542,13 +643,15 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_labels(y)
         if goes_on:
             self._check_side(side)
-            check_pixel_scale(rows, self.pixel_range_, self.pixel_range, "X")
+            check_pixel_scale(rows, self.pixel_range_, self._fit_parameters["pixel_range"], "X")
             if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(
                     f"classes={classes!r} is not what the first call had: {self.classes_!r}"
                 )
         else:
-            self.image_shape_ = resolve_image_shape(self.image_shape, rows.shape[1], side)
+            shape = resolve_image_shape(self.image_shape, rows.shape[1], side)
+            height, width, channels = map(int, shape)  # they may be NumPy's
+            self.image_shape_ = height, width, channels
             self.pixel_range_ = resolve_pixel_range(self.pixel_range, rows)
             self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
         codes = self._encode(y, "y")
@@ -585,7 +688,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         if not is_plain:
             rows = self._check_rows(rows)
-        check_pixel_scale(rows, self.pixel_range_, self.pixel_range, name)
+        check_pixel_scale(rows, self.pixel_range_, self._fit_parameters["pixel_range"], name)
         return self._to_images(rows)
 
     def _check_rows(self, rows: Any) -> np.ndarray:
@@ -603,7 +706,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return checked
 
     def _check_side(self, side: tuple[int, ...] | None) -> None:
-        if side is None or self.image_shape == "pad" or with_channels(side) == self.image_shape_:
+        is_padded = self._fit_parameters["image_shape"] == "pad"
+        if side is None or is_padded or with_channels(side) == self.image_shape_:
             return
         raise ValueError(
             f"X holds images of shape {tuple(side)}; the network was trained on images of shape "
@@ -641,30 +745,43 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return rows.reshape(-1, *self.image_shape_)
 
     def _hold_out(
-        self, X: np.ndarray, codes: np.ndarray, random_state: int | np.random.RandomState
+        self, X: np.ndarray, codes: np.ndarray
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Divide the training data, by class: the rows to train on, and the part to watch."""
+        """Divide the training data, by class: the rows to train on, and the part to watch.
+
+        By the network's own seed. So a training that goes on with the same data never holds out
+        what the network was trained on.
+        """
         kept, held = train_test_split(
             np.arange(len(X)),
             test_size=self.validation_fraction,
             stratify=codes,
-            random_state=random_state,
+            random_state=self._seed,
         )
         return kept, (X[held], codes[held])
 
-    def _start_wrapper(self, seed: int) -> None:
+    def _start_wrapper(self) -> None:
         """A new network, not yet built."""
-        from digitcnn.devices import POLICIES, choose_precision
-        from digitcnn.optimizers import describe_optimizer
         from digitcnn.wrapper import NetworkClassifier
 
+        self.wrapper_ = NetworkClassifier(**self._describe_network(), pixel_range=self.pixel_range_)
+        self.batch_loss_curve_ = []
+
+    def _go_on(self) -> None:
+        """A copy of the trained network, with the parameters as they are now."""
+        self.wrapper_ = self.wrapper_.going_on(**self._describe_network())
+
+    def _describe_network(self) -> dict[str, Any]:
+        """The network, and how it is trained, as `NetworkClassifier` takes it."""
+        from digitcnn.devices import POLICIES, choose_precision
+        from digitcnn.optimizers import describe_optimizer
+
         self.precision_ = choose_precision(self.precision, self.device)
-        self._seed = seed
         optimizer = self.optimizer
         if not isinstance(optimizer, str):
             optimizer = describe_optimizer(optimizer)
-        self.wrapper_ = NetworkClassifier(
-            network={
+        return {
+            "network": {
                 "architecture": self.architecture,
                 "image_shape": self.image_shape_,
                 "n_classes": max(len(self.classes_), 2),
@@ -672,16 +789,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 "seed": self._seed,
                 "dtype": POLICIES[self.precision_],
             },
-            optimizer={
+            "optimizer": {
                 "optimizer": optimizer,
-                "learning_rate": float(self.learning_rate),
+                "learning_rate": self._named_learning_rate(),
                 "weight_decay": float(self.weight_decay),
             },
-            label_smoothing=float(self.label_smoothing),
-            pixel_range=self.pixel_range_,
-            device=self.device,
-        )
-        self.batch_loss_curve_ = []
+            "label_smoothing": float(self.label_smoothing),
+            "device": self.device,
+        }
 
     def _resolve_random_state(self) -> int | np.random.RandomState:
         """Where a fit's random numbers come from."""
@@ -710,7 +825,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         later = {"callbacks", "checkpoint_dir", "temperature", "test_time_augmentation"}
         identity = {
             name: _identify(name, value)
-            for name, value in self.get_params(deep=False).items()
+            for name, value in self._parameters().items()
             if name not in {*later, "verbose", "warm_start"}
         }
         identity.update(
@@ -721,6 +836,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             data=digest_arrays(data),
             start=digest_arrays(self.wrapper_.get_state()) if goes_on else None,
             start_seed=self._seed if goes_on else None,
+            start_learning_rate=self._start_learning_rate(),
         )
         drawn = random_state if isinstance(random_state, Integral) else 0
         return Checkpoint(self.checkpoint_dir, identity, int(drawn))
@@ -735,10 +851,16 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Batches in an epoch."""
         return -(-n_images // self.batch_size)
 
+    def _named_learning_rate(self) -> float:
+        """Of an optimizer that has a name here."""
+        if self.learning_rate != "auto":
+            return float(self.learning_rate)
+        return _LEARNING_RATE_GOING_ON if self._has_whole_fit else _LEARNING_RATE
+
     def _start_learning_rate(self) -> float | None:
         """Where each training starts; None where a Keras optimizer has a schedule of its own."""
         if isinstance(self.optimizer, str):
-            return float(self.learning_rate)
+            return self._named_learning_rate()
         rate = self.optimizer.get_config()["learning_rate"]
         if isinstance(rate, int | float):
             return float(rate)
@@ -779,8 +901,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         epochs: int | None,
         schedule: list[Any],
         checkpoint: Checkpoint | None = None,
-    ) -> None:
-        """Train on rows of X for so many epochs, or, where that is None, for one more."""
+    ) -> bool:
+        """Train on rows of X for so many epochs, or, where that is None, for one more.
+
+        Returns
+        -------
+        bool
+            False where Ctrl-C has cut the training short.
+        """
         # Copies: what a callback notes of a fit is not the estimator's parameter.
         self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
         callbacks = [*schedule, *self.callbacks_]
@@ -806,11 +934,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             "own_model": bool(self.callbacks_),
         }
         self.wrapper_.train(X, codes, weights, epochs=epochs, **arguments)
-        self.batch_loss_curve_ += self.wrapper_.batch_losses_
+        self.batch_loss_curve_ = self.batch_loss_curve_ + self.wrapper_.batch_losses_
         self._note_history()
+        return not self.wrapper_.is_interrupted_
 
     def _look_at(self, images: np.ndarray) -> np.ndarray:
         """Probabilities before the temperature."""
+        check_parameters({name: getattr(self, name) for name in _READ_BY_PREDICT})
+        self.wrapper_.move_to(self.device)
         if self.test_time_augmentation < 2:
             return self.wrapper_.predict_proba(images)
         from digitcnn.augmentation import draw_views
@@ -818,24 +949,38 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         views = draw_views(self.test_time_augmentation, self.image_shape_[:2])
         return self.wrapper_.predict_proba(images, views, self.fill_mode)
 
-    def _calibrate(self, validation: tuple[np.ndarray, np.ndarray] | None) -> None:
-        """Learn what the probabilities are worth."""
-        self.temperature_ = 1.0 if self.temperature == "auto" else float(self.temperature)
+    def _calibrate(self, validation: tuple[np.ndarray, np.ndarray] | None) -> bool:
+        """Learn what the probabilities are worth.
+
+        Returns
+        -------
+        bool
+            False where Ctrl-C came in between. Then nothing is known of them, as without
+            validation data; the training is not lost.
+        """
+        self.temperature_ = temperature = self._given_temperature()
         self.validation_confidences_ = self.validation_hits_ = None
         if validation is None:
-            return
+            return True
         images, codes = validation
-        probabilities = self._look_at(images)
-        if self.temperature == "auto":
-            self.temperature_ = fit_temperature(probabilities, codes)
-        self.validation_confidences_, self.validation_hits_ = note_confidence(
-            with_temperature(probabilities, self.temperature_), codes
-        )
+        try:
+            probabilities = self._look_at(images)
+            if self.temperature == "auto":
+                temperature = fit_temperature(probabilities, codes)
+            noted = note_confidence(with_temperature(probabilities, temperature), codes)
+        except KeyboardInterrupt:
+            return False
+        self.temperature_ = temperature
+        self.validation_confidences_, self.validation_hits_ = noted
+        return True
+
+    def _given_temperature(self) -> float:
+        return 1.0 if self.temperature == "auto" else float(self.temperature)
 
     def _tell_of_epochs(self, task: FitTask) -> Any:
         from digitcnn.schedules import EpochTasks
 
-        temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
+        temperature = self._given_temperature()
 
         def fitted(n_epochs: int) -> dict[str, Any]:
             """The attributes that make a copy of this estimator a fitted one."""
@@ -844,13 +989,15 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         return EpochTasks(task, fitted)
 
-    def _warn_if_interrupted(self) -> None:
-        if self.wrapper_.is_interrupted_:
-            warnings.warn(
-                f"the training was interrupted in epoch {self.n_iter_}; the estimator is as "
-                "trained so far",
-                stacklevel=3,
-            )
+    def _raise_if_interrupted(self, is_whole: bool) -> None:
+        """Pass Ctrl-C on: who has called `fit` must not take what it was cut to for the whole."""
+        if is_whole:
+            return
+        interrupt = KeyboardInterrupt()
+        interrupt.add_note(
+            f"{type(self).__name__} is fitted with what it learned up to epoch {self.n_iter_}."
+        )
+        raise interrupt
 
     def _note_history(self) -> None:
         self.history_ = {name: list(values) for name, values in self.wrapper_.history_.items()}
@@ -896,6 +1043,16 @@ def _identify(name: str, value: Any) -> Any:
             f"{name}: {error}, and a checkpoint must tell two trainings apart. Give a function of "
             "plain values, or leave checkpoint_dir out"
         ) from None
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether two values of a parameter say the same."""
+    if one is other:
+        return True
+    try:
+        return bool(as_plain(one) == as_plain(other))
+    except ValueError:  # a function of which nobody can say what it does
+        return False
 
 
 def _draw_seed(random_state: int | np.random.RandomState) -> int:

@@ -84,6 +84,7 @@ def _train_and_save(
     if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
         watched = {"X_val": X_held, "y_val": y_held}
     start = time.perf_counter()
+    is_interrupted = False
     with warnings.catch_warnings():
         # A line of its own, not Python's two with a place in the source.
         warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
@@ -143,8 +144,7 @@ def _fit(clf: Any, X: Any, y: np.ndarray, watched: dict[str, Any]) -> bool:
         clf.fit(X, y, **watched)
     except KeyboardInterrupt:
         return True
-    networks = getattr(clf, "estimators_", [clf])
-    return any(getattr(network.wrapper_, "is_interrupted_", False) for network in networks)
+    return False
 
 
 def _is_fitted(clf: Any) -> bool:

@@ -49,7 +49,11 @@ def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
 
     A Keras optimizer belongs to the first network that it trains; each fit needs one of its own.
     """
-    return {"class": type(optimizer), "config": optimizer.get_config()}
+    config = optimizer.get_config()
+    if "name" in config:
+        # Keras counts its automatic names up: of two equal optimizers the second has another one.
+        config["name"] = type(optimizer).__name__.lower()
+    return {"class": type(optimizer), "config": config}
 
 
 def make_loss(label_smoothing: float) -> keras.losses.Loss:

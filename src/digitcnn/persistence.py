@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 import digitcnn
+from digitcnn._parameters import RULES
 from digitcnn.model_content import (
     NOT_KEPT,
     KeptNetwork,
@@ -43,7 +44,9 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
     is_ensemble = isinstance(clf, VotingClassifier)
     # An ensemble knows its classes before its members are trained.
     check_is_fitted(clf, "estimators_" if is_ensemble else None)
-    names = [name for name, _ in clf.estimators] if is_ensemble else [""]
+    # By what was fitted: `estimators` may name members that are dropped, before a fit or since.
+    fitted = clf.named_estimators_ if is_ensemble else {"": clf}
+    names = [name for name, member in fitted.items() if member != "drop"]
     members = clf.estimators_ if is_ensemble else [clf]
     is_plain = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
     if not is_plain or not all(hasattr(member, "wrapper_") for member in members):
@@ -159,7 +162,7 @@ def _vote(names: list[str], members: list[Any], classes: np.ndarray) -> VotingCl
 
 def _member_to_json(clf: Any) -> dict[str, Any]:
     return {
-        "parameters": _parameters_to_json(clf.get_params(deep=False)),
+        "parameters": _parameters_to_json(clf._parameters_as_fitted()),
         "fitted": {
             **labels_to_json(clf.classes_),
             "feature_names_in_": getattr(clf, "feature_names_in_", np.array([])).tolist(),
@@ -179,7 +182,10 @@ def _restore(kind: type, kept: KeptNetwork) -> Any:
     clf.n_features_in_ = kept.n_features
     clf.image_shape_ = kept.image_shape
     clf.pixel_range_ = kept.pixel_range
-    clf._start_wrapper(kept.seed)
+    clf._seed = kept.seed
+    clf._note_parameters(goes_on=False)
+    clf._has_whole_fit = True  # as far as a file can tell
+    clf._start_wrapper()
     clf.wrapper_.set_weights(kept.weights)
     clf.wrapper_.history_ = kept.history
     clf.batch_loss_curve_ = kept.batch_losses
@@ -203,9 +209,11 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
             stacklevel=5,
         )
     kept = {
-        name: value.item() if isinstance(value, np.generic) else value
+        name: _numbers_to_json(value)
         for name, value in parameters.items()
-        if name not in NOT_KEPT
+        # A subclass may have more of them, of which a file of this class's knows nothing.
+        if name in RULES
+        and name not in NOT_KEPT
         and (name != "optimizer" or isinstance(value, str))
         and not isinstance(value, np.random.RandomState)
     }
@@ -216,3 +224,12 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
             for label, weight in kept["class_weight"].items()
         ]
     return kept
+
+
+def _numbers_to_json(value: Any) -> Any:
+    """NumPy's numbers, flags and strings as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [_numbers_to_json(one) for one in value]
+    return value

@@ -188,7 +188,7 @@ def _find_pictures(
     given: Any, image_shape: tuple[int, ...] | None, networks: list[DigitCNNClassifier]
 ) -> np.ndarray:
     if image_shape is None and networks:
-        is_padded = networks[0].image_shape == "pad"
+        is_padded = networks[0]._fit_parameters["image_shape"] == "pad"
         return to_pictures(given, networks[0].image_shape_, is_padded=is_padded)
     return to_pictures(given, image_shape, is_padded=False)
 

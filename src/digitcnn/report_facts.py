@@ -57,10 +57,11 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
         return facts
     # Those of an ensemble differ in their seeds alone.
     first = networks[0]
+    architecture = first._parameters_as_fitted()["architecture"]
     weights = sum(array.size for network in networks for array in network.wrapper_.get_weights())
     facts |= {
         "networks": str(len(networks)),
-        "architecture": getattr(first.architecture, "__name__", str(first.architecture)),
+        "architecture": getattr(architecture, "__name__", str(architecture)),
         "weights": f"{weights:,}",
         "image shape": " x ".join(map(str, first.image_shape_)),
         "pixel range": "{:g} to {:g}".format(*first.pixel_range_),
@@ -96,7 +97,7 @@ def describe_parameters(parts: Sequence[Any]) -> list[dict[str, Any]]:
     groups = []
     for kind, alike in kinds.items():
         defaults = inspect.signature(kind).parameters
-        values = [part.get_params(deep=False) for part in alike]
+        values = [_parameters_of(part) for part in alike]
         parameters = []
         for name, value in values[0].items():
             if name == "estimators" or hasattr(value, "get_params"):
@@ -111,6 +112,13 @@ def describe_parameters(parts: Sequence[Any]) -> list[dict[str, Any]]:
             )
         groups.append({"estimator": kind.__name__, "n": len(alike), "parameters": parameters})
     return groups
+
+
+def _parameters_of(part: Any) -> dict[str, Any]:
+    """Those that a fitted network was trained with, whatever was set since."""
+    if isinstance(part, DigitCNNClassifier):
+        return part._parameters_as_fitted()
+    return part.get_params(deep=False)
 
 
 def describe_data(pictures: np.ndarray, data: str | None) -> Facts:

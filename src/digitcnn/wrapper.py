@@ -7,7 +7,7 @@ training itself, is done by `digitcnn.loop`.
 
 import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from threading import RLock
@@ -79,6 +79,8 @@ _CHUNK = 512
 _CHUNK_ON_ACCELERATOR = 4096
 _CHUNK_PIXELS = 784
 
+# Attributes that a copy has none of: a compiled network, and what it is found by.
+_OF_THIS_PROCESS = ("_network", "_state_key", "_cache_key")
 # Held while an estimator's own network is made.
 _building = RLock()
 _KerasClassifier: Any = _import_scikeras_classifier()
@@ -244,10 +246,89 @@ class NetworkClassifier(_KerasClassifier):
     def snapshot(self) -> "NetworkClassifier":
         """In the midst of a training: another wrapper, which has learned what this one has."""
         other = copy.copy(self)
-        other.__dict__.pop("_network", None)
-        other.__dict__.pop("_state_key", None)
         other._state = self.get_state()
         return other
+
+    def going_on(
+        self,
+        network: dict[str, Any],
+        optimizer: dict[str, Any],
+        label_smoothing: float,
+        device: str,
+    ) -> "NetworkClassifier":
+        """Another wrapper, to be trained from this one's state on, with other settings.
+
+        Where they are the same, it has this one's network, if that is the estimator's own. Else
+        the weights go over, and the optimizer's moments where it is of the same kind.
+
+        Raises
+        ------
+        ValueError
+            If the weights do not fit the network that the settings describe.
+        """
+        other = copy.copy(self)
+        other.history_ = {name: list(values) for name, values in self.history_.items()}
+        other.network, other.optimizer = network, optimizer
+        other.label_smoothing, other.device = label_smoothing, device
+        if other._settings() == self._settings():
+            if "_network" in vars(self):
+                other._network = self._network
+            return other
+        is_same_kind = optimizer["optimizer"] == self.optimizer["optimizer"]
+        # What can be put into one compiled network has the same state.
+        is_alike = other._cache_key is not None and other._cache_key == self._cache_key
+        if not is_same_kind or not (is_alike or network == self.network):
+            other._take_over(self, with_moments=is_same_kind)
+        return other
+
+    def _settings(self) -> tuple[Any, ...]:
+        """All that a network is compiled for and regularised by; its learning rate is neither."""
+        optimizer = {**self.optimizer, "learning_rate": None}
+        return self.network, optimizer, self.label_smoothing, self.device
+
+    def _take_over(self, other: "NetworkClassifier", with_moments: bool) -> None:
+        """Become what another wrapper's weights make of this one's network."""
+        with other._predicting() as network:
+            weights = network.model.get_weights()
+            n_moments = len(network.model.optimizer.variables)
+        with device_scope(self.device):
+            made = self._make_compiled()
+            try:
+                made.model.set_weights(weights)
+            except ValueError as error:
+                raise ValueError(
+                    "expected a network with the weights of the one that is to go on, got another "
+                    f"with these parameters: {error}. Set architecture, dropout and precision "
+                    "back, or fit a clone of the estimator, which begins anew"
+                ) from None
+            variables = state_variables(made.model)
+            self._state = take_out(variables)
+            if with_moments and n_moments:
+                self._state[-n_moments:] = other.get_state()[-n_moments:]
+            if self._cache_key is None:  # it is nobody else's, and need not be made again
+                put_in(variables, self._state)
+                made.steps.regularize(self._regularization())
+                self._network = made
+
+    def move_to(self, device: str) -> None:
+        """Compute on another device from now on, with the same weights."""
+        if device == self.device:
+            return
+        with _building:
+            if device == self.device:  # another thread was first
+                return
+            self._state = self.get_state()
+            for name in _OF_THIS_PROCESS:
+                self.__dict__.pop(name, None)
+            self.device = device  # last: who finds it set goes on at once
+
+    def remember(self) -> Callable[[], None]:
+        """What brings this wrapper's state back, whatever is done to a network that is its own."""
+        if "_network" not in vars(self):
+            return lambda: None
+        variables = state_variables(self._network.model)
+        before = take_out(variables)
+        return lambda: put_in(variables, before)
 
     def get_state(self) -> list[np.ndarray]:
         """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
@@ -271,6 +352,9 @@ class NetworkClassifier(_KerasClassifier):
         model = self._make_compiled().model
         model.set_weights(weights)
         self._state = take_out(state_variables(model))
+        # They hold the weights of before.
+        self.__dict__.pop("_network", None)
+        self.__dict__.pop("_state_key", None)
         # What SciKeras would have made when it started a training, for one that goes on.
         self.feature_encoder_ = self.target_encoder_ = FunctionTransformer()
 
@@ -278,18 +362,13 @@ class NetworkClassifier(_KerasClassifier):
     def _training(self, own_model: bool) -> Iterator[None]:
         """Have a compiled network in `_network`; afterwards keep its state.
 
-        A training that fails leaves the state as it was.
+        A training that fails leaves the state as it was, but for that of a network that is the
+        estimator's own: see `remember`.
         """
         key = self._cache_key
         with device_scope(self.device):
             if "_network" in vars(self):  # the estimator's own
-                variables = state_variables(self._network.model)
-                before = take_out(variables)
-                try:
-                    yield
-                except BaseException:
-                    put_in(variables, before)
-                    raise
+                yield
                 return
             network = self._network = borrow(key, self._make_compiled)
             network.steps.regularize(self._regularization())
@@ -456,8 +535,7 @@ class NetworkClassifier(_KerasClassifier):
     def __getstate__(self) -> dict[str, Any]:
         # Mended: SciKeras pickles a network through a private module of Keras. Here its state is
         # arrays, and its layers come from the package's own code.
-        left_out = {"_network", "_state_key", "_cache_key"}
-        state = {name: value for name, value in vars(self).items() if name not in left_out}
+        state = {name: value for name, value in vars(self).items() if name not in _OF_THIS_PROCESS}
         if "_network" in vars(self):
             state["_state"] = self.get_state()
         return state
