@@ -149,6 +149,22 @@ def test_description_is_json_and_equal_in_another_process(tmp_path):
     assert " at 0x" not in done.stdout
 
 
+def test_worker_process_describes_what_a_script_sends_it_in_the_same_way(tmp_path):
+    # The worker's own program is another one, of an installed library.
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from joblib import Parallel, delayed\n"
+        "from digitcnn.identity import as_plain\n"
+        f"{PLAIN.replace('value', 'plain')}{OBJECT}"
+        "if __name__ == '__main__':\n"
+        "    for one in (plain, value, lambda x: build(SCALE, x, 1, Net)):\n"
+        "        (there,) = Parallel(2)(delayed(as_plain)(each) for each in [one])\n"
+        "        assert there == as_plain(one), (there, as_plain(one))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_parameters_are_plain_and_tell_their_kinds_apart():
     values = {
         "number": np.float32(0.5),
