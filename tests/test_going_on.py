@@ -184,7 +184,7 @@ def test_training_that_goes_on_with_the_same_parameters_keeps_network_and_moment
         {"pixel_range": (0, 300)},
         {"pixel_range": "data"},
     ],
-    ids=str,
+    ids=lambda value: next(iter(value)),
 )
 def test_change_that_cannot_be_applied_is_refused_and_loses_nothing(some, short, later):
     X, _ = some
