@@ -360,7 +360,8 @@ def weight_shapes(
     """
     token = _unbuilt.set(True)
     try:
-        network = ARCHITECTURES[architecture](image_shape, n_classes)
+        # A dropout has no weights, but a generator of random numbers: what puts the backend to use.
+        network = ARCHITECTURES[architecture](image_shape, n_classes, dropout=0.0)
     finally:
         _unbuilt.reset(token)
     shapes: list[tuple[int, ...]] = []

@@ -145,7 +145,7 @@ class NetworkClassifier(_KerasClassifier):
 
     @property
     def initialized_(self) -> bool:
-        return "_state" in vars(self)
+        return "_state" in vars(self) or "_weights" in vars(self)
 
     def train(
         self,
@@ -246,7 +246,7 @@ class NetworkClassifier(_KerasClassifier):
     def snapshot(self) -> "NetworkClassifier":
         """In the midst of a training: another wrapper, which has learned what this one has."""
         other = copy.copy(self)
-        other._state = self.get_state()
+        other._keep(self.get_state())
         return other
 
     def going_on(
@@ -302,9 +302,10 @@ class NetworkClassifier(_KerasClassifier):
                     "back, or fit a clone of the estimator, which begins anew"
                 ) from None
             variables = state_variables(made.model)
-            self._state = take_out(variables)
+            state = take_out(variables)
             if with_moments and n_moments:
-                self._state[-n_moments:] = other.get_state()[-n_moments:]
+                state[-n_moments:] = other.get_state()[-n_moments:]
+            self._keep(state)
             if self._cache_key is None:  # it is nobody else's, and need not be made again
                 put_in(variables, self._state)
                 made.steps.regularize(self._regularization())
@@ -317,7 +318,7 @@ class NetworkClassifier(_KerasClassifier):
         with _building:
             if device == self.device:  # another thread was first
                 return
-            self._state = self.get_state()
+            self._keep(self.get_state())
             for name in _OF_THIS_PROCESS:
                 self.__dict__.pop(name, None)
             self.device = device  # last: who finds it set goes on at once
@@ -334,27 +335,32 @@ class NetworkClassifier(_KerasClassifier):
         """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
         if "_network" in vars(self):
             return take_out(state_variables(self._network.model))
+        if "_state" not in vars(self):
+            with self._predicting() as network:
+                self._keep(take_out(state_variables(network.model)))
         return self._state
+
+    def _keep(self, state: list[np.ndarray]) -> None:
+        self._state = state
+        self.__dict__.pop("_weights", None)
 
     def get_weights(self) -> list[np.ndarray]:
         """The network's weights, in Keras's order."""
+        if "_weights" in vars(self) and "_network" not in vars(self):
+            return list(self._weights)
         with self._predicting() as network:
             return network.model.get_weights()
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Build the network and give it these weights, without training.
+        """Have these weights, and otherwise the state of a new network.
 
-        Raises
-        ------
-        ValueError
-            If their number or a shape is not the network's.
+        The network itself is made when it is first needed. So a model can be loaded before a
+        process forks, and asked after it.
         """
-        model = self._make_compiled().model
-        model.set_weights(weights)
-        self._state = take_out(state_variables(model))
         # They hold the weights of before.
-        self.__dict__.pop("_network", None)
-        self.__dict__.pop("_state_key", None)
+        for name in ("_network", "_state_key", "_state"):
+            self.__dict__.pop(name, None)
+        self._weights = weights
         # What SciKeras would have made when it started a training, for one that goes on.
         self.feature_encoder_ = self.target_encoder_ = FunctionTransformer()
 
@@ -373,7 +379,7 @@ class NetworkClassifier(_KerasClassifier):
             network = self._network = borrow(key, self._make_compiled)
             network.steps.regularize(self._regularization())
             if self.initialized_:
-                put_in(state_variables(network.model), self._state)
+                self._fill(network)
             elif network.is_used:
                 network.restart(self.network["seed"])
             try:
@@ -384,7 +390,7 @@ class NetworkClassifier(_KerasClassifier):
                     network.holds = None
                     give_back(key, network)
                 raise
-            self._state = take_out(state_variables(network.model))
+            self._keep(take_out(state_variables(network.model)))
             network.holds = self._state_key = object()
             if key is not None and not own_model:
                 del self._network
@@ -405,7 +411,12 @@ class NetworkClassifier(_KerasClassifier):
                 yield network
 
     def _fill(self, network: CompiledNetwork) -> None:
-        put_in(state_variables(network.model), self._state)
+        if "_state" in vars(self):
+            put_in(state_variables(network.model), self._state)
+            return
+        if network.is_used:
+            network.restart(self.network["seed"])
+        network.model.set_weights(self._weights)
 
     def _regularization(self) -> Regularization:
         architecture = self.network["architecture"]
@@ -538,6 +549,7 @@ class NetworkClassifier(_KerasClassifier):
         state = {name: value for name, value in vars(self).items() if name not in _OF_THIS_PROCESS}
         if "_network" in vars(self):
             state["_state"] = self.get_state()
+            state.pop("_weights", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
