@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
@@ -373,7 +376,8 @@ def test_path_in_the_place_of_images_is_refused_with_what_reads_it(fitted, path)
 
 
 def test_images_of_another_size_at_predict_are_refused(fitted):
-    with pytest.raises(ValueError, match=r"X has 784 features.*expecting 64"):
+    size = r"X has 784 features.*expecting 64.*images of 8x8 pixels, X looks like images of 28x28"
+    with pytest.raises(ValueError, match=size):
         fitted.predict(np.zeros((2, 784), np.uint8))
     with pytest.raises(ValueError, match=r"images of shape \(4, 16\).*trained on.*\(8, 8, 1\)"):
         fitted.predict(np.zeros((2, 4, 16), np.uint8))
@@ -400,6 +404,117 @@ def test_blank_image_is_read_on_any_scale(fitted):
     assert fitted.predict(np.zeros((1, 64))).shape == (1,)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
+def test_ones_and_sixteenths_at_predict_are_refused_whatever_their_type(fitted, digits, dtype):
+    X = digits[0][:5] > 127
+    with pytest.raises(ValueError, match=r"looks like the scale 0\.\.1,.*Multiply by 255"):
+        fitted.predict(X.astype(dtype))
+    if dtype is not bool:
+        with pytest.raises(ValueError, match=r"looks like the scale 0\.\.16,"):
+            fitted.predict(np.round(digits[0][:5] / 255 * 16).astype(dtype))
+
+
+SCALES = {
+    "0..16": (lambda X: np.round(X / 255 * 16), (0, 16), False),
+    "0..16 in bytes": (lambda X: np.round(X / 255 * 16).astype(np.uint8), (0, 16), False),
+    "0..1": (lambda X: X / 255, (0, 1), False),
+    "longdouble": (lambda X: X / np.longdouble(255), (0, 1), False),
+    "float16": (lambda X: (X / 255).astype(np.float16), (0, 1), False),
+    "resampled": (lambda X: X / 255 * 1.1 - 0.04, (-0.04, 1.06), True),
+    "resampled bytes": (lambda X: X * 1.06 - 5.0, (-5, 265.3), True),
+    "0 and 1": (lambda X: (X > 127).astype(np.uint8), (0, 1), True),
+    "booleans": (lambda X: X > 127, (0, 1), False),
+    "0..15": (lambda X: X // 17, (0, 15), True),
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_digits_on_any_scale_are_learned_as_those_of_bytes_are(digits, scale, recwarn):
+    X, y = digits
+    scaled, expected, is_said = SCALES[scale]
+    images = scaled(X)
+    clf = make_classifier(epochs=6, learning_rate=0.005).fit(images[:1200], y[:1200])
+    assert clf.pixel_range_ == pytest.approx(expected)
+    said = [one for one in recwarn if "pixel_range=(low, high)" in str(one.message)]
+    assert len(said) == is_said
+    # Read as 0..255 they are nearly black, and one in ten is right.
+    assert clf.score(images[1200:], y[1200:]) > 0.8
+
+
+def test_training_that_goes_on_refuses_another_scale_and_keeps_the_network(fitted, digits):
+    X, y = digits
+    clf = copy.deepcopy(fitted).set_params(warm_start=True)
+    before = clf.predict_proba(X[:5])
+    for go_on in (clf.fit, clf.partial_fit):
+        with pytest.raises(ValueError, match=r"looks like the scale 0\.\.1,"):
+            go_on((X[:100] > 127).astype(np.uint8), y[:100])
+    with pytest.raises(ValueError, match=r"X_val holds .* looks like the scale 0\.\.1,"):
+        clf.fit(X[:100], y[:100], X_val=X[:50] / 255, y_val=y[:50])
+    np.testing.assert_array_equal(clf.predict_proba(X[:5]), before)
+
+
+def test_scaler_in_front_does_not_fail_by_its_rounding(digits):
+    X, y = digits
+    # Both shades are in every column of every fold, and white comes out above 1.
+    X = X[:300] > 127
+    X[:60:2], X[1:60:2] = True, False
+    X = 1.1 + 0.3 * X
+    folds = [(np.arange(300), np.arange(60)), (np.arange(200), np.arange(200, 300))]
+    assert MinMaxScaler().fit_transform(X).max() > 1
+    clf = make_pipeline(MinMaxScaler(), make_classifier(epochs=1))
+    scores = cross_val_score(clf, X, y[:300], cv=folds, error_score="raise")
+    assert np.isfinite(scores).all()
+    assert clf.fit(X, y[:300])[-1].pixel_range_ == (0, 1)
+
+
+def test_scaler_that_makes_pixels_brighter_than_1_is_named(digits):
+    X, y = digits
+    clf = make_pipeline(MinMaxScaler(), make_classifier(epochs=1)).fit(X[:100] // 3, y[:100])
+    with pytest.raises(ValueError, match=r"MinMaxScaler that was fitted.*raw pixels.*clip=True"):
+        clf.predict(X[:10])
+    clipped = clf.set_params(minmaxscaler__clip=True)
+    assert clipped.fit(X[:100] // 3, y[:100]).predict(X[:10]).shape == (10,)
+
+
+def test_single_image_is_refused_with_newaxis(fitted, digits):
+    X, y = digits
+    image = X[0].reshape(8, 8)
+    with pytest.raises(ValueError, match=r"expected a label for each of 8 rows.*X\[np\.newaxis"):
+        make_classifier().fit(np.repeat(image[..., None], 3, axis=2), y[:1])
+    for label in (y[0], [y[0]], y[:1]):
+        with pytest.raises(
+            ValueError, match=r"expected a label for each of 8 rows.*X\[np\.newaxis"
+        ):
+            make_classifier().fit(image, label)
+    with pytest.raises(ValueError, match=r"8 features.*images of 8x8.*X\[np\.newaxis\]"):
+        fitted.predict(image)
+    assert fitted.predict(image[np.newaxis]) == fitted.predict(X[:1])
+
+
+def test_images_with_one_channel_first_are_taken(fitted, digits):
+    X, y = digits
+    first = X.reshape(-1, 1, 8, 8)
+    np.testing.assert_array_equal(fitted.predict(first[:9]), fitted.predict(X[:9]))
+    clf = make_classifier(epochs=1).fit(first[:64], y[:64])
+    assert clf.image_shape_ == (8, 8, 1)
+    with pytest.raises(ValueError, match=r"moveaxis\(X, 1, -1\)"):
+        make_classifier().fit(np.repeat(first[:64], 3, axis=1), y[:64])
+    coloured = np.repeat(X[:64].reshape(-1, 8, 8, 1), 3, axis=3)
+    clf = make_classifier(epochs=1).fit(coloured, y[:64])
+    with pytest.raises(ValueError, match=r"moveaxis\(X, 1, -1\)"):
+        clf.predict(np.moveaxis(coloured, -1, 1))
+    with pytest.raises(ValueError, match=r"X\[np\.newaxis\]"):
+        clf.predict(coloured[0])
+
+
+@pytest.mark.parametrize("X", ["digits.csv", Path("digits.csv"), ["1.png", "2.png"]])
+def test_paths_in_place_of_pixels_are_refused_with_what_to_do(fitted, X):
+    with pytest.raises(ValueError, match=r"got a path or text.*Read the files? first"):
+        fitted.predict(X)
+    with pytest.raises(ValueError, match=r"got a path or text.*Read the files? first"):
+        make_classifier().fit(X, [0, 1])
+
+
 @pytest.mark.parametrize(
     ("X", "y", "message"),
     [
@@ -408,8 +523,8 @@ def test_blank_image_is_read_on_any_scale(fitted):
         (np.zeros((5, 4), np.uint8), np.arange(4), "inconsistent numbers of samples"),
         (np.full((5, 4), np.nan), np.arange(5), "NaN"),
         (np.full((5, 2, 2), np.inf), np.arange(5), "infinity"),
-        (np.full((5, 4), 300.0), np.arange(5), "300 to 300; wanted are pixels"),
-        (np.full((5, 4), -1.0), np.arange(5), "-1 to -1; wanted are pixels"),
+        (np.full((5, 4), 300.0), np.arange(5), "300 to 300; expected pixels"),
+        (np.full((5, 4), -1.0), np.arange(5), "-1 to -1; expected pixels"),
         (np.zeros((0, 4), np.uint8), np.zeros(0), "0 sample"),
         (np.zeros((5, 4), np.uint8), np.linspace(0, 1, 5), "Unknown label type"),
         (np.zeros((5, 4), np.uint8), [1, 2, None, 4, 5], "y has no label in row 2: None"),

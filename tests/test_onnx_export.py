@@ -118,6 +118,7 @@ def test_labels_keep_their_type(digits, names, dtype):
         (lambda X: X / 255.0, "auto", np.float32),
         (lambda X: X / 255.0 - 0.5, (-0.5, 0.5), np.float32),
         (lambda X: X * 100.0, "data", np.float32),
+        (lambda X: X * (199.5 / 255), "data", np.float32),
     ],
 )
 def test_scale_of_the_pixels_is_in_the_graph(digits, scaled, pixel_range, dtype):

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral
 from typing import Any
 
@@ -24,8 +24,11 @@ from digitcnn._validation import (
     check_images,
     check_labels,
     check_pixel_scale,
+    check_side,
+    refuse_single_image,
     resolve_image_shape,
     resolve_pixel_range,
+    size_hint,
     with_channels,
 )
 from digitcnn.checkpoints import Checkpoint, digest_arrays
@@ -153,9 +156,11 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         or (height, width, channels) says it. ``"pad"`` fills rows of any length up with zeros to
         the next square, for tables that are not pictures.
     pixel_range : {"auto", "data"} or pair of floats, default="auto"
-        ``"auto"``: uint8 is 0..255; other numbers within 0..1 are 0..1, within 0..255 they are
-        0..255. A pair (low, high) says it. Numbers outside are refused. ``"data"`` learns it from
-        the training data and refuses no finite number.
+        The numbers of the background and of full ink. ``"auto"`` finds them in the training data:
+        0..1, 0..255, 0..16 (whole numbers whose highest is 16, as in scikit-learn's digits), or
+        from 0 to the highest number, with a warning where that is not plain. A pair (low, high)
+        says it. Numbers outside are refused, and so are images to predict that are plainly on
+        another scale. ``"data"`` learns it from the training data and refuses no finite number.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         What the network computes in. Weights, softmax and loss are float32 always. ``"auto"`` is
         bfloat16 where the processor or the GPU has instructions for it.
@@ -230,7 +235,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     >>> from digitcnn import DigitCNNClassifier
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = DigitCNNClassifier(epochs=3, pixel_range=(0, 16), random_state=0)
+    >>> clf = DigitCNNClassifier(epochs=3, random_state=0)
     >>> clf = clf.fit(X[:1000], y[:1000])
     >>> clf.predict_proba(X[1000:1002]).shape
     (2, 10)
@@ -639,11 +644,12 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Images of shape (n, height, width, channels), labels as numbers, and weights."""
         rows, side = check_images(X)
-        rows, y = validate_data(self, rows, y, reset=not goes_on, dtype="numeric")
+        refuse_single_image(rows, y)
+        with self._explained(rows) if goes_on else nullcontext():
+            rows, y = validate_data(self, rows, y, reset=not goes_on, dtype="numeric")
         check_labels(y)
         if goes_on:
             self._check_side(side)
-            check_pixel_scale(rows, self.pixel_range_, self._fit_parameters["pixel_range"], "X")
             if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
                 raise ValueError(
                     f"classes={classes!r} is not what the first call had: {self.classes_!r}"
@@ -654,6 +660,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.image_shape_ = height, width, channels
             self.pixel_range_ = resolve_pixel_range(self.pixel_range, rows)
             self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+        pixel_range = self._fit_parameters["pixel_range"] if goes_on else self.pixel_range
+        rows = check_pixel_scale(rows, self.pixel_range_, pixel_range, "X")
         codes = self._encode(y, "y")
         weights = self._check_weights(sample_weight, rows, y)
         if weights is not None and not weights.all():
@@ -687,32 +695,32 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             and not hasattr(self, "feature_names_in_")
         )
         if not is_plain:
-            rows = self._check_rows(rows)
-        check_pixel_scale(rows, self.pixel_range_, self._fit_parameters["pixel_range"], name)
+            with self._explained(rows):
+                rows = validate_data(self, rows, reset=False, dtype="numeric")
+        rows = check_pixel_scale(rows, self.pixel_range_, self._fit_parameters["pixel_range"], name)
         return self._to_images(rows)
 
-    def _check_rows(self, rows: Any) -> np.ndarray:
-        """Rows of pixels held against what `fit` saw."""
-        try:
-            checked: np.ndarray = validate_data(self, rows, reset=False, dtype="numeric")
-        except ValueError as error:
-            if "feature names" not in str(error):
-                raise
-            # Whoever has loaded a model was not there when it was fitted.
-            raise ValueError(
-                f"{str(error).rstrip()}\nThe columns are those of clf.feature_names_in_: give "
-                "X[clf.feature_names_in_]"
-            ) from None
-        return checked
-
     def _check_side(self, side: tuple[int, ...] | None) -> None:
-        is_padded = self._fit_parameters["image_shape"] == "pad"
-        if side is None or is_padded or with_channels(side) == self.image_shape_:
-            return
-        raise ValueError(
-            f"X holds images of shape {tuple(side)}; the network was trained on images of shape "
-            f"{self.image_shape_} (height, width, channels)"
-        )
+        if side is not None and self._fit_parameters["image_shape"] != "pad":
+            check_side(side, self.image_shape_, "the network was trained on images of shape")
+
+    @contextmanager
+    def _explained(self, rows: Any) -> Iterator[None]:
+        """Say more than scikit-learn does of rows that are not as those of the fit."""
+        try:
+            yield
+        except ValueError as error:
+            if "feature names" in str(error):
+                # Whoever has loaded a model was not there when it was fitted.
+                raise ValueError(
+                    f"{str(error).rstrip()}\nThe columns are those of clf.feature_names_in_: give "
+                    "X[clf.feature_names_in_]"
+                ) from None
+            shape: tuple[int, ...] = getattr(rows, "shape", ())
+            is_padded = self._fit_parameters["image_shape"] == "pad"
+            if is_padded or len(shape) != 2 or shape[1] == self.n_features_in_:
+                raise
+            raise ValueError(f"{error} {size_hint(shape, self.image_shape_)}") from error
 
     def _check_weights(self, sample_weight: Any, rows: np.ndarray, y: Any) -> np.ndarray | None:
         """Weights of mean 1, or None where all weigh the same."""

@@ -201,7 +201,9 @@ def _members(clf: Any) -> list[Any]:
 def input_dtype(members: list[Any]) -> np.dtype:
     """The graph's own: uint8 where the pixels are bytes."""
     low, high = members[0].pixel_range_
-    return np.dtype(np.uint8 if low >= 0 and 1 < high <= 255 else np.float32)
+    # A white that was found in the data may be any number, as 1.04.
+    is_bytes = low >= 0 and 1 < high <= 255 and float(high).is_integer()
+    return np.dtype(np.uint8 if is_bytes else np.float32)
 
 
 def _class_names(classes: np.ndarray) -> np.ndarray:
