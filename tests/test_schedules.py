@@ -93,3 +93,43 @@ def test_early_stopping_goes_back_to_the_best_weights(digits):
     assert clf.n_iter_ < 40
     assert clf.score(X[300:500], y[300:500]) == pytest.approx(max(clf.validation_scores_))
     assert int(np.argmax(clf.validation_scores_)) == clf.n_iter_ - 4
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "plateau"])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.LearningRateScheduler(lambda epoch: 0.001),
+        keras.callbacks.ReduceLROnPlateau(monitor="loss"),
+    ],
+)
+def test_keras_callback_for_the_rate_is_refused_beside_a_schedule(digits, schedule, callback):
+    clf = make_classifier(schedule=schedule, callbacks=[callback])
+    with pytest.raises(ValueError, match=rf"'{schedule}' and .*{type(callback).__name__}.*Give"):
+        clf.fit(digits[0][:64], digits[1][:64])
+
+
+def test_keras_callback_for_the_rate_sets_it_where_there_is_no_schedule(digits):
+    callback = keras.callbacks.LearningRateScheduler(lambda epoch: 0.001 / (epoch + 1))
+    clf = make_classifier(schedule=None, callbacks=[callback], epochs=2)
+    clf.fit(digits[0][:64], digits[1][:64])
+    np.testing.assert_allclose(clf.history_["learning_rate"], [0.001, 0.0005], rtol=1e-6)
+
+
+def setting_the_rate(hook):
+    """A callback as a user writes it, at one place of the training."""
+
+    def set_rate(self, *args, logs=None):
+        self.model.optimizer.learning_rate = 0.123
+
+    return type("SetsTheRate", (keras.callbacks.Callback,), {hook: set_rate})()
+
+
+@pytest.mark.parametrize(
+    "hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_epoch_end"]
+)
+def test_callback_that_sets_the_rate_beside_one_cycle_is_warned_of_once(digits, hook):
+    clf = make_classifier(callbacks=[setting_the_rate(hook)], epochs=2, batch_size=32)
+    with pytest.warns(UserWarning, match="got schedule='one_cycle' and a callback") as caught:
+        clf.fit(digits[0][:96], digits[1][:96])
+    assert sum(warning.category is UserWarning for warning in caught) == 1

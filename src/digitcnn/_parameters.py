@@ -80,17 +80,22 @@ def _is_shape(value: Any) -> bool:
 
 
 _FLAG = Rule(lambda value: isinstance(value, bool | np.bool_), "True or False")
-_ANYTHING_CALLABLE = Rule(
-    lambda value: callable(value) and not isinstance(value, type), "a callable that builds a model"
+# A Keras model is callable too, but it would be the same one for every fit.
+_BUILDS_A_MODEL = Rule(
+    lambda v: callable(v) and not isinstance(v, type) and not hasattr(v, "train_on_batch"),
+    "a function that builds a Keras model (not the model itself, nor its class)",
 )
 
 RULES: dict[str, Rule] = {
-    "architecture": _either(_one_of(*ARCHITECTURE_NAMES), _ANYTHING_CALLABLE),
+    "architecture": _either(_one_of(*ARCHITECTURE_NAMES), _BUILDS_A_MODEL),
     "epochs": _either(_one_of("auto"), _whole(1)),
     "batch_size": _whole(1),
     "optimizer": _either(
         _one_of(*OPTIMIZER_NAMES),
-        Rule(lambda value: hasattr(value, "apply_gradients"), "a keras optimizer"),
+        Rule(
+            lambda v: hasattr(v, "apply_gradients") and not isinstance(v, type),
+            "a Keras optimizer (an instance, not its class)",
+        ),
     ),
     "learning_rate": _either(_one_of("auto"), _real(0, open_low=True)),
     "weight_decay": _real(0),

@@ -120,7 +120,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ``"one_cycle"`` raises the learning rate over the first quarter of the training and lets
         it fall to nothing [2]_. ``"plateau"`` reduces it when the validation accuracy (without
         validation data the training accuracy) stops rising: `keras.callbacks.ReduceLROnPlateau`,
-        new for each fit. None keeps it.
+        new for each fit. None keeps it, or leaves it to a callback.
     plateau_factor : float, default=0.5
         What the plateau schedule multiplies the learning rate by.
     plateau_patience : int, default=3
@@ -869,7 +869,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Where each training starts; None where a Keras optimizer has a schedule of its own."""
         if isinstance(self.optimizer, str):
             return self._named_learning_rate()
-        rate = self.optimizer.get_config()["learning_rate"]
+        config = self.optimizer.get_config()
+        while "inner_optimizer" in config:  # of one that scales the loss
+            config = config["inner_optimizer"]["config"]
+        rate = config["learning_rate"]
         if isinstance(rate, int | float):
             return float(rate)
         if self.schedule is not None:
@@ -884,6 +887,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         made: list[Any] = []
         peak = self._start_learning_rate()
+        if self.schedule is not None:
+            schedules.check_one_schedule(self.schedule, self.callbacks)
         if self.schedule == "one_cycle" and peak is not None:
             made.append(schedules.OneCycle(peak, epochs * self._count_batches(n_images)))
         elif self.schedule == "plateau":

@@ -1,5 +1,6 @@
 """How fast the network learns and when it stops: Keras callbacks."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -81,8 +82,36 @@ def one_cycle(fraction: float, *, warm_up: float = 0.25, start: float = 0.1) -> 
     return 0.5 * (1.0 + float(np.cos(np.pi * (fraction - warm_up) / (1.0 - warm_up))))
 
 
+_TWO_SCHEDULES = (
+    "expected one schedule of the learning rate, got schedule={schedule!r} and {other}. Give "
+    "schedule=None to leave the learning rate to the callback"
+)
+
+
+def check_one_schedule(schedule: str, told: list[Any] | None) -> None:
+    """Refuse callbacks that set the learning rate beside a schedule.
+
+    Parameters
+    ----------
+    schedule : {"one_cycle", "plateau"}
+    told : list of keras.callbacks.Callback or None
+        A user's.
+
+    Raises
+    ------
+    ValueError
+        If one of them is Keras's own for the learning rate.
+    """
+    for one in told or []:
+        if isinstance(one, callbacks.LearningRateScheduler | callbacks.ReduceLROnPlateau):
+            other = f"the callback {type(one).__name__}"
+            raise ValueError(_TWO_SCHEDULES.format(schedule=schedule, other=other))
+
+
 class OneCycle(callbacks.Callback):
     """Sets the learning rate of each batch along `one_cycle`.
+
+    Where it finds that somebody else has set it too, it warns, once in a training.
 
     Parameters
     ----------
@@ -97,15 +126,27 @@ class OneCycle(callbacks.Callback):
         self.peak = peak
         self.n_batches = n_batches
         self.done = 0
+        # What it set last; None where it looks no more.
+        self._rate: float | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.done = 0
+        self._rate = self._read_rate()
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._rate is not None and self._read_rate() != self._rate:
+            self._rate = None
+            other = "a callback that sets the learning rate"
+            warnings.warn(_TWO_SCHEDULES.format(schedule="one_cycle", other=other), stacklevel=2)
         # The middle of the batch, so that neither the first nor the last is trained at nothing.
         part = one_cycle((self.done + 0.5) / self.n_batches)
         self.model.optimizer.learning_rate = self.peak * part
         self.done += 1
+        if self._rate is not None:
+            self._rate = self._read_rate()
+
+    def _read_rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
 
 # What these callbacks remember from one epoch to the next, as numbers, None or lists of arrays.
