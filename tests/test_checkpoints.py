@@ -30,6 +30,17 @@ from digitcnn.checkpoints import (
 from digitcnn.cli import main
 from digitcnn.whole_files import remove_left_over
 
+
+def own_model(image_shape, n_classes):
+    stack = [
+        keras.layers.Flatten(),
+        keras.layers.BatchNormalization(),
+        keras.layers.GaussianNoise(0.2),
+        keras.layers.Dense(n_classes, activation="softmax"),
+    ]
+    return keras.Sequential([keras.Input(image_shape), *stack])
+
+
 SCHEDULES = {
     "one_cycle": {"epochs": 4, "elastic_alpha": 4.0, "dropout": 0.2},
     "plateau": {
@@ -47,6 +58,12 @@ SCHEDULES = {
         "architecture": "compact",
         "learning_rate": 0.02,
     },
+    "averaged weights": {
+        "epochs": 3,
+        "schedule": None,
+        "optimizer": keras.optimizers.AdamW(0.003, use_ema=True, ema_momentum=0.9),
+    },
+    "own model": {"epochs": 3, "architecture": own_model},
 }
 
 

@@ -133,23 +133,3 @@ def test_dropout_repeats_with_its_seed_and_takes_a_rate_from_a_variable():
     for value in (0.0, 0.2, 0.99999):
         rate.assign(value)
         assert (way(ones).numpy() == 0).mean() == pytest.approx(value, abs=0.03)
-
-
-class Doubling(layers.Layer):
-    def call(self, x, training=False):
-        return 2 * x if training else x
-
-
-@pytest.mark.parametrize("kind", ["functional", "own layer", "activity"])
-def test_other_models_are_called_as_they_are(kind):
-    image = keras.Input((4, 4, 1))
-    dense = layers.Dense(2, activity_regularizer="l2" if kind == "activity" else None)
-    if kind == "functional":
-        model = keras.Model(image, dense(layers.Flatten()(image)))
-    else:
-        middle = [Doubling()] if kind == "own layer" else []
-        model = keras.Sequential([image, layers.Flatten(), *middle, dense])
-    images = some_images(3, 4)
-    for training in (True, False):
-        mine = short_way(model, training=training)(tf.constant(images))
-        np.testing.assert_allclose(mine, model(images, training=training), rtol=1e-6)

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from conftest import make_classifier
-from digitcnn.steps import KerasSteps
 from digitcnn.training import CompiledNetwork, clear_cache
 
 pytestmark = pytest.mark.skipif(
@@ -39,7 +38,9 @@ def made(monkeypatch):
 def test_training_gives_what_kerass_own_steps_give(digits, monkeypatch, optimizer):
     X, y = digits
     clf = make_classifier(**SETTINGS, optimizer=optimizer).fit(X[:300], y[:300])
-    monkeypatch.setattr("digitcnn.training.make_steps", lambda model, device: KerasSteps(model))
+    monkeypatch.setattr(
+        "digitcnn.training.make_steps", lambda model, device, **_: KerasSteps(model)
+    )
     clear_cache()
     by_keras = make_classifier(**SETTINGS, optimizer=optimizer).fit(X[:300], y[:300])
     clear_cache()

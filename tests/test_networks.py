@@ -157,7 +157,7 @@ def test_callable_that_returns_no_model_is_refused():
 
 
 def test_callable_with_another_number_of_outputs_is_refused():
-    with pytest.raises(ValueError, match=r"output of shape \(None, 7\); wanted is \(None, 10\)"):
+    with pytest.raises(ValueError, match=r"output of shape \(None, 7\); expected \(None, 10\)"):
         build(lambda shape, n: unseeded(shape, 7, dropout=0), (8, 8, 1), 10, **OPTIONS)
 
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from conftest import make_classifier
 from digitcnn.networks import build
 from digitcnn.optimizers import make_loss, make_optimizer
-from digitcnn.steps import KerasSteps, ProcessorSteps, Regularization, make_steps
+from digitcnn.steps import KerasSteps, OwnModelSteps, ProcessorSteps, Regularization
+from digitcnn.training import make_steps
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="other backends have Keras's steps alone"
@@ -47,7 +47,7 @@ def test_steps_agree_with_kerass(optimizer, weight_decay, label_smoothing):
     images, weights = rng.random((40, 8, 8, 1)), rng.uniform(0.5, 1.5, 40)
     batch = images.astype(np.float32), np.arange(40) % 10, weights.astype(np.float32)
     for _ in range(3):
-        np.testing.assert_allclose(fast.train(*batch), slow.train(*batch), rtol=1e-3)
+        assert fast.train(*batch) == pytest.approx(slow.train(*batch), rel=1e-3)
     for a, b in zip(mine.get_weights(), kerass.get_weights(), strict=True):
         # An optimizer that divides by the gradient's size makes a whole step of a rounded nothing.
         assert np.abs(a - b).mean() < (1e-6 if optimizer == "sgd" else 1e-4)
@@ -93,43 +93,6 @@ def test_weight_decay_leaves_biases_and_scales_alone(digits):
         np.testing.assert_allclose(variable.numpy(), factor * before[variable.path], atol=1e-6)
 
 
-def test_a_kernel_regularizer_of_a_users_layer_counts(digits):
-    model = keras.Sequential(
-        [
-            keras.Input((8, 8, 1)),
-            keras.layers.Flatten(),
-            keras.layers.Dense(
-                10, activation="softmax", kernel_regularizer=keras.regularizers.L2(7)
-            ),
-        ]
-    )
-    model.compile(make_optimizer("sgd"), make_loss(0.0), metrics=["accuracy"], jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
-    batch = a_batch(digits)
-    expected = model.test_on_batch(batch[0], batch[1], batch[2])[0]
-    steps = ProcessorSteps(model)
-    steps.regularize(Regularization(None, None, 0.0))
-    kernel = np.square(model.get_weights()[0]).sum()
-    assert expected > 7 * kernel
-    assert steps.train(*batch)[0] == pytest.approx(expected, rel=1e-4)
-
-
-class SilentModel(keras.Sequential):
-    """A model with a training step of its own, which changes nothing."""
-
-    def train_step(self, data):
-        return {"loss": keras.ops.convert_to_tensor(0.25)}
-
-
-def test_a_model_that_trains_itself_does(digits):
-    X, y = digits
-
-    def network(image_shape, n_classes):
-        stack = [keras.layers.Flatten(), keras.layers.Dense(n_classes, activation="softmax")]
-        return SilentModel([keras.Input(image_shape), *stack])
-
-    assert isinstance(make_steps(network((8, 8, 1), 10), "auto"), KerasSteps)
-    clf = make_classifier(architecture=network, epochs=2).fit(X[:100], y[:100])
-    assert clf.loss_curve_ == [0.25, 0.25]
-    weights = clf.model_.get_weights()[1]
-    np.testing.assert_array_equal(weights, np.zeros_like(weights))
+@pytest.mark.parametrize(("is_own", "kind"), [(False, ProcessorSteps), (True, OwnModelSteps)])
+def test_fast_steps_are_for_named_networks(is_own, kind):
+    assert type(make_steps(compiled(), "auto", is_own=is_own)) is kind

@@ -216,7 +216,7 @@ def warp_on_device(
     under = under + (at(y1, x1) - under) * right
     values = above + (under - above) * below
     if fill_mode == "constant":
-        values = ops.where(inside[..., None], values, ops.cast(fill_value, "float32"))
+        values = ops.where(inside[..., None], values, np.float32(fill_value))
     return ops.reshape(values, (n, height, width, channels))
 
 

@@ -74,8 +74,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The network: see `digitcnn.networks`. A callable is
         ``f(image_shape, n_classes, **options) -> keras.Model``, where `image_shape` is (height,
         width, channels), the output is a softmax over the classes, and the options are those of
-        ``dropout``, ``seed`` and ``dtype`` that it has parameters for. Its pixels come as float32
-        in 0..1. The model may be compiled or not: optimizer and loss are this estimator's.
+        ``dropout``, ``seed`` and ``dtype`` that it has parameters for. It makes a new model in
+        each call. Its pixels come as float32 in 0..1. The model may be compiled or not: optimizer
+        and loss are this estimator's, and it is trained as `keras.Model.fit` trains it.
     epochs : int or "auto", default="auto"
         Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, but at
         least 4 and at most 100.
@@ -163,7 +164,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         another scale. ``"data"`` learns it from the training data and refuses no finite number.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         What the network computes in. Weights, softmax and loss are float32 always. ``"auto"`` is
-        bfloat16 where the processor or the GPU has instructions for it.
+        bfloat16 where the processor or the GPU has instructions for it; float32 for a callable
+        architecture without a parameter ``dtype``.
     device : {"auto", "cpu", "gpu", "gpu:N", "all"}, default="auto"
         Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one.
         Of several GPUs each of joblib's workers takes one, in turn. ``"all"`` divides each batch
@@ -185,7 +187,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The trained network.
     history_ : dict of str to list of float
         Of each epoch: ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
-        ``val_loss`` and ``val_accuracy``.
+        ``val_loss`` and ``val_accuracy``. A callable architecture's model may report more.
     loss_curve_ : list of float
         Training loss of each epoch.
     batch_loss_curve_ : list of float
@@ -779,12 +781,17 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """A copy of the trained network, with the parameters as they are now."""
         self.wrapper_ = self.wrapper_.going_on(**self._describe_network())
 
+    def _resolve_precision(self) -> str:
+        from digitcnn.networks import resolve_precision
+
+        return resolve_precision(self.precision, self.architecture, self.device)
+
     def _describe_network(self) -> dict[str, Any]:
         """The network, and how it is trained, as `NetworkClassifier` takes it."""
-        from digitcnn.devices import POLICIES, choose_precision
+        from digitcnn.devices import POLICIES
         from digitcnn.optimizers import describe_optimizer
 
-        self.precision_ = choose_precision(self.precision, self.device)
+        self.precision_ = self._resolve_precision()
         optimizer = self.optimizer
         if not isinstance(optimizer, str):
             optimizer = describe_optimizer(optimizer)
@@ -823,8 +830,6 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         It is known by all that the weights hang on; what is done with them later has no part in it.
         """
-        from digitcnn.devices import choose_precision
-
         if self.callbacks:
             raise ValueError(
                 "checkpoint_dir and callbacks do not go together: what a callback remembers is not "
@@ -837,7 +842,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             if name not in {*later, "verbose", "warm_start"}
         }
         identity.update(
-            precision=self.precision_ if goes_on else choose_precision(self.precision, self.device),
+            precision=self.precision_ if goes_on else self._resolve_precision(),
             classes=as_plain(self.classes_),
             image_shape=list(self.image_shape_),
             pixel_range=list(self.pixel_range_),

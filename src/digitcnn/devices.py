@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -233,6 +233,9 @@ def on_processor(device: str) -> bool:
 def device_scope(device: str) -> AbstractContextManager[Any]:
     """The context in which a network is built, trained and asked on a device.
 
+    What a user distributes models of theirs over (`tf.distribute`, `keras.distribution`) has no
+    part in it.
+
     Parameters
     ----------
     device : str
@@ -245,6 +248,11 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     """
     _check_process()
     settle()
+    own = _own_scope(device)
+    return _undistributed(own) if _is_distributed() else own
+
+
+def _own_scope(device: str) -> AbstractContextManager[Any]:
     if device == "all":
         return _data_parallel()
     name = choose_device(device)
@@ -258,6 +266,38 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
         # copy, and no parameter any more.
         name = "cpu"
     return keras.device(name)
+
+
+def _has_strategy() -> bool:
+    """Whether this stands in the scope of one of TensorFlow's distribution strategies."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    found: bool = tf.distribute.has_strategy()
+    return found
+
+
+def _is_distributed() -> bool:
+    return keras.distribution.distribution() is not None or _has_strategy()
+
+
+@contextmanager
+def _undistributed(inner: AbstractContextManager[Any]) -> Iterator[None]:
+    """`inner`, with nothing of the distribution around it."""
+    with ExitStack() as stack:
+        if _has_strategy():
+            import tensorflow as tf
+
+            # A strategy belongs to a graph, even where operations run at once. So it is left by
+            # entering another graph, in which they run at once too.
+            stack.enter_context(tf.Graph().as_default())
+            stack.enter_context(tf.__internal__.eager_context.eager_mode())
+        distribution = keras.distribution.distribution()
+        keras.distribution.set_distribution(None)
+        stack.callback(keras.distribution.set_distribution, distribution)
+        stack.enter_context(inner)
+        yield
 
 
 def count_devices(device: str) -> int:
@@ -294,13 +334,9 @@ def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     function : callable
         A pure function of tensors that gives one tensor.
     """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        traced = tf.function(function, jit_compile=True, autograph=False)
-        # Twice as fast as Keras's conversions, for batches of this size.
-        return lambda *arrays: traced(*map(tf.constant, arrays)).numpy()
     on_device = compiled_on_device(function)
+    if keras.backend.backend() == "tensorflow":
+        return lambda *arrays: on_device(*arrays).numpy()
     return lambda *arrays: keras.ops.convert_to_numpy(on_device(*arrays))
 
 
@@ -310,8 +346,18 @@ def compiled_on_device(function: Callable[..., Any]) -> Callable[..., Any]:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        function = tf.function(function, jit_compile=True, autograph=False)
-    elif backend == "jax":
+        traced = tf.function(function, jit_compile=True, autograph=False)
+
+        @cache
+        def trace(*signature: tuple[tuple[int, ...], str]) -> Any:
+            # Traced for good: a user may have functions run eagerly.
+            return traced.get_concrete_function(*(tf.TensorSpec(*one) for one in signature))
+
+        # Twice as fast as Keras's conversions, for batches of this size.
+        return lambda *arrays: trace(*((a.shape, a.dtype.name) for a in arrays))(
+            *map(tf.constant, arrays)
+        )
+    if backend == "jax":
         import jax
 
         function = jax.jit(function)

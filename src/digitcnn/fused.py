@@ -1,4 +1,4 @@
-"""A network's pass through TensorFlow's fused kernels, on the processor.
+"""A named network's pass through TensorFlow's fused kernels, on the processor.
 
 Keras spells some layers out in many small operations, each of which reads and writes the whole
 batch. Three of them have cheaper forms that compute the same function:
@@ -8,31 +8,14 @@ batch. Three of them have cheaper forms that compute the same function:
   pooling, on a quarter of the numbers;
 - dropout, whose mask needs no more than 16 random bits for a number.
 
-The layers stay Keras's own, with their variables: only the order of the arithmetic is changed.
+The layers stay Keras's own, with their variables: only the order of the arithmetic is changed. What
+is done here is right for layers as `digitcnn.networks` makes them, not for every setting that
+Keras's layers have: a user's model is never sent this way.
 """
 
 import keras
 import tensorflow as tf
 from keras import layers
-
-# Layers that do nothing but map their input to their output. A stack of other kinds is called as
-# it stands.
-_PLAIN = {
-    layers.Activation,
-    layers.AveragePooling2D,
-    layers.BatchNormalization,
-    layers.Conv2D,
-    layers.Dense,
-    layers.Dropout,
-    layers.ELU,
-    layers.Flatten,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalMaxPooling2D,
-    layers.InputLayer,
-    layers.LeakyReLU,
-    layers.MaxPooling2D,
-    layers.ReLU,
-}
 
 # f(max(a, b)) = max(f(a), f(b)) for these.
 _RISING = (keras.activations.elu, keras.activations.relu)
@@ -48,7 +31,7 @@ def forward(
     Parameters
     ----------
     model : keras.Model
-        A `keras.Sequential` of common layers goes the short way; any other is called.
+        Of a key of `digitcnn.networks.ARCHITECTURES`.
     images : tensor of shape (n, height, width, channels), float32
     training : bool
     dropout : variable or None, default=None
@@ -58,8 +41,6 @@ def forward(
     -------
     tensor of shape (n, n_classes), float32
     """
-    if type(model) is not keras.Sequential or not all(map(_is_plain, model.layers)):
-        return model(images, training=training)
     x = images
     stack = [*model.layers, None]
     position = 0
@@ -68,7 +49,7 @@ def forward(
         position += 1
         if type(layer) is layers.BatchNormalization and _has_kernel(layer, x):
             x = _normalize(layer, x, training and layer.trainable)
-        elif type(layer) is layers.Dropout and layer.noise_shape is None:
+        elif type(layer) is layers.Dropout:
             x = _drop(layer, x, dropout) if training else x
         elif type(layer) is layers.Conv2D and type(following) is layers.MaxPooling2D:
             x = _convolve_and_pool(layer, following, x)
@@ -80,14 +61,6 @@ def forward(
         else:
             x = layer(x)
     return x
-
-
-def _is_plain(layer: keras.Layer) -> bool:
-    return (
-        type(layer) in _PLAIN
-        and layer.activity_regularizer is None
-        and getattr(layer, "data_format", "channels_last") == "channels_last"
-    )
 
 
 def _has_kernel(layer: layers.BatchNormalization, x: tf.Tensor) -> bool:

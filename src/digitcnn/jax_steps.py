@@ -12,12 +12,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from digitcnn.steps import KerasSteps, Regularization
+
 # On GPUs JAX would multiply float32 numbers with fewer bits, and the answers be a thousandth off.
 # Of bfloat16 ones it makes no difference.
 _PRECISION = "highest"
 
 
-class JaxSteps:
+class JaxSteps(KerasSteps):
     """A training step and a prediction that are pure functions of the network's state.
 
     While a training is under way the network's variables are those of the last `settle`.
@@ -29,7 +31,7 @@ class JaxSteps:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self.model = model
+        super().__init__(model)
         # What regularises is an argument of each step as well, but for the dropout.
         self._weight_decay: float | None = None
         self._smoothing = 0.0
@@ -52,9 +54,11 @@ class JaxSteps:
         ]
 
     def train(
-        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray
-    ) -> tuple[float, float]:
-        """As in `digitcnn.steps.KerasSteps`."""
+        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
+        """As in `KerasSteps`."""
+        if weights is None:
+            weights = np.ones(len(codes), np.float32)
         if self._state is None:
             self._state = [[one.value for one in part] for part in self._variables()]
         if self._rate_place is not None:
@@ -63,10 +67,10 @@ class JaxSteps:
         values = self._weight_decay, self._smoothing
         self._state, figures = self._train(self._state, values, images, codes, weights)
         loss, correct = np.asarray(figures)
-        return float(loss), float(correct)
+        return {"loss": float(loss) * len(codes), "accuracy": float(correct)}
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """As in `digitcnn.steps.KerasSteps`."""
+        """As in `KerasSteps`."""
         self.settle()
         n = len(images)
         # Compiled for powers of two alone, or each number of images would be compiled for.
@@ -84,12 +88,12 @@ class JaxSteps:
                 variable.assign(value)
         self._state = None
 
-    def regularize(self, values: Any) -> None:
+    def regularize(self, values: Regularization) -> None:
         """Set what the next training steps are regularised by.
 
         Parameters
         ----------
-        values : digitcnn.steps.Regularization
+        values : Regularization
             With a weight decay if and only if the first ones had it, and always the same dropout.
         """
         if values.weight_decay is not None:

@@ -68,7 +68,7 @@ def train(
     -------
     history : dict of str to list of float
         For each epoch ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
-        ``val_loss`` and ``val_accuracy``.
+        ``val_loss`` and ``val_accuracy``. A user's model may have further figures.
     batch_losses : list of float
         The mean loss of each batch.
     is_interrupted : bool
@@ -121,22 +121,23 @@ def train(
         set_memory(callbacks or [], earlier.memory)
     logs: dict[str, float] = {}
     for epoch in range(first_epoch + done, first_epoch + epochs):
-        seen, total, correct = 0, 0.0, 0.0
+        seen, sums = 0, dict[str, float]()
         try:
             told.on_epoch_begin(epoch)
             try:
                 for index, (images, codes, weights) in enumerate(_prepared(batches)):
                     told.on_train_batch_begin(index)
-                    loss, rightly = network.steps.train(images, codes, weights)
+                    figures = network.steps.train(images, codes, weights)
+                    n = len(images)
+                    loss = figures["loss"] / n
                     if not np.isfinite(loss):
                         raise ValueError(
                             f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: "
                             f"{_DIVERGED}"
                         )
                     batch_losses.append(loss)
-                    n = len(images)
-                    total, correct = total + loss * n, correct + rightly
-                    logs = {"loss": total / (seen + n), "accuracy": correct / (seen + n)}
+                    sums = _added(sums, {"accuracy": np.nan, **figures})
+                    logs = {name: value / (seen + n) for name, value in sums.items()}
                     seen += n  # last: what is seen has its figures, whenever an interrupt comes
                     if is_watched:
                         network.steps.settle()
@@ -167,6 +168,8 @@ def train(
                 raise
         if model.stop_training or is_interrupted:
             break
+    # Of an optimizer that averages the weights, the average.
+    model.optimizer.finalize_variable_values(model.trainable_variables)
     told.on_train_end(logs)
     # The last step's doing, which no loss tells of.
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
@@ -187,6 +190,10 @@ def _joined(before: dict[str, list[float]], after: dict[str, list[Any]]) -> dict
     }
 
 
+def _added(sums: dict[str, float], figures: dict[str, float]) -> dict[str, float]:
+    return {name: sums.get(name, 0.0) + value for name, value in figures.items()}
+
+
 def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> None:
     kept = [(array.shape, array.dtype.name) for array in state]
     wanted = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
@@ -198,10 +205,10 @@ def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> N
             )
 
 
-def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """An epoch's batches: images, labels and weights, which are 1 where none were given."""
+def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """An epoch's batches: images, labels and weights, where there are any."""
     for images, codes, *weights in batches.in_order():
-        yield images, codes, weights[0] if weights else np.ones(len(codes), np.float32)
+        yield images, codes, weights[0] if weights else None
 
 
 def _evaluate(
@@ -214,19 +221,15 @@ def _evaluate(
     rate = float(keras.ops.convert_to_numpy(network.model.optimizer.learning_rate))
     if validation is None:
         return {"learning_rate": rate}
-    seen, total, correct = 0, 0.0, 0.0
+    seen, sums = 0, dict[str, float]()
     told.on_test_begin()
     logs: dict[str, float] = {}
     for index in range(len(validation)):
         told.on_test_batch_begin(index)
         images, codes = validation[index]
-        probabilities = network.steps.predict(images)
-        logarithms = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
-        own = logarithms[np.arange(len(codes)), codes]
-        losses = (label_smoothing - 1.0) * own - label_smoothing * logarithms.mean(axis=1)
-        seen, total = seen + len(codes), total + losses.sum()
-        correct += (probabilities.argmax(axis=1) == codes).sum()
-        logs = {"loss": total / seen, "accuracy": correct / seen}
+        sums = _added(sums, network.steps.evaluate(images, codes, label_smoothing))
+        seen += len(codes)
+        logs = {name: value / seen for name, value in sums.items()}
         told.on_test_batch_end(index, logs)
     told.on_test_end(logs)
     figures = {f"val_{name}": float(value) for name, value in logs.items()}

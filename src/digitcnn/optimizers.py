@@ -1,5 +1,9 @@
 """The optimizers that have names here, and the loss."""
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import keras
@@ -15,6 +19,11 @@ OPTIMIZERS: dict[str, type] = {
 # Shifting or scaling a feature map is no more complex than leaving it: what does that is not
 # drawn towards zero.
 _NOT_DECAYED = ["bias", "gamma", "beta"]
+
+
+def kind_of(optimizer: str | dict[str, Any]) -> type:
+    """The class of what `make_optimizer` makes."""
+    return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer["class"]
 
 
 def make_optimizer(
@@ -36,7 +45,8 @@ def make_optimizer(
     .. [1] I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
     if isinstance(optimizer, dict):
-        return optimizer["class"].from_config(optimizer["config"])
+        # Some take their configuration apart.
+        return optimizer["class"].from_config(copy.deepcopy(optimizer["config"]))
     made = OPTIMIZERS[optimizer](
         learning_rate=learning_rate, weight_decay=weight_decay, name=optimizer
     )
@@ -56,16 +66,92 @@ def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     return {"class": type(optimizer), "config": config}
 
 
-def make_loss(label_smoothing: float) -> keras.losses.Loss:
-    """Sparse categorical crossentropy, of a part `label_smoothing` against all classes alike."""
-    if not label_smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(name="crossentropy")
+def make_loss(label_smoothing: float, is_logits: bool = False) -> Any:
+    """Sparse categorical crossentropy, of a part `label_smoothing` against all classes alike.
 
-    def crossentropy(codes: Any, probabilities: Any) -> Any:
-        targets = ops.one_hot(ops.cast(ops.reshape(codes, (-1,)), "int32"), probabilities.shape[-1])
+    Parameters
+    ----------
+    label_smoothing : float
+    is_logits : bool, default=False
+        Whether it is of logits, not of probabilities.
+    """
+    if not label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(
+            from_logits=is_logits, name="crossentropy", dtype="float32"
+        )
+
+    def crossentropy(codes: Any, answers: Any) -> Any:
+        n_classes = answers.shape[-1]
+        targets = ops.one_hot(ops.cast(ops.reshape(codes, (-1,)), "int32"), n_classes)
         return ops.categorical_crossentropy(
-            targets * (1.0 - label_smoothing) + label_smoothing / probabilities.shape[-1],
-            probabilities,
+            targets * (1.0 - label_smoothing) + label_smoothing / n_classes,
+            answers,
+            from_logits=is_logits,
         )
 
     return crossentropy
+
+
+def compile_model(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    *,
+    label_smoothing: float = 0.0,
+    is_logits: bool = False,
+    **arguments: Any,
+) -> None:
+    """Compile a model with the loss and the metric of the package.
+
+    Whatever it was compiled with before, loss, metric and optimizer are replaced. Saved by Keras,
+    it can be loaded by Keras without this package.
+
+    Parameters
+    ----------
+    model : keras.Model
+    optimizer : keras.optimizers.Optimizer
+        Not yet bound to a network.
+    label_smoothing : float, default=0.0
+    is_logits : bool, default=False
+        As in `make_loss`.
+    **arguments
+        Of `keras.Model.compile`.
+    """
+    model.compile(
+        optimizer,
+        make_loss(label_smoothing, is_logits),
+        metrics=["accuracy"],
+        run_eagerly=model.run_eagerly,
+        **arguments,
+    )
+    if not label_smoothing:
+        return
+    # Keras has no smoothed loss of labels that are numbers: what it saves is the one without.
+    described = model.get_compile_config
+
+    def get_compile_config() -> dict[str, Any]:
+        return {**described(), "loss": keras.losses.serialize(make_loss(0.0, is_logits))}
+
+    model.get_compile_config = get_compile_config
+
+
+# Keras's global floatx is one for all threads.
+_floatx = RLock()
+
+
+@contextmanager
+def floats_of_32_bits() -> Iterator[None]:
+    """For the time that an optimizer and a model's metrics get their variables, and no longer.
+
+    Their type is the global floatx, which cannot be said otherwise: in float16 the learning rate
+    would be rounded. Where floatx is float32, as it is unless a user changed it, nothing is done.
+    """
+    with _floatx:
+        floatx = keras.config.floatx()
+        if floatx == "float32":
+            yield
+            return
+        keras.config.set_floatx("float32")
+        try:
+            yield
+        finally:
+            keras.config.set_floatx(floatx)

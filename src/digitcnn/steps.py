@@ -1,6 +1,8 @@
 """One step of training and one of prediction, compiled for the active backend and device."""
 
+from collections.abc import Iterator
 from functools import cached_property
+from math import prod
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -8,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from digitcnn.devices import count_devices, on_processor
+from digitcnn.devices import on_processor
 from digitcnn.optimizers import OPTIMIZERS
 
 
@@ -35,13 +37,17 @@ def has_processor_steps(device: str) -> bool:
     return keras.backend.backend() == "tensorflow" and on_processor(device)
 
 
-def has_jax_steps(device: str) -> bool:
-    """Whether steps for this device are `JaxSteps`: JAX's, on one device."""
-    return keras.backend.backend() == "jax" and device != "all"
+def has_jax_steps(device: str, optimizer: type) -> bool:
+    """Whether a named network's steps are `JaxSteps`: JAX's, on one device.
+
+    An optimizer of another kind may do what Keras's own step alone allows for.
+    """
+    is_known = optimizer in OPTIMIZERS.values()
+    return keras.backend.backend() == "jax" and device != "all" and is_known
 
 
 class KerasSteps:
-    """Keras's own steps: for other backends, for accelerators, for models that train themselves.
+    """Keras's own steps, for named networks on accelerators and with other backends.
 
     How they regularise is compiled in.
 
@@ -61,8 +67,8 @@ class KerasSteps:
         self._lock = Lock()
 
     def train(
-        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray
-    ) -> tuple[float, float]:
+        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
         """Train on one batch.
 
         Parameters
@@ -70,27 +76,45 @@ class KerasSteps:
         images : ndarray of shape (n, height, width, channels), float32
         codes : ndarray of shape (n,), int32
             Labels as numbers.
-        weights : ndarray of shape (n,), float32
+        weights : ndarray of shape (n,), float32, or None
+            None is 1 for each.
 
         Returns
         -------
-        loss : float
-            The mean over the batch.
-        correct : float
-            The number of images that were read rightly.
+        dict of str to float
+            Sums over the images: of ``loss``, and of ``accuracy``, which is the number of images
+            with the right answer. Of a user's model, of its other figures too.
         """
-        # Without this the figures would be those of all batches so far.
-        self.model.reset_metrics()
-        X, y, sample_weight = (one[self._rows(len(images))] for one in (images, codes, weights))
-        logs = self.model.train_on_batch(X, y, sample_weight=sample_weight, return_dict=True)
+        rows = self._rows(len(images))
+        logs = self.model.train_on_batch(
+            images[rows],
+            codes[rows],
+            sample_weight=None if weights is None else weights[rows],
+            return_dict=True,
+        )
         # Keras takes an interrupt that comes while it waits for a figure for one that is no number,
         # and leaves the figure as it was. With JAX that is nearly all of the time.
-        if not all(isinstance(value, float) for value in logs.values()):
+        if any(ops.is_tensor(value) and prod(value.shape) == 1 for value in logs.values()):
             raise KeyboardInterrupt
-        return float(logs["loss"]), float(logs.get("accuracy", np.nan)) * len(images)
+        figures = self._figures(logs, "train_step")
+        return {name: value * len(images) for name, value in figures.items()}
+
+    def evaluate(
+        self, images: np.ndarray, codes: np.ndarray, label_smoothing: float
+    ) -> dict[str, float]:
+        """Figures on images that are not trained on, as sums over them.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, height, width, channels), float32
+        codes : ndarray of shape (n,), int32
+        label_smoothing : float
+            As the training's.
+        """
+        return score(self.predict(images), codes, label_smoothing)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The network's answers, of shape (n, n_classes), to a batch of any number of images.
+        """The network's probabilities, of shape (n, n_classes), for a batch of any size.
 
         Several threads may ask at once.
         """
@@ -106,12 +130,140 @@ class KerasSteps:
     def settle(self) -> None:
         """Give the network's variables what was learned. They hold it already."""
 
+    def _figures(self, logs: Any, step: str) -> dict[str, float]:
+        figures = dict(_numbers(logs or {}))
+        if "loss" not in figures:
+            raise ValueError(
+                f"expected {step} of {type(self.model).__name__} to return a dict with the number "
+                f"'loss', got {logs!r}. Add it"
+            )
+        return figures
+
     def regularize(self, values: Regularization) -> None:
         """Nothing: it is compiled in."""
 
 
+class OwnModelSteps(KerasSteps):
+    """A user's model, run as `keras.Model.fit`, `evaluate` and `predict` run it.
+
+    Whatever it overrides of ``call``, ``compute_loss``, ``compute_metrics``, ``train_step``,
+    ``test_step`` and ``predict_step`` counts. With TensorFlow each step is compiled once, for
+    batches of any size.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled.
+    n_devices : int, default=1
+        As in `KerasSteps`.
+    is_logits : bool, default=False
+        Whether the model's answers are logits.
+    """
+
+    def __init__(self, model: keras.Model, n_devices: int = 1, is_logits: bool = False) -> None:
+        super().__init__(model, n_devices)
+        self.is_logits = is_logits
+        overrides = (
+            getattr(type(model), name) is not getattr(keras.Model, name)
+            for name in ("make_train_function", "make_test_function", "make_predict_function")
+        )
+        self._is_compiled_here = keras.backend.backend() == "tensorflow" and not any(overrides)
+        self._functions: dict[tuple[str, int], Any] = {}
+        self._kerass_function: Any = None
+
+    def train(
+        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
+        """As in `KerasSteps`."""
+        if not self._is_compiled_here:
+            return super().train(images, codes, weights)
+        figures = self._run("train", images, codes, *([] if weights is None else [weights]))
+        return {name: value * len(images) for name, value in figures.items()}
+
+    def evaluate(
+        self, images: np.ndarray, codes: np.ndarray, label_smoothing: float
+    ) -> dict[str, float]:
+        """As in `KerasSteps`, by the model's own ``test_step``."""
+        if self._is_compiled_here:
+            figures = self._run("test", images, codes)
+        else:
+            rows = self._rows(len(images))
+            logs = self.model.test_on_batch(images[rows], codes[rows], return_dict=True)
+            figures = self._figures(logs, "test_step")
+        if "accuracy" not in figures:
+            figures["accuracy"] = float(np.mean(self.predict(images).argmax(axis=1) == codes))
+        return {name: value * len(images) for name, value in figures.items()}
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """As in `KerasSteps`."""
+        if self._is_compiled_here:
+            with self._lock:
+                answers = self._function("predict", images)(images).numpy()
+        else:
+            answers = super().predict(images)
+        answers = answers.astype(np.float32, copy=False)
+        if self.is_logits:
+            answers = np.exp(answers - answers.max(axis=1, keepdims=True), dtype=np.float64)
+            answers = (answers / answers.sum(axis=1, keepdims=True)).astype(np.float32)
+        return answers
+
+    def _run(self, step: str, *batch: np.ndarray) -> dict[str, float]:
+        # Without this the figures would be those of all batches so far.
+        self.model.reset_metrics()
+        return self._figures(self._function(step, *batch)(*batch), f"{step}_step")
+
+    def _function(self, step: str, *batch: np.ndarray) -> Any:
+        """A step of the model's as a compiled function of a batch.
+
+        Keras compiles another one for the last, smaller batch of arrays that are given batch by
+        batch.
+        """
+        import tensorflow as tf
+
+        model = self.model
+        # What a user compiles anew loses Keras's function, and has to lose this one.
+        model.make_train_function()
+        if model.train_function is not self._kerass_function:
+            self._kerass_function = model.train_function
+            self._functions.clear()
+        key = step, len(batch)
+        if key not in self._functions:
+
+            def run(*data: Any) -> Any:
+                return getattr(model, f"{step}_step")(data if len(data) > 1 else data[0])
+
+            if not model.run_eagerly:
+                run = tf.function(
+                    run,
+                    input_signature=[tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in batch],
+                    autograph=False,
+                    jit_compile=model.jit_compile,
+                )
+            self._functions[key] = run
+        return self._functions[key]
+
+
+def _numbers(logs: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """What is a number in a model's logs. There may be vectors and texts beside."""
+    for name, value in logs.items():
+        if isinstance(value, dict):
+            yield from _numbers(value)
+        else:
+            array = np.asarray(ops.convert_to_numpy(value))
+            if array.size == 1 and array.dtype.kind not in "OSU":
+                yield name, float(array.reshape(()))
+
+
+def score(probabilities: np.ndarray, codes: np.ndarray, label_smoothing: float) -> dict[str, float]:
+    """Loss and accuracy of answers, as sums over the images."""
+    logarithms = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
+    own = logarithms[np.arange(len(codes)), codes]
+    losses = (label_smoothing - 1.0) * own - label_smoothing * logarithms.mean(axis=1)
+    return {"loss": losses.sum(), "accuracy": (probabilities.argmax(axis=1) == codes).sum()}
+
+
 class ProcessorSteps:
-    """Steps that run on the processor as fast as TensorFlow's kernels.
+    """Steps of a named network that run on the processor as fast as TensorFlow's kernels.
 
     They take any number of images without compiling anew, and any regularisation: what
     regularises is read from variables.
@@ -119,7 +271,7 @@ class ProcessorSteps:
     Parameters
     ----------
     model : keras.Model
-        Compiled, with its optimizer built.
+        Of a key of `digitcnn.networks.ARCHITECTURES`, compiled, with its optimizer built.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -145,17 +297,36 @@ class ProcessorSteps:
             self._predict_eagerly, input_signature=[images], autograph=False
         )
 
+    # Traced for good: what a tf.function looks at in each call takes a sixth of the time of reading
+    # one image, and where a user has functions run eagerly, it would not be a function any more.
+    @cached_property
+    def _traced_train(self) -> Any:
+        return self._train.get_concrete_function()
+
     @cached_property
     def _traced_predict(self) -> Any:
-        # Without what a tf.function looks at in each call, a sixth of what one image takes.
         return self._predict.get_concrete_function()
 
     def train(
-        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray
-    ) -> tuple[float, float]:
+        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
         """As in `KerasSteps`."""
-        loss, correct = self._train(images, codes, weights).numpy()
-        return float(loss), float(correct)
+        import tensorflow as tf
+
+        if weights is None:
+            weights = np.ones(len(codes), np.float32)
+        loss, n_correct = self._traced_train(
+            tf.constant(images, tf.float32),
+            tf.constant(codes, tf.int32),
+            tf.constant(weights, tf.float32),
+        ).numpy()
+        return {"loss": float(loss) * len(images), "accuracy": float(n_correct)}
+
+    def evaluate(
+        self, images: np.ndarray, codes: np.ndarray, label_smoothing: float
+    ) -> dict[str, float]:
+        """As in `KerasSteps`."""
+        return score(self.predict(images), codes, label_smoothing)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """As in `KerasSteps`."""
@@ -199,7 +370,11 @@ class ProcessorSteps:
             losses = ops.categorical_crossentropy(targets, probabilities)
             loss = tf.add_n([tf.reduce_mean(losses * weights), *self.model.losses])
             scaled = self.model.optimizer.scale_loss(loss)
-        self._update(tape.gradient(scaled, self.model.trainable_variables))
+        variables = self.model.trainable_variables
+        update = self._update.get_concrete_function(
+            [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+        )
+        update(tape.gradient(scaled, variables))
         is_correct = tf.equal(tf.argmax(probabilities, axis=-1, output_type=tf.int32), codes)
         return tf.stack([loss, tf.reduce_sum(tf.cast(is_correct, tf.float32))])
 
@@ -209,7 +384,7 @@ class ProcessorSteps:
         if self._has["weight_decay"]:
             optimizer.weight_decay = self._values["weight_decay"]  # while this is traced
         try:
-            optimizer.apply(gradients, self.model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
         finally:
             optimizer.weight_decay = own
 
@@ -217,24 +392,3 @@ class ProcessorSteps:
         from digitcnn.fused import forward
 
         return forward(self.model, images, training=False)
-
-
-def make_steps(model: keras.Model, device: str) -> Any:
-    """The fastest steps for a model on a device.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Compiled, with its optimizer built.
-    device : str
-        What `digitcnn.devices.device_scope` takes.
-    """
-    trains_itself = type(model).train_step is not keras.Sequential.train_step
-    if not trains_itself and has_processor_steps(device):
-        return ProcessorSteps(model)
-    is_known = type(model) is keras.Sequential and type(model.optimizer) in OPTIMIZERS.values()
-    if is_known and has_jax_steps(device):
-        from digitcnn.jax_steps import JaxSteps
-
-        return JaxSteps(model)
-    return KerasSteps(model, count_devices(device))

@@ -13,8 +13,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from digitcnn.devices import count_devices
 from digitcnn.networks import reseed
-from digitcnn.steps import make_steps
+from digitcnn.steps import (
+    KerasSteps,
+    OwnModelSteps,
+    ProcessorSteps,
+    has_jax_steps,
+    has_processor_steps,
+)
 
 # Compiled networks that are kept for reuse: the last ones used.
 _CACHE_SIZE = 4
@@ -27,6 +34,33 @@ _shared: dict[object, "_Shared"] = {}
 _lock = Lock()
 
 
+def make_steps(
+    model: keras.Model, device: str, *, is_own: bool = False, is_logits: bool = False
+) -> KerasSteps | ProcessorSteps:
+    """The fastest steps for a model on a device.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, with its optimizer built.
+    device : str
+        What `digitcnn.devices.device_scope` takes.
+    is_own : bool, default=False
+        Whether it is a user's model, and none of the named networks.
+    is_logits : bool, default=False
+        Whether a user's model answers in logits.
+    """
+    if is_own:
+        return OwnModelSteps(model, count_devices(device), is_logits)
+    if has_processor_steps(device):
+        return ProcessorSteps(model)
+    if has_jax_steps(device, type(model.optimizer)):
+        from digitcnn.jax_steps import JaxSteps
+
+        return JaxSteps(model)
+    return KerasSteps(model, count_devices(device))
+
+
 class CompiledNetwork:
     """A compiled network, and whose weights are in it.
 
@@ -36,9 +70,15 @@ class CompiledNetwork:
         Compiled, not yet trained.
     device : str
         What `digitcnn.devices.device_scope` takes.
+    is_own : bool, default=False
+        Whether it is a user's model, and none of the named networks.
+    is_logits : bool, default=False
+        Whether a user's model answers in logits.
     """
 
-    def __init__(self, model: keras.Model, device: str) -> None:
+    def __init__(
+        self, model: keras.Model, device: str, *, is_own: bool = False, is_logits: bool = False
+    ) -> None:
         self.model = model
         model.optimizer.build(model.trainable_variables)
         self._optimizer_start = take_out(model.optimizer.variables)
@@ -46,7 +86,8 @@ class CompiledNetwork:
         self.is_used = False
         # Identifies the arrays that were put in last, so that they are not put in twice.
         self.holds: object | None = None
-        self.steps = make_steps(model, device)
+        self.is_logits = is_logits
+        self.steps = make_steps(model, device, is_own=is_own, is_logits=is_logits)
 
     def restart(self, seed: int) -> None:
         """Become as a network that was just compiled: a seed's weights, an optimizer without past.
@@ -154,7 +195,8 @@ def clear_cache() -> None:
 
 def state_variables(model: keras.Model) -> list[Any]:
     """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # some would make more variables each time
+        model.optimizer.build(model.trainable_variables)
     metrics = {id(variable) for variable in model.metrics_variables}
     weights_and_seeds = [variable for variable in model.variables if id(variable) not in metrics]
     return weights_and_seeds + list(model.optimizer.variables)

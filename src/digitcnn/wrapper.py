@@ -7,6 +7,7 @@ training itself, is done by `digitcnn.loop`.
 
 import copy
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -22,8 +23,8 @@ from digitcnn.batches import DigitBatches, scale
 from digitcnn.checkpoints import Checkpoint
 from digitcnn.devices import device_scope, on_processor, settle
 from digitcnn.loop import train
-from digitcnn.networks import build, choose_dropout
-from digitcnn.optimizers import make_loss, make_optimizer
+from digitcnn.networks import answers_in_logits, build, choose_dropout
+from digitcnn.optimizers import compile_model, floats_of_32_bits, kind_of, make_optimizer
 from digitcnn.steps import Regularization, has_jax_steps, has_processor_steps
 from digitcnn.training import (
     CompiledNetwork,
@@ -377,6 +378,13 @@ class NetworkClassifier(_KerasClassifier):
                 yield
                 return
             network = self._network = borrow(key, self._make_compiled)
+            if network.is_logits and not self.initialized_:
+                warnings.warn(
+                    f"architecture={self.network['architecture']!r} does not end in a softmax: its "
+                    "answers are taken for logits, and their softmax for the probabilities. End it "
+                    "in a softmax to say so yourself",
+                    stacklevel=6,
+                )
             network.steps.regularize(self._regularization())
             if self.initialized_:
                 self._fill(network)
@@ -438,7 +446,7 @@ class NetworkClassifier(_KerasClassifier):
         regularization = self._regularization()._asdict()
         if has_processor_steps(self.device):
             regularization = {k: value is not None for k, value in regularization.items()}
-        elif has_jax_steps(self.device):
+        elif has_jax_steps(self.device, kind_of(self.optimizer["optimizer"])):
             # The dropout alone is compiled in.
             regularization.update(
                 weight_decay=regularization["weight_decay"] is not None, label_smoothing=True
@@ -449,11 +457,22 @@ class NetworkClassifier(_KerasClassifier):
 
     def _make_compiled(self) -> CompiledNetwork:
         settle()
+        is_own = not isinstance(self.network["architecture"], str)
         model = self._keras_build_fn()
-        # Whatever a user's callable compiled its network with: the loss, the metric and the
-        # optimizer are the estimator's.
-        model.compile(**self._get_compile_kwargs())
-        return CompiledNetwork(model, self.device)
+        is_logits = is_own and answers_in_logits(model, self.network["image_shape"])
+        with floats_of_32_bits():
+            compile_model(
+                model,
+                make_optimizer(**self.optimizer),
+                label_smoothing=self.label_smoothing,
+                is_logits=is_logits,
+                # XLA makes convolutions on the processor several times slower than TensorFlow's
+                # own.
+                jit_compile=False if has_processor_steps(self.device) else "auto",
+                # What a named network's float16 needs, the user's policy does not decide.
+                auto_scale_loss=is_own,
+            )
+            return CompiledNetwork(model, self.device, is_own=is_own, is_logits=is_logits)
 
     # What SciKeras asks its subclasses for
 
@@ -466,15 +485,6 @@ class NetworkClassifier(_KerasClassifier):
 
     def _build_keras_model(self) -> keras.Model:
         return self._network.model  # `_training` has made it ready
-
-    def _get_compile_kwargs(self) -> dict[str, Any]:
-        return {
-            "optimizer": make_optimizer(**self.optimizer),
-            "loss": make_loss(self.label_smoothing),
-            "metrics": ["accuracy"],
-            # XLA makes convolutions on the processor several times slower than TensorFlow's own.
-            "jit_compile": False if has_processor_steps(self.device) else "auto",
-        }
 
     # What is mended
 
