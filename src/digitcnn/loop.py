@@ -170,6 +170,8 @@ def train(
             break
     # Of an optimizer that averages the weights, the average.
     model.optimizer.finalize_variable_values(model.trainable_variables)
+    # With JAX the weights would be the averages' own arrays, which the next step gives away.
+    put_in(model.trainable_variables, take_out(model.trainable_variables))
     told.on_train_end(logs)
     # The last step's doing, which no loss tells of.
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
