@@ -37,15 +37,16 @@ def peak_of(call) -> tuple[float, float]:
     return max(highest[0], after) - before, after - before
 
 
-def child(what: str, architecture: str, n: int) -> None:
+def child(what: str, architecture: str, n: int, side: int) -> None:
     import digitcnn.wrapper  # noqa: F401  Loads TensorFlow, which fit would do otherwise.
     from digitcnn import DigitCNNClassifier
 
     rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (n, 784), dtype=np.uint8)
+    X = rng.integers(0, 256, (n, side * side), dtype=np.uint8)
     y = np.arange(n) % 10
     clf = DigitCNNClassifier(architecture, epochs=1, random_state=0)
-    _, compiled = peak_of(lambda: clf.fit(X[:256], y[:256]).predict_proba(X[:1024]))
+    some = max(16, 256 * 784 // side**2)
+    _, compiled = peak_of(lambda: clf.fit(X[:some], y[:some]).predict_proba(X[:some]))
     call = {"training": lambda: clf.fit(X, y), "prediction": lambda: clf.predict_proba(X)}[what]
     peak, end = peak_of(call)
     print(json.dumps([compiled, peak, end]))
@@ -53,31 +54,42 @@ def child(what: str, architecture: str, n: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--child", nargs=3)
+    parser.add_argument("--child", nargs=4)
     options = parser.parse_args()
     if options.child:
-        what, architecture, n = options.child
-        child(what, architecture, int(n))
+        what, architecture, n, side = options.child
+        child(what, architecture, int(n), int(side))
         return
     print_header("keras", "tensorflow")
     rows = []
-    for what, architecture, n in (
-        ("training", "compact", 10_000),
-        ("training", "compact", 60_000),
-        ("training", "relu-dropout", 60_000),
-        ("training", "elu-bn", 20_000),
-        ("prediction", "compact", 10_000),
-        ("prediction", "compact", 60_000),
-        ("prediction", "compact", 240_000),
-        ("prediction", "relu-dropout", 240_000),
+    for what, architecture, n, side in (
+        ("training", "compact", 10_000, 28),
+        ("training", "compact", 60_000, 28),
+        ("training", "relu-dropout", 60_000, 28),
+        ("training", "elu-bn", 20_000, 28),
+        ("prediction", "compact", 10_000, 28),
+        ("prediction", "compact", 60_000, 28),
+        ("prediction", "compact", 240_000, 28),
+        ("prediction", "relu-dropout", 240_000, 28),
+        ("prediction", "compact", 1_000, 224),
+        ("prediction", "compact", 4_000, 224),
     ):
-        command = [sys.executable, __file__, "--child", what, architecture, str(n)]
+        command = [sys.executable, __file__, "--child", what, architecture, str(n), str(side)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
         compiled, peak, end = json.loads(done.stdout.splitlines()[-1])
-        size = n * 784 / 1e6
-        rows.append([what, architecture, f"{n:,}", f"{size:.0f}"])
+        size = n * side**2 / 1e6
+        rows.append([what, architecture, f"{n:,}", side, f"{size:.0f}"])
         rows[-1] += [f"{compiled:.0f}", f"{peak:.0f}", f"{end:.0f}", f"{peak / size:.2f}"]
-    columns = ["what", "network", "images", "X MB", "compiling MB", "peak MB", "at the end MB"]
+    columns = [
+        "what",
+        "network",
+        "images",
+        "side",
+        "X MB",
+        "compiling MB",
+        "peak MB",
+        "at the end MB",
+    ]
     columns.append("peak / X")
     print_table(columns, rows)
 

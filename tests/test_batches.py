@@ -133,3 +133,20 @@ def test_batches_in_order_are_those_asked_for_one_by_one(
     for index, batch in enumerate(together):
         for a, b in zip(batch, made[index], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_distortion_is_compiled_for_few_numbers_of_images(monkeypatch, digits, side):
+    sizes = set()
+    warp = batches_module.warp
+
+    def count(images, *arguments, **fill):
+        sizes.add(len(images))
+        return warp(images, *arguments, **fill)
+
+    monkeypatch.setattr(batches_module, "warp", count)
+    X = np.resize(digits[0], (300, side, side, 1))
+    for n in range(1, 300, 7):
+        data = batches(X[:n], np.arange(n), batch_size=256, distortion=STRONG)
+        assert sum(len(codes) for _, codes in data.in_order()) == n
+    assert len(sizes) <= 2

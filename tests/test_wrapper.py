@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 
 import keras
 import numpy as np
@@ -152,3 +153,29 @@ def test_weights_that_are_set_are_those_that_answer(digits, asks_for_model):
     one.predict(X[:9])
     one.wrapper_.set_weights(other.wrapper_.get_weights())
     np.testing.assert_array_equal(one.predict_proba(X[:9]), other.predict_proba(X[:9]))
+
+
+def test_images_with_weights_are_not_copied(digits):
+    X, y = digits
+    weights = np.linspace(0.5, 1.5, len(y), dtype=np.float32)
+    images, codes, kept = NetworkClassifier._validate_sample_weight(X, y, weights)
+    assert images is X
+    assert codes is y
+    assert kept is weights
+
+
+def test_large_images_are_read_a_few_at_a_time():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (240, 96, 96), dtype=np.uint8)
+    clf = make_classifier(architecture="compact", epochs=1).fit(X[:20], np.arange(20) % 10)
+    alone = np.concatenate([clf.predict_proba(X[i : i + 1]) for i in (0, 100, 239)])
+    clf.predict_proba(X[:50])
+    tracemalloc.start()
+    try:
+        answers = clf.predict_proba(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # All of them as float32 would be 8.8 MB.
+    assert peak < 4e6
+    np.testing.assert_allclose(answers[[0, 100, 239]], alone, atol=1e-2)

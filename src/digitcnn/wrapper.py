@@ -498,6 +498,14 @@ class NetworkClassifier(_KerasClassifier):
         # and take the first side of an image for its number of features.
         return X, y
 
+    @staticmethod
+    def _validate_sample_weight(
+        X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        # Mended: SciKeras copies all of X to leave out what has no weight, which is left out
+        # already, and gives the weights the type that the user has set for Keras.
+        return X, y, sample_weight
+
     def _fit_keras_model(
         self,
         X: np.ndarray,
