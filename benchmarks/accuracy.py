@@ -73,7 +73,7 @@ MAX_ERROR = 0.001
 
 def measure(clf, X, codes: np.ndarray) -> dict[str, float]:
     """Accuracy, calibration, and what is left of both when doubtful answers are not given."""
-    from digitcnn.confidence import calibration_error, confidence_threshold, note_confidence
+    from digitcnn.calibration import calibration_error, confidence_threshold, note_confidence
 
     probabilities = clf.predict_proba(X)
     confidences, hits = note_confidence(probabilities, codes)
@@ -259,7 +259,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes that train an ensemble")
     options = parser.parse_args()
-    from digitcnn.devices import choose_precision
+    from digitcnn.backend.devices import choose_precision
 
     precision = choose_precision("auto")
     for seed in options.seeds:

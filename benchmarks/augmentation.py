@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 from _report import in_turn, print_header, print_table, ratio
 
-from digitcnn.augmentation import Distortion
-from digitcnn.batches import DigitBatches
+from digitcnn.augmentation.batches import DigitBatches
+from digitcnn.augmentation.distortion import Distortion
 
 N = 10_240
 AFFINE = {

@@ -35,9 +35,9 @@ import numpy as np
 import pandas as pd
 from _report import print_header
 
-from digitcnn.model_content import read_model
-from digitcnn.model_file import write_model_file
-from digitcnn.tables import read_table
+from digitcnn._utils.array_file import write_model_file
+from digitcnn.serialization.schema import read_model
+from digitcnn.tables.readers import read_table
 
 SECONDS_ALLOWED = 10
 BAD_NUMBERS = [
@@ -474,7 +474,10 @@ def run_guided(kind: str, seconds: int, watch: Watch) -> None:
     """Changes that atheris makes, guided by what they reach; it ends the process."""
     import atheris
 
-    names = ("data_files", "csv_files", "columns", "tables", "model_file", "model_content")
+    names = (
+        *("tables.files", "tables.csv_reader", "tables.columns", "tables.readers"),
+        *("_utils.array_file", "serialization.schema"),
+    )
     for module in (*(sys.modules[f"digitcnn.{name}"] for name in names), zipfile):
         for function in vars(module).values():
             if inspect.isfunction(function) and function.__module__ == module.__name__:

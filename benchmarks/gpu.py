@@ -110,7 +110,7 @@ def tell_speeds_of(architecture, size, X, labels, on_gpu):
     from _settings import STILL
 
     from digitcnn import DigitCNNClassifier
-    from digitcnn.devices import POLICIES, choose_precision
+    from digitcnn.backend.devices import POLICIES, choose_precision
 
     own, n = choose_precision("auto"), len(X)
     floats = (X[..., None] / 255).astype(np.float32)
@@ -147,8 +147,8 @@ def tell_speeds_of(architecture, size, X, labels, on_gpu):
 
 def run_speed(options):
     from digitcnn import DigitCNNClassifier
-    from digitcnn.batches import DigitBatches
-    from digitcnn.devices import list_gpus
+    from digitcnn.augmentation.batches import DigitBatches
+    from digitcnn.backend.devices import list_gpus
 
     X = options.mnist["x_train"][: options.images]
     labels = options.mnist["y_train"][: options.images].astype(np.int32)
@@ -200,7 +200,7 @@ def run_agree(options):
 
     import digitcnn
     from digitcnn import DigitCNNClassifier
-    from digitcnn.devices import choose_precision, list_gpus
+    from digitcnn.backend.devices import choose_precision, list_gpus
 
     mnist = options.mnist
     X, y = mnist["x_train"][:10_000], mnist["y_train"][:10_000]

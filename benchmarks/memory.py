@@ -38,7 +38,7 @@ def peak_of(call) -> tuple[float, float]:
 
 
 def child(what: str, architecture: str, n: int, side: int) -> None:
-    import digitcnn.wrapper  # noqa: F401  Loads TensorFlow, which fit would do otherwise.
+    import digitcnn.training.scikeras  # noqa: F401  Loads TensorFlow, which fit would do otherwise.
     from digitcnn import DigitCNNClassifier
 
     rng = np.random.default_rng(0)

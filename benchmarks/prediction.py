@@ -15,7 +15,7 @@ from _report import in_turn, print_header, print_table, ratio
 from scikeras.wrappers import KerasClassifier
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.devices import choose_precision
+from digitcnn.backend.devices import choose_precision
 
 MANY = 8192
 CHUNK = 512

@@ -16,7 +16,7 @@ import tensorflow as tf
 from _report import print_header, print_table
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.devices import choose_precision
+from digitcnn.backend.devices import choose_precision
 from digitcnn.networks import build
 
 

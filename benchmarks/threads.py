@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from _report import print_header, print_table, resident_megabytes
 
-from digitcnn import DigitCNNClassifier, training
+from digitcnn import DigitCNNClassifier
+from digitcnn.backend import cache as training
 from digitcnn.datasets import load_sample_digits
 
 CALLS = 10_000

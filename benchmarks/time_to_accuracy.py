@@ -51,7 +51,7 @@ class Clock:
 
 
 def our_estimator(epochs: int, seed: int, mnist: dict, csv: str) -> dict:
-    import digitcnn.wrapper  # noqa: F401  Loads TensorFlow, which fit would do otherwise.
+    import digitcnn.training.scikeras  # noqa: F401  Loads TensorFlow, which fit would do otherwise.
     from digitcnn import DigitCNNClassifier
     from digitcnn.datasets import read_digits_csv
 

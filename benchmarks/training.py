@@ -32,7 +32,7 @@ from _settings import STILL
 from scikeras.wrappers import KerasClassifier
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.devices import POLICIES, choose_precision
+from digitcnn.backend.devices import POLICIES, choose_precision
 from digitcnn.networks import build
 
 try:

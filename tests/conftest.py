@@ -8,6 +8,10 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
+# For what the tests start as processes of their own.
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+
 
 def pytest_report_header():
     return f"Keras backend: {os.environ.get('KERAS_BACKEND', 'as configured')}"
@@ -91,7 +95,7 @@ def mnist_path():
     """A copy of MNIST, where there is one."""
     folder = os.environ.get("DIGITCNN_DATA")
     places = [Path(folder) / "mnist.npz"] if folder else []
-    places.append(Path(__file__).parents[2] / "shared" / "data" / "mnist.npz")
+    places.append(ROOT.parent / "shared" / "data" / "mnist.npz")
     for place in places:
         if place.is_file():
             return place

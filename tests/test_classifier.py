@@ -15,8 +15,8 @@ from sklearn.preprocessing import MinMaxScaler
 
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
-from digitcnn.augmentation import draw_views, look_again
-from digitcnn.confidence import calibration_error
+from digitcnn.augmentation.distortion import draw_views, look_again
+from digitcnn.calibration import calibration_error
 
 
 def test_digits_are_learned(fitted, digits):

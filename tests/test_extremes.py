@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conftest import make_classifier
-from digitcnn.confidence import with_temperature
+from digitcnn.calibration import with_temperature
 
 DIVERGED = "the training has diverged|answers are no numbers"
 

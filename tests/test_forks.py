@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+
+from conftest import TESTS
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system"),
@@ -51,7 +52,7 @@ def run(fitted, digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("forks")
     fitted.save(folder / "m.digitcnn")
     np.save(folder / "X.npy", digits[0][1200:1300])
-    start = START.format(tests=str(Path(__file__).parent), pixels=str(folder / "X.npy"))
+    start = START.format(tests=str(TESTS), pixels=str(folder / "X.npy"))
 
     def run(code):
         done = subprocess.run(
@@ -70,7 +71,7 @@ def run(fitted, digits, tmp_path_factory):
 def test_model_that_is_loaded_before_forks_answers_after_them(run):
     said = run("""
 clf = digitcnn.load({model!r})
-from digitcnn import devices
+from digitcnn.backend import devices
 assert not devices._tensorflow_is_in_use()
 again = pickle.loads(pickle.dumps(clf))
 children = [in_child(lambda: clf.predict(X)), in_child(lambda: again.predict(X))]

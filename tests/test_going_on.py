@@ -10,7 +10,7 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
-from digitcnn.wrapper import NetworkClassifier
+from digitcnn.training.scikeras import NetworkClassifier
 
 
 @pytest.fixture(scope="module")

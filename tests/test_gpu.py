@@ -8,7 +8,7 @@ import pytest
 
 import digitcnn
 from conftest import make_classifier
-from digitcnn.devices import choose_precision, list_gpus, on_processor
+from digitcnn.backend.devices import choose_precision, list_gpus, on_processor
 
 
 @pytest.fixture(scope="module", autouse=True)

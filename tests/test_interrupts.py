@@ -1,7 +1,6 @@
 """Ctrl-C, and errors after the training: nothing is half done, or taken for the whole."""
 
 import copy
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from conftest import make_classifier
+from conftest import TESTS, make_classifier
 from digitcnn import classifier
 
 
@@ -235,7 +234,7 @@ print("went on")
     ("call", "classes"), [("clf.fit(X, y)", 10), ("print(cross_val_score(clf, X, y, cv=2))", 0)]
 )
 def test_one_interrupt_ends_a_script_which_has_what_was_learned(call, classes):
-    code = SCRIPT.format(tests=os.path.dirname(__file__), call=call)
+    code = SCRIPT.format(tests=str(TESTS), call=call)
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -12,7 +12,7 @@ import pytest
 from keras import layers, ops
 
 from conftest import make_classifier
-from digitcnn.batches import DigitBatches
+from digitcnn.augmentation.batches import DigitBatches
 
 # Keras's steps take another argument there, and an optimizer cannot be compiled into a model twice.
 tensorflow_alone = pytest.mark.skipif(
@@ -538,8 +538,8 @@ def test_network_for_another_image_size_is_refused_with_the_size(digits):
     ids=["without dtype", "with dtype"],
 )
 def test_auto_precision_is_float32_where_the_network_cannot_be_told(monkeypatch, network, given):
-    from digitcnn import devices
-    from digitcnn.networks import resolve_precision
+    from digitcnn.backend import devices
+    from digitcnn.backend.devices import resolve_precision
 
     monkeypatch.setattr(devices, "_gpu_has_bfloat16", lambda: True)
     assert resolve_precision("auto", network) == (given or "bfloat16")

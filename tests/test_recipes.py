@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,8 +6,9 @@ import pytest
 from sklearn.model_selection import ParameterSampler
 from sklearn.pipeline import Pipeline
 
+from conftest import ROOT
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
-from digitcnn._parameters import check_parameters
+from digitcnn._utils.parameters import check_parameters
 from digitcnn.classifier import _LEARNING_RATE
 from digitcnn.networks import choose_dropout
 from digitcnn.recipes import RECIPES, make_classifier, search_space
@@ -52,7 +52,7 @@ def test_ensemble_takes_any_random_state(random_state, kind):
 
 
 def test_figures_of_the_recipes_are_those_of_the_benchmarks_runs():
-    text = (Path(__file__).parents[1] / "benchmarks/results/accuracy.jsonl").read_text()
+    text = (ROOT / "benchmarks/results/accuracy.jsonl").read_text()
     runs = pd.DataFrame(map(json.loads, text.splitlines()))
     runs["accuracy"] = [test["accuracy"] for test in runs["test"]]
     # Those of other rows have parameters of their own.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conftest import make_classifier
-from digitcnn import training
-from digitcnn.training import CompiledNetwork, clear_cache
+from digitcnn.backend import cache as training
+from digitcnn.backend.cache import CompiledNetwork, clear_cache
 
 THREADS = 16
 

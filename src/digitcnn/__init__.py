@@ -7,25 +7,25 @@ Keras nor that of scikit-learn.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from digitcnn._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from digitcnn import datasets as datasets
     from digitcnn import inspection as inspection
     from digitcnn.abstaining import AbstainingClassifier
     from digitcnn.classifier import DigitCNNClassifier, load, save
-    from digitcnn.normalizer import DigitNormalizer
-    from digitcnn.onnx_export import export_onnx
+    from digitcnn.preprocessing.csv_transformer import DigitCSVTransformer
+    from digitcnn.preprocessing.normalizer import DigitNormalizer
     from digitcnn.recipes import make_digit_pipeline
-    from digitcnn.transformers import DigitCSVTransformer
+    from digitcnn.serialization.onnx import export_onnx
 
 # Public name -> the module that defines it.
 _HOMES = {
     "AbstainingClassifier": "digitcnn.abstaining",
     "DigitCNNClassifier": "digitcnn.classifier",
-    "DigitCSVTransformer": "digitcnn.transformers",
-    "DigitNormalizer": "digitcnn.normalizer",
-    "export_onnx": "digitcnn.onnx_export",
+    "DigitCSVTransformer": "digitcnn.preprocessing.csv_transformer",
+    "DigitNormalizer": "digitcnn.preprocessing.normalizer",
+    "export_onnx": "digitcnn.serialization.onnx",
     "load": "digitcnn.classifier",
     "make_digit_pipeline": "digitcnn.recipes",
     "save": "digitcnn.classifier",

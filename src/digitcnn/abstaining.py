@@ -14,7 +14,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from digitcnn.confidence import choose_threshold, note_confidence
+from digitcnn.calibration import choose_threshold, note_confidence
 
 
 class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):

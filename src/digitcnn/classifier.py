@@ -13,14 +13,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from digitcnn._callback_support import (
-    CALLBACK_STATE,
-    CallbackSupportMixin,
-    FitTask,
-    with_callbacks,
-)
-from digitcnn._parameters import RULES, check_parameters
-from digitcnn._validation import (
+from digitcnn._utils.identity import as_plain, digest_arrays
+from digitcnn._utils.images import (
     check_images,
     check_labels,
     check_pixel_scale,
@@ -31,15 +25,21 @@ from digitcnn._validation import (
     size_hint,
     with_channels,
 )
-from digitcnn.checkpoints import Checkpoint, digest_arrays
-from digitcnn.confidence import (
+from digitcnn._utils.parameters import RULES, check_parameters
+from digitcnn._utils.sklearn_callbacks import (
+    CALLBACK_STATE,
+    CallbackSupportMixin,
+    FitTask,
+    with_callbacks,
+)
+from digitcnn.calibration import (
     confidence_threshold,
     fit_temperature,
     note_confidence,
     with_temperature,
 )
-from digitcnn.identity import as_plain
-from digitcnn.persistence import import_keras, load_estimator, save_estimator
+from digitcnn.serialization.estimators import import_keras, load_estimator, save_estimator
+from digitcnn.training.checkpoints import Checkpoint
 
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
 # passed over more often, or the network would not have learned when the training ends.
@@ -772,7 +772,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _start_wrapper(self) -> None:
         """A new network, not yet built."""
-        from digitcnn.wrapper import NetworkClassifier
+        from digitcnn.training.scikeras import NetworkClassifier
 
         self.wrapper_ = NetworkClassifier(**self._describe_network(), pixel_range=self.pixel_range_)
         self.batch_loss_curve_ = []
@@ -782,14 +782,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.wrapper_ = self.wrapper_.going_on(**self._describe_network())
 
     def _resolve_precision(self) -> str:
-        from digitcnn.networks import resolve_precision
+        from digitcnn.backend.devices import resolve_precision
 
         return resolve_precision(self.precision, self.architecture, self.device)
 
     def _describe_network(self) -> dict[str, Any]:
         """The network, and how it is trained, as `NetworkClassifier` takes it."""
-        from digitcnn.devices import POLICIES
-        from digitcnn.optimizers import describe_optimizer
+        from digitcnn.backend.devices import POLICIES
+        from digitcnn.backend.optimizers import describe_optimizer
 
         self.precision_ = self._resolve_precision()
         optimizer = self.optimizer
@@ -888,7 +888,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return None
 
     def _schedule_callbacks(self, n_images: int, epochs: int, has_validation: bool) -> list[Any]:
-        from digitcnn import schedules
+        from digitcnn.training import schedules
 
         made: list[Any] = []
         peak = self._start_learning_rate()
@@ -931,7 +931,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
         callbacks = [*schedule, *self.callbacks_]
         if self.verbose:
-            from digitcnn.progress import TrainingProgress
+            from digitcnn.training.progress import TrainingProgress
 
             n_batches, first_epoch = self._count_batches(len(rows)), self.wrapper_.current_epoch
             callbacks.append(TrainingProgress(epochs or 1, n_batches, first_epoch))
@@ -962,7 +962,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.wrapper_.move_to(self.device)
         if self.test_time_augmentation < 2:
             return self.wrapper_.predict_proba(images)
-        from digitcnn.augmentation import draw_views
+        from digitcnn.augmentation.distortion import draw_views
 
         views = draw_views(self.test_time_augmentation, self.image_shape_[:2])
         return self.wrapper_.predict_proba(images, views, self.fill_mode)
@@ -996,7 +996,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return 1.0 if self.temperature == "auto" else float(self.temperature)
 
     def _tell_of_epochs(self, task: FitTask) -> Any:
-        from digitcnn.schedules import EpochTasks
+        from digitcnn.training.schedules import EpochTasks
 
         temperature = self._given_temperature()
 
@@ -1024,7 +1024,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
 
     def _distortion(self) -> Any:
-        from digitcnn.augmentation import Distortion
+        from digitcnn.augmentation.distortion import Distortion
 
         zoom = self.zoom_range
         low, high = zoom if isinstance(zoom, tuple | list) else (1 - zoom, 1 + zoom)

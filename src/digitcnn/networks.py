@@ -18,8 +18,6 @@ import keras
 import numpy as np
 from keras import layers
 
-from digitcnn.devices import choose_precision
-
 ImageShape = tuple[int, int, int]
 
 # From this side on, the border of an image is background that a first convolution may do without.
@@ -472,47 +470,6 @@ def takes_option(architecture: Callable[..., keras.Model], name: str) -> bool:
     """
     parameters = inspect.signature(architecture).parameters
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-
-
-def resolve_precision(
-    precision: str, architecture: str | Callable[..., keras.Model], device: str = "auto"
-) -> str:
-    """The precision that a network computes in.
-
-    Parameters
-    ----------
-    precision : {"auto", "float32", "bfloat16"}
-        What ``"auto"`` is for a named network, and for a callable with a parameter ``dtype``, is
-        the device's choice. A callable without one is left in float32.
-    architecture : str or callable
-    device : str, default="auto"
-        What `digitcnn.devices.choose_device` takes.
-
-    Returns
-    -------
-    str
-        ``"float32"`` or ``"bfloat16"``.
-
-    Raises
-    ------
-    ValueError
-        If bfloat16 is asked for and the callable cannot be told.
-
-    Examples
-    --------
-    >>> from digitcnn.networks import resolve_precision
-    >>> resolve_precision("auto", lambda image_shape, n_classes: None)
-    'float32'
-    """
-    if isinstance(architecture, str) or takes_option(architecture, "dtype"):
-        return choose_precision(precision, device)
-    if precision == "bfloat16":
-        raise ValueError(
-            f"expected an architecture with a parameter dtype for precision='bfloat16', got "
-            f"{architecture!r}. Add the parameter and give it to your layers, or set "
-            "precision='auto'"
-        )
-    return "float32"
 
 
 def build(

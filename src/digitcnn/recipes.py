@@ -7,7 +7,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
 from digitcnn.classifier import DigitCNNClassifier
-from digitcnn.transformers import DigitCSVTransformer
+from digitcnn.preprocessing.csv_transformer import DigitCSVTransformer
 
 
 class Recipe(NamedTuple):

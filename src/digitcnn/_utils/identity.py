@@ -1,0 +1,322 @@
+"""What a value is, as plain data that is equal for equal values in another process.
+
+A checkpoint belongs to the training that made it, and a training hangs on its parameters. Most are
+numbers and names; some are functions and objects. Of these it is what they do that counts: a
+function's code and all that the code reads, an object's class and state. What a program imports
+from installed libraries counts by its name.
+"""
+
+import dis
+import functools
+import hashlib
+import json
+import os
+import sys
+import sysconfig
+import types
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+# Attributes of a class that say nothing of what it does, or hold what its bases say already.
+_NOT_OF_A_CLASS = {
+    *("__dict__", "__weakref__", "__slotnames__", "__static_attributes__", "__firstlineno__"),
+    *("__doc__", "__module__", "__qualname__", "__parameters__", "__orig_bases__"),
+    *("__annotations__", "__annotate_func__", "__annotations_cache__", "__match_args__"),
+    *("__abstractmethods__", "_abc_impl", "__dataclass_fields__", "__dataclass_params__"),
+}
+_INSTALLED = tuple(
+    os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")
+)
+
+
+class _UnknownError(Exception):
+    """Something of which nobody can tell from outside what it is."""
+
+
+def as_plain(value: Any) -> Any:
+    """A value as JSON holds it, equal for equal values in another process.
+
+    Parameters
+    ----------
+    value : object
+        A parameter. A function, a class or an object becomes its name with a digest of what it
+        does: see the module's docstring.
+
+    Returns
+    -------
+    None, bool, int, float, str or list of such
+
+    Raises
+    ------
+    ValueError
+        If it holds something that has no state to be looked at, as a lock or an open file has none.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from digitcnn._utils.identity import as_plain
+    >>> as_plain({"b": (1, 2), "a": None})
+    [['a', None], ['b', [1, 2]]]
+    >>> as_plain(partial(max, default=1)) == as_plain(partial(max, default=2))
+    False
+    """
+    try:
+        return _Walk().describe(value)
+    except _UnknownError as unknown:
+        raise ValueError(
+            f"expected a value that can be told apart from others, got {value!r}, which holds "
+            f"{unknown}: nobody can tell from outside what that is"
+        ) from None
+    except RecursionError:
+        raise ValueError(
+            f"expected a value that can be told apart from others, got {value!r}, which refers to "
+            "too many others"
+        ) from None
+
+
+class _Walk:
+    """The way through a value, and what it has come by."""
+
+    def __init__(self) -> None:
+        # Of what is under way, how deep it lies: what refers to itself is described by that.
+        self.under_way: dict[int, int] = {}
+        self.done: dict[int, str] = {}
+        # An object that is made on the way must not go, or another one may have its id.
+        self.alive: list[Any] = []
+
+    def describe(self, value: Any) -> Any:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or isinstance(value, bool | int):
+            return value
+        if isinstance(value, str):
+            return str(value)
+        if isinstance(value, float):
+            return value if isfinite(value) else ["float", repr(value)]
+        if isinstance(value, complex | range | slice | types.EllipsisType):
+            return [type(value).__name__, repr(value)]
+        if isinstance(value, bytes | bytearray):
+            return ["bytes", hashlib.sha256(value).hexdigest()]
+        if isinstance(value, os.PathLike):
+            return ["path", self.describe(os.fspath(value))]
+        if isinstance(value, types.ModuleType):
+            return ["module", value.__name__, self._source(value)]
+        if isinstance(value, np.random.RandomState):
+            _, keys, *rest = value.get_state(legacy=True)
+            return [digest_arrays([np.asarray(keys)]), *rest]
+        if type(value) is np.ndarray and value.dtype.kind != "O":
+            return ["ndarray", digest_arrays([value])]
+        # From here on a value may hold others, itself among them.
+        if id(value) in self.done:
+            return self.done[id(value)]
+        if id(value) in self.under_way:
+            return ["again", self.under_way[id(value)]]
+        self.under_way[id(value)] = len(self.under_way)
+        self.alive.append(value)
+        try:
+            described = self._describe_holder(value)
+        finally:
+            del self.under_way[id(value)]
+        if isinstance(described, tuple):
+            name, *parts = described
+            text = json.dumps(parts, sort_keys=True)
+            described = f"{name} {hashlib.sha256(text.encode()).hexdigest()[:32]}"
+            self.done[id(value)] = described
+        return described
+
+    def _describe_holder(self, value: Any) -> Any:
+        """A list, or a tuple of a name and of what is to be digested."""
+        if type(value) in (dict, types.MappingProxyType):
+            pairs = [[self.describe(key), self.describe(one)] for key, one in value.items()]
+            return sorted(pairs, key=repr)
+        if isinstance(value, set | frozenset):
+            return ["set", *sorted(map(self.describe, value), key=repr)]
+        if type(value) in (tuple, list, np.ndarray):
+            return [self.describe(one) for one in value]
+        if isinstance(value, types.CodeType):
+            return "code", *self._code(value)
+        if isinstance(value, types.FunctionType):
+            return value.__qualname__, *self._function(value)
+        if isinstance(value, types.MethodType):
+            return "method", self.describe(value.__func__), self.describe(value.__self__)
+        if isinstance(value, functools.partial):
+            inside = value.func, value.args, value.keywords, vars(value)
+            return "partial", _name(type(value)), *map(self.describe, inside)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, staticmethod | classmethod):
+            return type(value).__name__, self.describe(value.__func__)
+        if isinstance(value, property):
+            return "property", *map(self.describe, (value.fget, value.fset, value.fdel))
+        if isinstance(value, functools.cached_property):
+            return "cached_property", self.describe(value.func)
+        if hasattr(value, "get_config") and hasattr(type(value), "from_config"):
+            return type(value).__qualname__, *self._keras_object(value)
+        if hasattr(value, "__wrapped__"):  # as functools.cache makes
+            return type(value).__qualname__, self.describe(value.__wrapped__)
+        return type(value).__qualname__, *self._object(value)
+
+    def _function(self, function: types.FunctionType) -> list[Any]:
+        code = function.__code__
+        closure = []
+        for cell in function.__closure__ or ():
+            try:
+                closure.append([self.describe(cell.cell_contents)])
+            except ValueError:  # it has nothing in it yet
+                closure.append([])
+        read = {}
+        for name in sorted(_globals_of(code)):
+            if name in function.__globals__:
+                read[name] = self._referred_to(function.__globals__[name])
+        return [
+            self._code(code),
+            self.describe(function.__defaults__),
+            self.describe(function.__kwdefaults__),
+            closure,
+            read,
+            self.describe(vars(function)),
+        ]
+
+    def _code(self, code: types.CodeType) -> list[Any]:
+        constants = [
+            self._code(one) if isinstance(one, types.CodeType) else [self.describe(one)]
+            for one in code.co_consts
+        ]
+        arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+        names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
+        exceptions = getattr(code, "co_exceptiontable", b"")
+        return [
+            code.co_code.hex(),
+            exceptions.hex(),
+            constants,
+            *arguments,
+            code.co_flags,
+            *map(list, names),
+        ]
+
+    def _class(self, cls: type) -> Any:
+        if not _is_own(cls.__module__):
+            return [_name(cls)]
+        own = {
+            name: self._referred_to(one)
+            for name, one in sorted(vars(cls).items())
+            if name not in _NOT_OF_A_CLASS
+            and not isinstance(one, types.MemberDescriptorType | types.GetSetDescriptorType)
+        }
+        return cls.__qualname__, own, [self.describe(base) for base in cls.__bases__]
+
+    def _keras_object(self, value: Any) -> list[Any]:
+        """An optimizer, a schedule, a layer, a model: what Keras makes a copy of it from."""
+        try:
+            config = dict(value.get_config())
+        except Exception:
+            raise _UnknownError(f"a {_name(type(value))} without get_config") from None
+        if hasattr(value, "apply_gradients"):
+            # Keras counts an optimizer's automatic names up. The next process begins anew.
+            config.pop("name", None)
+        weights = value.get_weights() if hasattr(value, "get_weights") else []
+        return [
+            self.describe(type(value)),
+            self._config(config),
+            digest_arrays(map(np.asarray, weights)),
+        ]
+
+    def _config(self, config: Any) -> Any:
+        """Keras's description of an object, with the code of the classes that it names."""
+        from keras import saving
+
+        if isinstance(config, dict):
+            config, found = dict(config), None
+            if "class_name" in config:
+                module = sys.modules.get(str(config.get("module")))
+                found = saving.get_registered_object(str(config.get("registered_name")))
+                found = found or getattr(module, config["class_name"], None)
+            if found is not None:
+                config["module"] = None  # the class says more
+            pairs = [[str(name), self._config(one)] for name, one in config.items()]
+            return [*sorted(pairs, key=repr), self.describe(found)]
+        if isinstance(config, tuple | list):
+            return [self._config(one) for one in config]
+        return self.describe(config)
+
+    def _object(self, value: Any) -> list[Any]:
+        """What pickle would keep of it."""
+        try:
+            reduced = value.__reduce_ex__(4)
+        except Exception:
+            raise _UnknownError(f"a {_name(type(value))}") from None
+        if isinstance(reduced, str):  # the name of a global
+            module = getattr(value, "__module__", None)
+            return [module, reduced]
+        make, arguments, *rest = reduced
+        state, items, pairs = [*rest, None, None, None][:3]
+        if make in (getattr, object.__new__) or isinstance(make, types.BuiltinFunctionType):
+            make = _name(make)
+        return [
+            self.describe(make),
+            self.describe(arguments),
+            self.describe(state),
+            self.describe(None if items is None else list(items)),
+            self.describe(None if pairs is None else dict(pairs)),
+        ]
+
+    def _referred_to(self, value: Any) -> Any:
+        """What a function or a class refers to: a library's by its name, its own whole."""
+        is_named = isinstance(value, types.FunctionType | type)
+        if is_named and not _is_own(value.__module__):
+            return _name(value)
+        return self.describe(value)
+
+    def _source(self, module: types.ModuleType) -> str | None:
+        """A digest of a module of the program's own: any of it may be used."""
+        path = getattr(module, "__file__", None)
+        if not path or not _is_own(module.__name__) or not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+
+
+def _globals_of(code: types.CodeType) -> set[str]:
+    """Names that code, and what is defined within it, looks up outside of functions."""
+    names = {
+        str(one.argval)
+        for one in dis.get_instructions(code)
+        if one.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+    }
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _globals_of(constant)
+    return names
+
+
+def _is_own(module: str | None) -> bool:
+    """Whether a module is the program's own: no installed library's, and not this package's."""
+    name = str(module)
+    if name in ("__main__", "__mp_main__") or name not in sys.modules:
+        return True  # a script, a notebook, or what was sent to a worker process
+    path = getattr(sys.modules[name], "__file__", None)
+    if path is None or name.partition(".")[0] == "digitcnn":
+        return False
+    path = os.path.realpath(path)
+    is_installed = "site-packages" in path or "dist-packages" in path
+    return not is_installed and not path.startswith(_INSTALLED)
+
+
+def _name(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
+def digest_arrays(arrays: Iterable[np.ndarray | None]) -> str:
+    """A digest of the arrays' types, shapes and numbers."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is None:
+            digest.update(b"none")
+            continue
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        if array.size:
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Training images, distorted and altered at random, batch by batch."""

@@ -1,0 +1,1 @@
+"""Keras's side: devices, compiled steps, optimizers, the cache of compiled networks."""

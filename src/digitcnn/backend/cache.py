@@ -1,0 +1,213 @@
+"""Networks compiled once and used by many fits.
+
+Building a network and tracing its training step costs more than a second and some tens of
+megabytes; the weights of a trained one are a few. So an estimator keeps its weights as arrays. To
+train or to predict it borrows a compiled network of its architecture and puts the arrays in.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import keras
+import numpy as np
+
+from digitcnn.backend.devices import count_devices
+from digitcnn.backend.steps import (
+    KerasSteps,
+    OwnModelSteps,
+    ProcessorSteps,
+    has_jax_steps,
+    has_processor_steps,
+)
+from digitcnn.networks import reseed
+
+# Compiled networks that are kept for reuse: the last ones used.
+_CACHE_SIZE = 4
+
+# Those that nobody uses, each with its key, the last one used at the end. There may be several of a
+# key: as many as were used at a time.
+_cache: list[tuple[str, "CompiledNetwork"]] = []
+# Those that predict at the moment, by whose weights are in them.
+_shared: dict[object, "_Shared"] = {}
+_lock = Lock()
+
+
+def make_steps(
+    model: keras.Model, device: str, *, is_own: bool = False, is_logits: bool = False
+) -> KerasSteps | ProcessorSteps:
+    """The fastest steps for a model on a device.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, with its optimizer built.
+    device : str
+        What `digitcnn.backend.devices.device_scope` takes.
+    is_own : bool, default=False
+        Whether it is a user's model, and none of the named networks.
+    is_logits : bool, default=False
+        Whether a user's model answers in logits.
+    """
+    if is_own:
+        return OwnModelSteps(model, count_devices(device), is_logits)
+    if has_processor_steps(device):
+        return ProcessorSteps(model)
+    if has_jax_steps(device, type(model.optimizer)):
+        from digitcnn.backend.jax import JaxSteps
+
+        return JaxSteps(model)
+    return KerasSteps(model, count_devices(device))
+
+
+class CompiledNetwork:
+    """A compiled network, and whose weights are in it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, not yet trained.
+    device : str
+        What `digitcnn.backend.devices.device_scope` takes.
+    is_own : bool, default=False
+        Whether it is a user's model, and none of the named networks.
+    is_logits : bool, default=False
+        Whether a user's model answers in logits.
+    """
+
+    def __init__(
+        self, model: keras.Model, device: str, *, is_own: bool = False, is_logits: bool = False
+    ) -> None:
+        self.model = model
+        model.optimizer.build(model.trainable_variables)
+        self._optimizer_start = take_out(model.optimizer.variables)
+        # Whether anybody has had it before, and so left something in it.
+        self.is_used = False
+        # Identifies the arrays that were put in last, so that they are not put in twice.
+        self.holds: object | None = None
+        self.is_logits = is_logits
+        self.steps = make_steps(model, device, is_own=is_own, is_logits=is_logits)
+
+    def restart(self, seed: int) -> None:
+        """Become as a network that was just compiled: a seed's weights, an optimizer without past.
+
+        The network is one of the named.
+        """
+        reseed(self.model, seed)
+        put_in(self.model.optimizer.variables, self._optimizer_start)
+        self.holds = None
+
+
+class _Shared:
+    """A network that several threads predict with, all with the same weights."""
+
+    def __init__(self) -> None:
+        self.network: CompiledNetwork | None = None
+        self.users = 0
+        # Held while the first of them makes the network ready.
+        self.lock = Lock()
+
+
+def borrow(
+    key: str | None, make: Callable[[], CompiledNetwork], holds: object = None
+) -> CompiledNetwork:
+    """A compiled network for the caller alone, until it is given back.
+
+    Parameters
+    ----------
+    key : str or None
+        Equal for networks that differ in nothing but their state. None is equal to nothing.
+    make : callable
+        Makes one where none is kept.
+    holds : object, default=None
+        Identifies weights: a network that has them in it is preferred.
+    """
+    with _lock:
+        places = [place for place, (one, _) in enumerate(_cache) if one == key]
+        if places:
+            ready = [place for place in places if _cache[place][1].holds is holds]
+            return _cache.pop((ready or places)[-1])[1]
+    return make()
+
+
+def give_back(key: str, network: CompiledNetwork) -> None:
+    """Keep a borrowed network for the next who needs one of its kind."""
+    network.is_used = True
+    with _lock:
+        _cache.append((key, network))
+        del _cache[:-_CACHE_SIZE]
+
+
+@contextmanager
+def share(
+    key: str,
+    holds: object,
+    make: Callable[[], CompiledNetwork],
+    fill: Callable[[CompiledNetwork], None],
+) -> Iterator[CompiledNetwork]:
+    """A compiled network with certain weights, for all who predict with these at the time.
+
+    Parameters
+    ----------
+    key : str
+        As in `borrow`.
+    holds : object
+        Identifies the weights.
+    make : callable
+        Makes a network where none is kept.
+    fill : callable
+        Puts the weights into a network that has others.
+    """
+    with _lock:
+        shared = _shared.setdefault(holds, _Shared())
+        shared.users += 1
+    try:
+        with shared.lock:
+            if shared.network is None:
+                network = borrow(key, make, holds)
+                if network.holds is not holds:
+                    fill(network)
+                    network.holds = holds
+                shared.network = network
+        yield shared.network
+    finally:
+        with _lock:
+            shared.users -= 1
+            is_last = not shared.users
+            if is_last:
+                del _shared[holds]
+        if is_last and shared.network is not None:
+            give_back(key, shared.network)
+
+
+def clear_cache() -> None:
+    """Forget the compiled networks that are kept for reuse. Fitted estimators lose nothing.
+
+    Examples
+    --------
+    >>> from digitcnn.backend.cache import clear_cache
+    >>> clear_cache()
+    """
+    with _lock:
+        _cache.clear()
+
+
+def state_variables(model: keras.Model) -> list[Any]:
+    """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
+    if not model.optimizer.built:  # some would make more variables each time
+        model.optimizer.build(model.trainable_variables)
+    metrics = {id(variable) for variable in model.metrics_variables}
+    weights_and_seeds = [variable for variable in model.variables if id(variable) not in metrics]
+    return weights_and_seeds + list(model.optimizer.variables)
+
+
+def take_out(variables: list[Any]) -> list[np.ndarray]:
+    """Copies of the variables' values."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def put_in(variables: list[Any], values: list[np.ndarray]) -> None:
+    """Give each variable its value."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,283 @@
+"""What the commands share: their data, their model, and where they write."""
+
+import argparse
+import glob
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitcnn import datasets
+from digitcnn._utils.array_file import is_model_file
+from digitcnn._utils.atomic import is_same_file
+from digitcnn.classifier import load
+from digitcnn.cli._output import show
+from digitcnn.datasets._mnist import mnist_files
+from digitcnn.tables.columns import find_pixel_columns, is_order_named
+from digitcnn.tables.readers import iter_table, read_table
+
+_FAST_KERNELS = "TF_ENABLE_ONEDNN_OPTS"
+# Data that is no file.
+NAMED_DATA = ("sample", "mnist")
+# What a file is by its name's ending. A file of another kind is not written over it.
+_KINDS = {
+    ".csv": "table",
+    ".gz": "table",
+    ".zip": "table",
+    ".parquet": "table",
+    ".html": "page",
+    ".htm": "page",
+    ".onnx": "ONNX file",
+}
+
+
+def check_files(
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    outputs: Mapping[str, str | None] | None = None,
+) -> None:
+    """Refuse, before any work, files that are mixed up, and outputs that would destroy something.
+
+    Parameters
+    ----------
+    model, data : str or None, default=None
+        What the command reads.
+    outputs : mapping of str to str or None, default=None
+        What it writes: ``"model"``, ``"table"``, ``"page"``, ``"ONNX file"`` or ``"checkpoint"``,
+        which is a folder, and the path of each.
+
+    Raises
+    ------
+    OSError
+        If a result has nowhere to go.
+    ValueError
+        If MODEL and the other argument are swapped, if data is a model file, or if an output is
+        an input, would lie in the checkpoint's folder, or is there already as a file of another
+        kind.
+    """
+    written = {kind: path for kind, path in (outputs or {}).items() if path is not None}
+    if model is not None and not is_model_file(model):
+        for other in filter(None, (data, written.get("ONNX file"))):
+            if is_model_file(other) and Path(other).exists():
+                raise ValueError(
+                    f"{model}: expected a model file first, and {other} is one. Swap the two"
+                )
+    inputs = [] if model is None else [Path(model)]
+    if data is not None:
+        inputs += _files_of(data)
+    for kind, path in written.items():
+        for source in inputs:
+            if is_same_file(path, source):
+                raise ValueError(
+                    f"{path}: is read by this command ({source}), and the {kind} would take its "
+                    f"place. Give the {kind} another name"
+                )
+        if kind != "checkpoint":
+            _check_can_write(path, kind)
+    folder, out = written.get("checkpoint"), written.get("model")
+    if folder is not None and out is not None:
+        real = Path(os.path.realpath(out))
+        if Path(os.path.realpath(folder)) in (real, *real.parents):
+            raise ValueError(
+                f"{out}: lies in the checkpoint's folder, which is deleted in the end. Give the "
+                "model or the checkpoint another place"
+            )
+    if data is not None and data not in NAMED_DATA:
+        for source in _files_of(data):
+            if is_model_file(source):
+                raise ValueError(f"{source}: expected data, got a model file")
+
+
+def _files_of(data: str) -> list[Path]:
+    if data == "sample":
+        return []
+    if data == "mnist":
+        return mnist_files()
+    found = find_paths(data)
+    return [Path(path) for path in ([found] if isinstance(found, str) else found)]
+
+
+def _check_can_write(path: str, kind: str) -> None:
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; expected a file's name")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{path}: is no regular file, and cannot be replaced by one")
+    parent = Path(os.path.realpath(path)).parent
+    if not parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
+    if not os.access(parent, os.W_OK):
+        raise PermissionError(f"{path}: the folder {target.parent} cannot be written to")
+    if not target.exists() or not target.stat().st_size:
+        return
+    # A model is known by its content too, whatever its name. Of what nobody knows, a model does not
+    # take the place: people give tables and pages any names, and models one ending.
+    found = "model" if is_model_file(path) else _kind_of(path)
+    if found != kind and (found is not None or kind == "model"):
+        raise ValueError(
+            f"{path}: is there already, and is no {kind} but {found or 'something else'}. Give "
+            f"the {kind} another name, or delete the file first"
+        )
+
+
+def _kind_of(path: str) -> str | None:
+    name = path.lower()
+    return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), None)
+
+
+def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np.ndarray]:
+    """Digits and their labels; of MNIST the test set.
+
+    For a model that was fitted with names of columns the digits are a DataFrame with these.
+    """
+    names = _names_of(clf)
+    if options.data == "sample":
+        X, y = datasets.load_sample_digits()
+    elif options.data == "mnist":
+        X, y = datasets.load_mnist(split="test")
+    else:
+        table = read_table(
+            find_paths(options.data), label=options.label, columns=names, with_labels=True
+        )
+        assert table.labels is not None
+        return with_names(table.pixels, names), table.labels
+    return _named_picture(X, names, options.data), y
+
+
+def iter_images(options: argparse.Namespace, clf: Any) -> Iterator[Any]:
+    """Digits as `read_labelled` gives them, whether they are labelled or not, some at a time."""
+    if options.data in NAMED_DATA:
+        yield read_labelled(options, clf)[0]
+        return
+    names = _names_of(clf)
+    for part in iter_table(find_paths(options.data), label=options.label, columns=names):
+        yield with_names(part.pixels, names)
+
+
+def _names_of(clf: Any) -> list[str] | None:
+    """The names of the columns that a model was fitted with, in their order."""
+    names = getattr(clf, "feature_names_in_", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def with_names(pixels: np.ndarray, names: list[str] | None) -> Any:
+    """Pixels as a DataFrame, where their columns have names."""
+    if names is None:
+        return pixels
+    import pandas as pd
+
+    return pd.DataFrame(pixels, columns=names, copy=False)
+
+
+def _named_picture(X: np.ndarray, names: list[str] | None, source: str) -> Any:
+    """Pixels in the order of a picture, in that of a model's columns."""
+    if names is None:
+        return X
+    if not is_order_named(names):
+        raise ValueError(
+            f"{source}: its pixels have no names, and which of them the model's columns "
+            f"{names[0]!r} to {names[-1]!r} are cannot be told. Expected a table with these columns"
+        )
+    in_order = find_pixel_columns(names, None)
+    if len(in_order) != X.shape[1]:
+        raise ValueError(
+            f"{source}: its images have {X.shape[1]} pixels, and the model was fitted on "
+            f"{len(in_order)}"
+        )
+    return with_names(X, in_order)[names]
+
+
+def find_paths(data: str) -> str | list[str]:
+    """The files that a pattern as 'part-*.csv' stands for, or the one file of that name."""
+    if Path(data).exists() or not any(sign in data for sign in "*?["):
+        return data
+    found = sorted(glob.glob(data))
+    if not found:
+        raise FileNotFoundError(f"{data}: no file has such a name")
+    return found
+
+
+def load_model(path: str) -> Any:
+    """A model, with the backend's start-up messages kept back."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: there is no such model file")
+    with tensorflow_start_up():
+        return load(path)
+
+
+def print_measures(result: dict[str, Any]) -> None:
+    """What `evaluation.measure` found, for a reader."""
+    show(
+        f"accuracy {result['accuracy']:.2%}: {result['errors']} errors in {result['digits']:,} "
+        f"digits; log loss {result['log_loss']:.4f}"
+    )
+    names = [str(name) for name in result["classes"]]
+    counts = (len(str(n)) for row in result["confusion_matrix"] for n in row)
+    width = 1 + max(len("recall"), *map(len, names), *counts)
+    show("\nconfusion matrix (rows: truth, columns: prediction)")
+    show(" " * width + "".join(f"{name:>{width}}" for name in [*names, "recall"]))
+    rows = zip(names, result["confusion_matrix"], result["class_recall"], strict=True)
+    for name, row, recall in rows:
+        cells = "".join(f"{n or '.':>{width}}" for n in row)
+        show(f"{name:>{width}}{cells}{recall:>{width}.3f}")
+    show(f"{'prec.':>{width}}" + "".join(f"{p:>{width}.3f}" for p in result["class_precision"]))
+    if result["surest_errors"]:
+        show("\nsurest errors")
+        for error in result["surest_errors"]:
+            show(
+                f"  row {error['row']}: {error['truth']} ({error['truth_probability']:.3f}) "
+                f"read as {error['prediction']} ({error['prediction_probability']:.3f})"
+            )
+    show()
+
+
+@contextmanager
+def tensorflow_start_up() -> Iterator[None]:
+    """Import TensorFlow in here: with its faster kernels, and without what it prints then.
+
+    Both are settings of the whole process, and so for the command alone, whose process is its own.
+    """
+    # Left to itself, TensorFlow takes oneDNN's kernels on x86 only where there are units like
+    # AVX512_VNNI. It reads this when it is imported; processes that are started later may do
+    # otherwise.
+    is_ours = platform.machine() in ("x86_64", "AMD64") and _FAST_KERNELS not in os.environ
+    if is_ours:
+        os.environ[_FAST_KERNELS] = "1"
+    try:
+        with _quiet_standard_error():
+            yield
+    finally:
+        if is_ours:
+            del os.environ[_FAST_KERNELS]
+
+
+@contextmanager
+def _quiet_standard_error() -> Iterator[None]:
+    # TensorFlow's native code writes to it before it reads any setting.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _flush_standard_error()
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        _flush_standard_error()
+        os.dup2(saved, 2)
+        os.close(nowhere)
+        os.close(saved)
+
+
+def _flush_standard_error() -> None:
+    with suppress(OSError, AttributeError):  # nobody reads it any more, or there is none
+        sys.stderr.flush()

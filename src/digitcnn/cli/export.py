@@ -1,0 +1,60 @@
+"""``digitcnn export``: a model as an ONNX file."""
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+
+from digitcnn import datasets
+from digitcnn._utils.atomic import write_whole
+from digitcnn.cli._common import check_files, load_model
+from digitcnn.cli._output import show
+from digitcnn.serialization.onnx import TOLERANCE, compare, input_dtype, to_onnx
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a model as an ONNX file that was checked to read alike."""
+    check_files(model=options.model, outputs={"ONNX file": options.out})
+    clf = load_model(options.model)
+    X, name = _digits_like(clf)
+    data = to_onnx(clf)
+    n_differing, difference = compare(clf, data, X)
+    networks = getattr(clf, "estimators_", [clf])
+    # A network that computes in bfloat16 is not as exact as its file.
+    is_exact = all(network.precision_ == "float32" for network in networks)
+    if is_exact and (n_differing or difference > TOLERANCE):
+        raise ValueError(
+            f"the ONNX file would not read as {options.model} does: of {len(X):,} {name} "
+            f"{n_differing} get another label, and probabilities differ by up to {difference:.1e}. "
+            "Nothing is written"
+        )
+    write_whole(options.out, lambda file: file.write(data))
+    result = {
+        "model": options.model,
+        "out": options.out,
+        "bytes": len(data),
+        "checked_on": len(X),
+        "differing_labels": n_differing,
+        "largest_difference": difference,
+    }
+    if options.json:
+        show(json.dumps(result))
+        return
+    show(
+        f"checked on {len(X):,} {name}: {n_differing or 'no'} labels differ, probabilities by up "
+        f"to {difference:.1e}"
+    )
+    show(f"ONNX model written to {options.out}")
+
+
+def _digits_like(clf: Any) -> tuple[np.ndarray, str]:
+    """Images that a model takes: the bundled sample where it fits."""
+    member = getattr(clf, "estimators_", [clf])[0]
+    low, high = member.pixel_range_
+    if member.image_shape_ == (28, 28, 1) and (low, high) == (0.0, 255.0):
+        return datasets.load_sample_digits()[0], "digits of the sample"
+    pixels = np.random.default_rng(0).uniform(low, high, (256, member.n_features_in_))
+    dtype = input_dtype([member])
+    pixels = np.ceil(pixels) if dtype == np.uint8 else pixels
+    return pixels.astype(dtype), "images of random pixels"

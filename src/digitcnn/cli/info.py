@@ -1,0 +1,147 @@
+"""``digitcnn info``: a model file, data or the recipes, described."""
+
+import argparse
+import json
+import os
+import textwrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digitcnn import datasets
+from digitcnn._utils.array_file import is_model_file
+from digitcnn.cli._common import find_paths
+from digitcnn.cli._output import show
+from digitcnn.recipes import MEASURED_ON, RECIPES
+from digitcnn.serialization.schema import read_model
+from digitcnn.tables.columns import find_pixel_columns
+from digitcnn.tables.readers import read_raw_frame
+
+
+def info(options: argparse.Namespace) -> None:
+    """Describe a model file, data or the recipes."""
+    if options.recipes:
+        _print_recipes(options)
+        return
+    if options.source is None:
+        raise ValueError("expected a model file, data, or --recipes")
+    if is_model_file(options.source):
+        result = describe_model(options.source)
+    else:
+        result = {"data": options.source, **describe_table(*_raw_table(options))}
+    if options.json:
+        show(json.dumps(result))
+        return
+    width = max(map(len, result))
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key}: {number}" for key, number in value.items())
+        show(f"{name.replace('_', ' '):<{width}}  {value}")
+
+
+def _print_recipes(options: argparse.Namespace) -> None:
+    if options.json:
+        show(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
+        return
+    lines = [("recipe", "MNIST", "minutes", "")]
+    for name, recipe in RECIPES.items():
+        accuracy = "-" if recipe.accuracy is None else f"{recipe.accuracy:.2%}"
+        minutes = "-" if recipe.minutes is None else f"{recipe.minutes:.0f}"
+        lines.append((name, accuracy, minutes, recipe.summary))
+    width = max(map(len, RECIPES))
+    for name, accuracy, minutes, summary in lines:
+        show(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  {summary}".rstrip())
+    notes = (
+        "MNIST: the part of its test digits that is read rightly after training on its 60,000, "
+        "as the mean over seeds.",
+        f"Minutes: that training's, on {MEASURED_ON}.",
+        "A dash: not measured.",
+    )
+    show("\n".join(["", *(textwrap.fill(note, width=105) for note in notes)]))
+
+
+def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
+    """Pixels and labels as they stand, unchecked."""
+    if options.source == "sample":
+        X, y = datasets.load_sample_digits()
+        return pd.DataFrame(X), pd.Series(y)
+    if options.source == "mnist":
+        parts = datasets.load_mnist()
+        return pd.DataFrame(np.concatenate(parts[::2])), pd.Series(np.concatenate(parts[1::2]))
+    frame = read_raw_frame(find_paths(options.source), options.label)
+    names = find_pixel_columns(list(frame.columns), options.label, options.source)
+    return frame[names], frame.get(options.label)
+
+
+def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a model file's header says; the network is not built.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `digitcnn.load`.
+    """
+    model = read_model(path)
+    # Of an ensemble the networks differ in their seeds alone.
+    first = model.networks[0]
+    classes = first.classes if model.classes is None else model.classes
+    summary = {
+        "model": str(path),
+        "written_by": f"digitcnn {model.written_by}",
+        "architecture": first.parameters.get("architecture", "compact"),
+        "networks": len(model.networks),
+        "weights": sum(array.size for network in model.networks for array in network.weights),
+        "image_shape": " x ".join(map(str, first.image_shape)),
+        "pixel_range": "{:g}..{:g}".format(*first.pixel_range),
+        "classes": classes.tolist(),
+        "epochs": len(first.history["loss"]),
+        "training_loss": round(first.history["loss"][-1], 5),
+        "training_accuracy": round(first.history["accuracy"][-1], 5),
+        "temperature": round(first.temperature, 4),
+    }
+    if model.validation is not None:
+        _, hits = model.validation
+        summary["validation_digits"] = len(hits)
+        summary["validation_accuracy"] = round(float(np.mean(hits)), 5)
+    summary["parameters"] = first.parameters
+    return summary
+
+
+def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
+    """What is in a table of digits, good or bad: training might refuse it.
+
+    Parameters
+    ----------
+    pixels : pandas.DataFrame
+        Its pixel columns, of any dtype.
+    labels : pandas.Series or None, default=None
+
+    Returns
+    -------
+    dict
+        Rows, image shape, pixel range, missing values, values that are no numbers, images that
+        another row has already, and the count of each class.
+    """
+    numbers = pixels.apply(pd.to_numeric, errors="coerce")
+    missing = int(pixels.isna().to_numpy().sum())
+    side = int(np.sqrt(pixels.shape[1]))
+    summary: dict[str, Any] = {
+        "rows": len(pixels),
+        "pixels": pixels.shape[1],
+        "image_shape": f"{side} x {side}" if side**2 == pixels.shape[1] else "not square",
+        "pixel_range": f"{numbers.min(axis=None):g}..{numbers.max(axis=None):g}",
+        "missing_values": missing,
+        "not_numbers": int(numbers.isna().to_numpy().sum()) - missing,
+        "exact_duplicates": int(pixels.duplicated().sum()),
+    }
+    if labels is not None:
+        counts = labels.dropna().value_counts().sort_index()
+        summary["class_counts"] = {str(name): int(count) for name, count in counts.items()}
+        if labels.isna().any():
+            summary["class_counts"]["missing"] = int(labels.isna().sum())
+    return summary

@@ -1,0 +1,147 @@
+"""``digitcnn predict``: digits to labels."""
+
+import argparse
+import bz2
+import gzip
+import json
+import lzma
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from digitcnn._utils.atomic import write_whole
+from digitcnn.calibration import confidence_threshold
+from digitcnn.cli._common import check_files, iter_images, load_model
+from digitcnn.cli._output import say, show, write_out
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Read digits, and write their labels."""
+    check_files(model=options.model, data=options.data, outputs={"table": options.out})
+    if options.out is not None:
+        _check_ending(options.out)
+    clf = load_model(options.model)
+    threshold = 0.0
+    if options.max_error is not None:
+        try:
+            threshold = confidence_threshold(clf, options.max_error)
+        except ValueError as error:
+            raise ValueError(f"{options.model}: {error}") from None
+    n_digits = n_answered = 0
+
+    def tables() -> Iterator[Any]:
+        nonlocal n_digits, n_answered
+        for images in iter_images(options, clf):
+            table = _answers(clf, images, n_digits, threshold, options)
+            n_digits += len(table)
+            n_answered += int(table["Label"].notna().sum())
+            yield table
+
+    if options.out is not None:
+        _write_file(options.out, tables())
+    elif options.json:
+        found = list(tables())
+    else:
+        _write_csv(tables(), write_out)
+    if options.max_error is not None:
+        say(
+            f"{n_answered:,} of {n_digits:,} digits are answered: those with a confidence of at "
+            f"least {threshold:.4f}"
+        )
+    if options.json and options.out is None:
+        _print_answers(found, clf, threshold, options)
+    elif options.json:
+        show(json.dumps({"digits": n_digits, "out": options.out}))
+    elif options.out is not None:
+        show(f"{n_answered:,} labels written to {options.out}")
+
+
+def _answers(
+    clf: Any, images: Any, first: int, threshold: float, options: argparse.Namespace
+) -> Any:
+    """A table with a row for each image, as Kaggle takes them."""
+    probabilities = clf.predict_proba(images)
+    confidences = probabilities.max(axis=1)
+    labels = clf.classes_[probabilities.argmax(axis=1)].astype(object)
+    labels[confidences < threshold] = None
+    numbers = np.arange(first + 1, first + 1 + len(labels))
+    table = pd.DataFrame({"ImageId": numbers, "Label": pd.Series(labels, dtype=object)})
+    if options.max_error is not None:
+        table["Confidence"] = np.round(confidences.astype(float), 6)
+    if options.proba:
+        for name, column in zip(clf.classes_, probabilities.T, strict=True):
+            table[f"p_{name}"] = np.round(column.astype(float), 6)
+    return table
+
+
+def _check_ending(path: str) -> None:
+    """Refuse an ending that promises what is not written, or is not packed here."""
+    endings = [ending.lower() for ending in Path(path).suffixes[-2:]]
+    if set(endings) & _OTHER_ENDINGS:
+        raise ValueError(
+            f"{path}: expected the name of a CSV, which may end in {', '.join(_PACKED)} to be "
+            f"compressed, got {endings[-1]}"
+        )
+
+
+@contextmanager
+def _packed(path: str, file: Any) -> Iterator[Any]:
+    """What a table is written to, for it to be compressed as the ending of its name says."""
+    pack = _PACKED.get(Path(path).suffix.lower())
+    if pack is None:
+        yield file
+        return
+    with pack(path, file) as packed:
+        yield packed
+
+
+@contextmanager
+def _zipped(path: str, file: Any) -> Iterator[Any]:
+    # One time for all: equal tables are equal files.
+    member = zipfile.ZipInfo(Path(path).stem)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(file, "w") as archive, archive.open(member, "w") as packed:
+        yield packed
+
+
+# How a name's ending has a table compressed, as pandas does.
+_PACKED: dict[str, Callable[[str, Any], Any]] = {
+    ".gz": lambda path, file: gzip.GzipFile(Path(path).stem, "wb", fileobj=file, mtime=0),
+    ".bz2": lambda path, file: bz2.BZ2File(file, "wb"),
+    ".xz": lambda path, file: lzma.LZMAFile(file, "wb"),  # noqa: SIM115
+    ".zip": _zipped,
+}
+_OTHER_ENDINGS = {".tar", ".tgz", ".zst", ".7z", ".parquet", ".feather", ".xlsx", ".xls"}
+
+
+def _write_file(path: str, tables: Iterator[Any]) -> None:
+    def write(file: Any) -> None:
+        with _packed(path, file) as packed:
+            _write_csv(tables, lambda text: packed.write(text.encode("utf-8", "backslashreplace")))
+
+    write_whole(path, write)
+
+
+def _write_csv(tables: Iterator[Any], write: Callable[[str], Any]) -> None:
+    for i, table in enumerate(tables):
+        write(table.to_csv(index=False, header=i == 0))
+
+
+def _print_answers(
+    tables: list[Any], clf: Any, threshold: float, options: argparse.Namespace
+) -> None:
+    table = pd.concat(tables)
+    result: dict[str, Any] = {"digits": len(table), "labels": table["Label"].tolist()}
+    if options.max_error is not None:
+        result["threshold"] = threshold if np.isfinite(threshold) else None
+        result["confidences"] = table["Confidence"].tolist()
+    if options.proba:
+        result["classes"] = clf.classes_.tolist()
+        columns = [f"p_{name}" for name in clf.classes_]
+        result["probabilities"] = table[columns].to_numpy().tolist()
+    show(json.dumps(result))

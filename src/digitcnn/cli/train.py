@@ -1,0 +1,244 @@
+"""``digitcnn train``: from a file of digits to a model file."""
+
+import argparse
+import json
+import signal
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from digitcnn import datasets
+from digitcnn._utils.identity import digest_arrays
+from digitcnn._version import __version__
+from digitcnn.calibration import note_confidence
+from digitcnn.classifier import save
+from digitcnn.cli._common import (
+    NAMED_DATA,
+    check_files,
+    find_paths,
+    print_measures,
+    read_labelled,
+    tensorflow_start_up,
+    with_names,
+)
+from digitcnn.cli._output import say, show
+from digitcnn.evaluation import measure
+from digitcnn.recipes import get_recipe, make_classifier
+from digitcnn.serialization.estimators import import_keras
+from digitcnn.tables.columns import is_order_named
+from digitcnn.tables.readers import pixel_columns_of
+from digitcnn.tables.streaming import take_rows_out
+from digitcnn.training.checkpoints import claim_folder, hold_folder, release_folder
+
+# Digits held out of training, to measure the accuracy and what the probabilities are worth: a
+# fifth, but no more than this.
+_HELD_OUT = 2000
+INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model, measure it on digits held out, and write it to a file.
+
+    Returns
+    -------
+    int
+        The exit status: 130 after Ctrl-C, whether there was something to write or not.
+    """
+    get_recipe(options.recipe)
+    check_files(data=options.data, outputs={"model": options.out, "checkpoint": options.checkpoint})
+    held = nullcontext() if options.checkpoint is None else hold_folder(options.checkpoint)
+    with held, _folder_for_pixels(options) as folder:
+        return _train_and_save(options, *_training_data(options, folder))
+
+
+def _train_and_save(
+    options: argparse.Namespace,
+    X: np.ndarray,
+    y: np.ndarray,
+    X_held: np.ndarray,
+    y_held: np.ndarray,
+    X_test: np.ndarray,
+    y_test: np.ndarray,
+    rows: np.ndarray,
+) -> int:
+    recipe = get_recipe(options.recipe)
+    parameters = {} if options.epochs is None else {"epochs": options.epochs}
+    if options.checkpoint is not None:
+        parameters["checkpoint_dir"] = options.checkpoint
+        _claim_folder(options, [X, y, X_held, y_held])
+    say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
+    with tensorflow_start_up():
+        import_keras()
+
+    names = _names_to_keep(options)
+    X, X_held, X_test = (with_names(images, names) for images in (X, X_held, X_test))
+    clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
+    # A recipe's own validation data has a say in its training.
+    watched = {}
+    if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
+        watched = {"X_val": X_held, "y_val": y_held}
+    start = time.perf_counter()
+    is_interrupted = False
+    with warnings.catch_warnings():
+        # A line of its own, not Python's two with a place in the source.
+        warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
+        is_interrupted = _fit(clf, X, y, watched)
+    if is_interrupted and not _is_fitted(clf):
+        say("digitcnn train: stopped before there was a model to write")
+        _tell_of_checkpoint(options)
+        return INTERRUPTED
+    seconds = time.perf_counter() - start
+    networks = getattr(clf, "estimators_", [clf])
+    # Nothing is printed, and nothing can fail, between the training and its file. Another
+    # interrupt, of somebody who has grown impatient, waits.
+    with _uninterrupted():
+        # Of the running program, not of the model.
+        for network in networks:
+            network.set_params(verbose=0)
+        save(clf, options.out)
+        if not watched:  # else fit has noted them
+            clf.validation_confidences_, clf.validation_hits_ = note_confidence(
+                clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
+            )
+            save(clf, options.out)
+    if is_interrupted:
+        say(
+            f"digitcnn train: interrupted in epoch {networks[0].n_iter_}; the model is as trained "
+            "so far"
+        )
+        _tell_of_checkpoint(options)
+    elif options.checkpoint is not None:
+        release_folder(options.checkpoint)
+    result = {
+        "data": options.data,
+        "recipe": options.recipe,
+        "seed": options.seed,
+        "epochs": networks[0].n_iter_,
+        "precision": networks[0].precision_,
+        "training_digits": len(X),
+        "seconds": round(seconds, 1),
+        **measure(clf, X_test, y_test, rows),
+        "model": options.out,
+    }
+    if options.json:
+        show(json.dumps(result))
+    else:
+        show(
+            f"trained {result['epochs']} epochs on {len(X):,} digits in {seconds:.0f} s "
+            f"({result['precision']})"
+        )
+        print_measures(result)
+        show(f"model written to {options.out}")
+    return INTERRUPTED if is_interrupted else 0
+
+
+def _fit(clf: Any, X: Any, y: np.ndarray, watched: dict[str, Any]) -> bool:
+    """Train, and tell whether an interrupt ended it."""
+    try:
+        clf.fit(X, y, **watched)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _is_fitted(clf: Any) -> bool:
+    """Whether there is something to write: an ensemble that lacks a network is none."""
+    return hasattr(clf, "n_iter_") or hasattr(clf, "estimators_")
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C do nothing in here."""
+    if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tell_of_checkpoint(options: argparse.Namespace) -> None:
+    if options.checkpoint is not None:
+        say(f"the same command goes on from the checkpoint in {options.checkpoint}")
+
+
+def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
+    """Names that the model is to find its columns by, where they tell of no order themselves."""
+    if options.data in NAMED_DATA:
+        return None
+    names = pixel_columns_of(find_paths(options.data), options.label)
+    return None if is_order_named(names) else names
+
+
+@contextmanager
+def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
+    """Where --stream keeps pixels for the time of a training: beside the model."""
+    if not options.stream:
+        yield None
+        return
+    if options.data in NAMED_DATA:
+        raise ValueError(f"--stream is for files; {options.data!r} is none")
+    with tempfile.TemporaryDirectory(
+        prefix=".digitcnn-", dir=Path(options.out).parent, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
+    """Make the checkpoint's folder this training's own, and say how far it has come."""
+    X, y, X_held, y_held = data
+    training = {
+        "digitcnn": __version__,
+        "--recipe": options.recipe,
+        "--epochs": options.epochs,
+        "--seed": options.seed,
+        "the data's digest": digest_arrays([X, y.astype(str), X_held, y_held.astype(str)]),
+    }
+    epochs = claim_folder(options.checkpoint, training)
+    if epochs:
+        say(f"going on from the checkpoint in {options.checkpoint}: {epochs} epochs are done")
+
+
+def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np.ndarray, ...]:
+    """Images and labels to train on, to hold out and to measure on, with the rows of the last.
+
+    What is held out is drawn by class. It tells what the model's probabilities are worth. It is
+    measured on as well, but for MNIST, which has a test set of its own. Where there is a folder,
+    the images to train on are in a file there, not in memory.
+    """
+    is_mnist = options.data == "mnist"
+    if is_mnist:
+        X, y, X_test, y_test = datasets.load_mnist()
+    elif folder is not None:
+        X, y = datasets.read_digits_csv(
+            find_paths(options.data), label=options.label, memory_map=folder / "pixels.npy"
+        )
+    else:
+        X, y = read_labelled(options)
+    try:
+        kept, held = train_test_split(
+            np.arange(len(y)),
+            test_size=min(len(y) // 5, _HELD_OUT),
+            stratify=y,
+            random_state=options.seed,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{options.data}: {len(y)} digits are too few to hold some of each class out: {error}"
+        ) from None
+    kept.sort()
+    X_held, y_held = X[held], y[held]
+    X = X[kept] if folder is None else take_rows_out(folder / "pixels.npy", held)[0]
+    if is_mnist:
+        return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test))
+    return X, y[kept], X_held, y_held, X_held, y_held, held

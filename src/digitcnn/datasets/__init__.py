@@ -1,0 +1,220 @@
+"""Loaders of digits: scikit-learn's sample, MNIST from wherever a copy is, and CSV files."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.atomic import as_path
+from digitcnn.datasets._mnist import find_mnist, read_mnist
+from digitcnn.preprocessing.normalizer import DigitNormalizer
+from digitcnn.tables.readers import PathLike, iter_table, read_table, tidy_labels
+from digitcnn.tables.streaming import shuffled, write_pixels
+
+
+def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> Any:
+    """Load scikit-learn's 1,797 handwritten digits, which need no network.
+
+    Parameters
+    ----------
+    normalize : bool, default=True
+        Whether to redraw the 8 by 8 pictures as MNIST's were made, 28 by 28, see
+        :class:`digitcnn.DigitNormalizer`. Otherwise they stay 8 by 8, spread over 0..255.
+    return_X_y : bool, default=True
+        Whether to return two arrays, or a Bunch.
+
+    Returns
+    -------
+    X : ndarray of uint8 of shape (1797, 784) or (1797, 64)
+        One picture a row, 0 for paper and 255 for ink.
+    y : ndarray of int64 of shape (1797,)
+        The digits.
+    bunch : sklearn.utils.Bunch
+        Only if ``return_X_y`` is False: ``data``, ``target``, ``target_names`` and ``DESCR``.
+
+    Examples
+    --------
+    >>> X, y = load_sample_digits()
+    >>> X.shape, X.dtype, y[:5]
+    ((1797, 784), dtype('uint8'), array([0, 1, 2, 3, 4]))
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.utils import Bunch
+
+    sample = load_digits()
+    # The values are 0..16.
+    X = np.rint(sample.data * (255 / 16)).astype(np.uint8)
+    if normalize:
+        X = DigitNormalizer().fit_transform(X)
+    y = sample.target.astype(np.int64)
+    if return_X_y:
+        return X, y
+    return Bunch(data=X, target=y, target_names=sample.target_names, DESCR=sample.DESCR)
+
+
+def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.ndarray, ...]:
+    """Load MNIST, 60,000 training and 10,000 test digits of 28 by 28 pixels.
+
+    Parameters
+    ----------
+    path : str or path-like, default=None
+        An ``mnist.npz``, or a folder with one, with the four IDX files (plain or ``.gz``) or with
+        ``mnist_train.csv`` and ``mnist_test.csv`` (label first, with or without a header; plain,
+        ``.gz`` or ``.zip``). Any data in these forms is taken, so Fashion-MNIST too. None looks
+        into the folder that the environment variable ``DIGITCNN_DATA`` names, then for Keras's
+        copy (``~/.keras/datasets/mnist.npz``), and then downloads one, once.
+    split : {"all", "train", "test"}, default="all"
+        What to return.
+
+    Returns
+    -------
+    X_train : ndarray of uint8 of shape (60000, 784)
+        One picture a row, 0 for paper and 255 for ink.
+    y_train : ndarray of int64 of shape (60000,)
+        The digits.
+    X_test : ndarray of uint8 of shape (10000, 784)
+        Pictures to test with, by other writers.
+    y_test : ndarray of int64 of shape (10000,)
+        Their digits. "train" and "test" return two arrays, "all" four, in this order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or no data in the folder.
+    OSError
+        If no path is given, no copy is found and none can be downloaded.
+    ValueError
+        If a file is damaged, or a download is not MNIST as it was published.
+
+    References
+    ----------
+    .. [1] Y. LeCun, C. Cortes and C. J. C. Burges, "The MNIST database of handwritten digits".
+       Licence CC BY-SA 3.0.
+
+    Examples
+    --------
+    >>> X_train, y_train, X_test, y_test = load_mnist()  # doctest: +SKIP
+    """
+    if split not in ("all", "train", "test"):
+        raise ValueError(f"split must be 'all', 'train' or 'test', got {split!r}.")
+    arrays = find_mnist() if path is None else read_mnist(as_path(path))
+    if arrays is None:
+        raise FileNotFoundError(
+            f"'{path}' holds no mnist.npz, no four IDX files (train-images-idx3-ubyte and so "
+            "on) and no mnist_train.csv with mnist_test.csv."
+        )
+    wanted = ("train", "test") if split == "all" else (split,)
+    return tuple(arrays[f"{kind}_{part}"] for part in wanted for kind in "xy")
+
+
+def read_digits_csv(
+    path: PathLike | Sequence[PathLike], label: Any = "label", *, memory_map: PathLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read pictures and labels from CSV or Parquet files.
+
+    With `memory_map` the pixels go to a file a few rows at a time, and X is that file, mapped into
+    memory: `DigitCNNClassifier` trains on more pictures than fit into it, with the same result.
+
+    Parameters
+    ----------
+    path : str, path-like, or list of them
+        The files: ``.csv``, ``.csv.gz``, ``.csv.zip`` or ``.parquet``. The rows of a list are put
+        one below the other.
+    label : str, default="label"
+        Name of the label column. The pixel columns are told by their names, see
+        :class:`digitcnn.DigitCSVTransformer`.
+    memory_map : str or path-like, default=None
+        A ``.npy`` file to write, of a byte a pixel; one that is there is replaced. It is yours to
+        remove when X is not wanted any more. None keeps the pixels in memory.
+
+    Returns
+    -------
+    X : ndarray or memmap of uint8 of shape (n, p)
+        One picture a row.
+    y : ndarray of shape (n,)
+        int64 where every label is a whole number, else strings.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If a path is no file.
+    ValueError
+        If there is no label column, or a cell is anything but what is wanted; the message names it.
+
+    Examples
+    --------
+    >>> X, y = read_digits_csv("train.csv")  # doctest: +SKIP
+    >>> X, y = read_digits_csv(["part-1.csv", "part-2.csv"], memory_map="pixels.npy")
+    ... # doctest: +SKIP
+    """
+    if memory_map is not None:
+        return write_pixels(path, memory_map, label=label)
+    table = read_table(path, label=label, with_labels=True)
+    assert table.labels is not None
+    return table.pixels, table.labels
+
+
+def stream_digits(
+    path: PathLike | Sequence[PathLike],
+    label: Any = "label",
+    *,
+    n_rows: int = 4096,
+    shuffle: bool = False,
+    random_state: int | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read pictures and labels from CSV or Parquet files, some rows at a time.
+
+    Parameters
+    ----------
+    path : str, path-like, or list of them
+        As `read_digits_csv` takes them.
+    label : str, default="label"
+        Name of the label column.
+    n_rows : int, default=4096
+        Rows of each part; the last has what is left. Parts go across files.
+    shuffle : bool, default=False
+        Whether to shuffle rows across parts, of which eight are then held in memory. A file sorted
+        by label teaches a network badly otherwise. Where a file is longer than a few dozen parts it
+        stays roughly in order.
+    random_state : int or None, default=None
+        Draws the order. None is different each time.
+
+    Yields
+    ------
+    X : ndarray of uint8 of shape (n_rows, p)
+        One picture a row.
+    y : ndarray of shape (n_rows,)
+        int64 where every label of the part is a whole number, else strings.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If a path is no file.
+    ValueError
+        If there is no label column, or a cell is anything but what is wanted; the message names it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from digitcnn import DigitCNNClassifier
+    >>> from digitcnn.datasets import stream_digits
+    >>> clf = DigitCNNClassifier(architecture="relu-dropout", random_state=0)
+    >>> table = "label,pixel0,pixel1,pixel2,pixel3\\n" + "1,0,255,0,255\\n0,255,0,255,0\\n" * 50
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "train.csv")
+    ...     _ = path.write_text(table)
+    ...     for X, y in stream_digits(path, n_rows=64):
+    ...         _ = clf.partial_fit(X, y, classes=[0, 1])
+    ...         print(X.shape)
+    (64, 4)
+    (36, 4)
+    """
+    parts = (
+        (part.pixels, tidy_labels(part.labels if part.labels is not None else []))
+        for part in iter_table(path, label=label, with_labels=True, n_rows=n_rows)
+    )
+    if not shuffle:
+        yield from parts
+    else:
+        yield from shuffled(parts, np.random.default_rng(random_state))

@@ -1,0 +1,263 @@
+"""MNIST's files, wherever a copy is: npz, IDX and CSV, held against checksums, or downloaded."""
+
+import hashlib
+import os
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from digitcnn._utils.atomic import as_path
+from digitcnn.tables.csv_reader import read_header
+from digitcnn.tables.files import check_unpacked, opened
+from digitcnn.tables.readers import put_pixels, read_table
+
+# The arrays' names in mnist.npz, and the SHA-256 of the bytes that each holds in MNIST as it was
+# published, whatever file they came in.
+_MNIST_SHA256 = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+_IDX_NAMES = {
+    "x_train": ("train-images-idx3-ubyte", "train-images.idx3-ubyte"),
+    "y_train": ("train-labels-idx1-ubyte", "train-labels.idx1-ubyte"),
+    "x_test": ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
+    "y_test": ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
+}
+_CSV_ENDINGS = (".csv", ".csv.gz", ".csv.zip")
+_DATA_VARIABLE = "DIGITCNN_DATA"
+# What NumPy's reader of damaged files ends in: it makes room for what an array's header says, and
+# reads that as Python text.
+_NPZ_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    LookupError,
+    SyntaxError,
+    TypeError,
+    tokenize.TokenError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+Arrays = dict[str, np.ndarray]
+
+
+def find_mnist() -> Arrays:
+    """Read MNIST from a copy on this machine, or download one.
+
+    Returns
+    -------
+    dict of ndarray
+        As :func:`read_mnist`.
+
+    Raises
+    ------
+    OSError
+        If there is no copy and none can be downloaded.
+    ValueError
+        If a file is damaged, or Keras's copy or the download is not MNIST to the byte.
+    """
+    folder = os.environ.get(_DATA_VARIABLE)
+    if folder:
+        arrays = read_mnist(as_path(folder))
+        if arrays is not None:
+            return arrays
+    cache = _keras_copy()
+    if cache.exists():
+        return _verified(_read_npz(cache), f"'{cache}' (delete it to download it again)")
+    return _download_mnist()
+
+
+def mnist_files() -> list[Path]:
+    """The files on this machine that `find_mnist` may read."""
+    files = [_keras_copy()]
+    folder = os.environ.get(_DATA_VARIABLE)
+    if folder:
+        stems = ["mnist.npz", "mnist_train", "mnist_test", *chain(*_IDX_NAMES.values())]
+        names = [stem + ending for stem in stems for ending in ("", ".gz", *_CSV_ENDINGS)]
+        files += [as_path(folder), *(as_path(folder) / name for name in names)]
+    return [file for file in files if file.is_file()]
+
+
+def _keras_copy() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets" / "mnist.npz"
+
+
+def read_mnist(path: Path) -> Arrays | None:
+    """Read the data in a file or folder, in any of MNIST's forms.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        See :func:`digitcnn.datasets.load_mnist`.
+
+    Returns
+    -------
+    dict of ndarray or None
+        ``x_train`` and ``x_test`` of uint8, one picture a row, ``y_train`` and ``y_test`` of
+        int64; None where a folder holds none.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder, or IDX files are missing in it.
+    ValueError
+        If a file is damaged, or holds something else.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder '{path}'.")
+    if path.is_file():
+        return _checked(_read_npz(path), f"'{path}'")
+    if (path / "mnist.npz").exists():
+        return _checked(_read_npz(path / "mnist.npz"), f"'{path / 'mnist.npz'}'")
+    idx = {name: _first_file(path, names, ("", ".gz")) for name, names in _IDX_NAMES.items()}
+    if any(idx.values()):
+        lacking = [_IDX_NAMES[name][0] for name, file in idx.items() if file is None]
+        if lacking:
+            raise FileNotFoundError(f"'{path}': IDX files are missing: {', '.join(lacking)}.")
+        return _checked({k: _read_idx(f) for k, f in idx.items() if f}, f"'{path}'")
+    train, test = (_first_file(path, [f"mnist_{part}"], _CSV_ENDINGS) for part in ("train", "test"))
+    if train and test:
+        arrays = dict(zip(("x_train", "y_train"), _read_mnist_csv(train), strict=True))
+        arrays |= zip(("x_test", "y_test"), _read_mnist_csv(test), strict=True)
+        return _checked(arrays, f"'{path}'")
+    return None
+
+
+def _download_mnist() -> Arrays:
+    reasons = []
+    for source, fetch in (("Keras", _fetch_from_keras), ("OpenML", _fetch_from_openml)):
+        try:
+            arrays = fetch()
+        except Exception as error:  # Keras raises a bare Exception where there is no network.
+            reasons.append(f"{source}: {error}")
+            continue
+        return _verified(arrays, f"the download from {source}")
+    raise OSError(
+        "There is no copy of MNIST here and none can be downloaded. Set the environment variable "
+        f"{_DATA_VARIABLE} to a folder with mnist.npz, the IDX files or the CSV files, or pass "
+        f"path=. ({'; '.join(reasons)})"
+    )
+
+
+def _fetch_from_keras() -> Arrays:
+    from keras.datasets import mnist
+
+    (x_train, y_train), (x_test, y_test) = mnist.load_data()
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def _fetch_from_openml() -> Arrays:
+    from sklearn.datasets import fetch_openml
+
+    X, y = fetch_openml(
+        "mnist_784", version=1, return_X_y=True, as_frame=False, parser="liac-arff", n_retries=1
+    )
+    X, y = np.asarray(X).astype(np.uint8), np.asarray(y).astype(np.uint8)
+    return {
+        "x_train": X[:60000],
+        "y_train": y[:60000],
+        "x_test": X[60000:],
+        "y_test": y[60000:],
+    }
+
+
+def _verified(arrays: Arrays, source: str) -> Arrays:
+    """Check arrays that came from elsewhere to be MNIST to the byte."""
+    arrays = _checked(arrays, source)
+    for name, wanted in _MNIST_SHA256.items():
+        if hashlib.sha256(arrays[name].astype(np.uint8).tobytes()).hexdigest() != wanted:
+            raise ValueError(f"{source} is not MNIST as published: {name} has another checksum.")
+    return arrays
+
+
+def _first_file(folder: Path, stems: Sequence[str], endings: Sequence[str]) -> Path | None:
+    files = (folder / (stem + ending) for stem in stems for ending in endings)
+    return next((file for file in files if file.exists()), None)
+
+
+def _read_npz(path: Path) -> Arrays:
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"'{path}': damaged, or no .npz file.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_unpacked(path, sum(info.file_size for info in archive.infolist()))
+        with np.load(path, allow_pickle=False) as file:
+            lacking = [name for name in _MNIST_SHA256 if name not in file.files]
+            if lacking:
+                raise ValueError(f"there are no arrays {', '.join(lacking)}")
+            return {name: file[name] for name in _MNIST_SHA256}
+    except _NPZ_DAMAGE as error:
+        raise ValueError(f"'{path}': damaged, or no such .npz file ({error}).") from error
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """Read an IDX file of bytes: two zeros, the type, the number of axes, their lengths, data."""
+    with opened(path) as stream:
+        content = stream.read()
+    n_axes = content[3] if len(content) > 3 else 0
+    start = 4 + 4 * n_axes
+    if content[:3] != b"\0\0\x08" or not n_axes or len(content) < start:
+        raise ValueError(
+            f"'{path}': no IDX file of bytes; it begins with {content[:4].hex(' ') or 'nothing'}, "
+            "where 00 00 08 and the number of axes are wanted."
+        )
+    shape = struct.unpack(f">{n_axes}I", content[4:start])
+    wanted = int(np.prod(shape, dtype=object))
+    if len(content) - start != wanted:
+        raise ValueError(
+            f"'{path}': {len(content) - start} bytes of data, where the header's shape "
+            f"{shape} wants {wanted}."
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _read_mnist_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read a CSV whose first column is the label; a first line of numbers alone is no header."""
+    names, _ = read_header(path)
+    has_header = not all(name.isdecimal() for name in names)
+    columns = names if has_header else ["label", *(f"pixel{i}" for i in range(len(names) - 1))]
+    table = read_table(
+        path, label=columns[0], with_labels=True, names=None if has_header else columns
+    )
+    assert table.labels is not None
+    return table.pixels, table.labels
+
+
+def _checked(arrays: Arrays, source: str) -> Arrays:
+    """Give pictures as uint8 rows and labels as int64, or say what they are not."""
+    checked: Arrays = {}
+    for part in ("train", "test"):
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.ndim not in (2, 3) or x.size == 0 or y.shape != x.shape[:1]:
+            raise ValueError(
+                f"{source}: x_{part} and y_{part} have the shapes {x.shape} and {y.shape}; "
+                "(n, h, w) or (n, h * w), and (n,) are wanted."
+            )
+        if x.dtype.kind not in "uif" or y.dtype.kind not in "ui":
+            raise ValueError(
+                f"{source}: x_{part} and y_{part} have the dtypes {x.dtype} and {y.dtype}; "
+                "numbers, and whole numbers as labels, are wanted."
+            )
+        rows = x.reshape(len(x), -1)
+        pixels = np.empty(rows.shape, np.uint8)
+        if put_pixels(rows, pixels) is not None:
+            raise ValueError(f"{source}: x_{part} is not all whole numbers 0..255.")
+        checked |= {f"x_{part}": pixels, f"y_{part}": y.astype(np.int64)}
+    if checked["x_train"].shape[1] != checked["x_test"].shape[1]:
+        raise ValueError(
+            f"{source}: the training pictures have {checked['x_train'].shape[1]} pixels and the "
+            f"test pictures {checked['x_test'].shape[1]}."
+        )
+    return checked

@@ -1,0 +1,26 @@
+"""Pictures of a training, of digits, of errors and of what a classifier looks at.
+
+They follow scikit-learn's displays: a class method computes what is to be seen and draws it, the
+attributes hold the numbers and what was drawn, and `plot` draws them again, elsewhere or otherwise.
+matplotlib is imported when something is drawn; it comes with the extra ``plots``.
+"""
+
+from digitcnn.inspection._confusion import ConfusionDisplay
+from digitcnn.inspection._coverage import CoverageDisplay
+from digitcnn.inspection._digits import DigitGridDisplay, DistortionDisplay
+from digitcnn.inspection._errors import ErrorGalleryDisplay
+from digitcnn.inspection._occlusion import OcclusionDisplay, occlusion_map
+from digitcnn.inspection._reliability import ReliabilityDisplay
+from digitcnn.inspection._training_curve import TrainingCurveDisplay
+
+__all__ = [
+    "ConfusionDisplay",
+    "CoverageDisplay",
+    "DigitGridDisplay",
+    "DistortionDisplay",
+    "ErrorGalleryDisplay",
+    "OcclusionDisplay",
+    "ReliabilityDisplay",
+    "TrainingCurveDisplay",
+    "occlusion_map",
+]

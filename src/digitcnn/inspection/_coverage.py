@@ -1,0 +1,280 @@
+"""What abstaining gains, as a picture."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from digitcnn.abstaining import AbstainingClassifier
+from digitcnn.calibration import confidence_threshold, note_confidence
+from digitcnn.evaluation import encode_labels
+from digitcnn.inspection._drawing import (
+    GREY,
+    need_matplotlib,
+    open_axes,
+    split_pipeline,
+)
+
+
+class CoverageDisplay:
+    """What abstaining gains: the error rate among the answers, by how much is answered.
+
+    The images are answered from the surest on. At the right end all are, and the error rate is the
+    classifier's. Where confidences are equal the images are answered together.
+
+    It is made by `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    coverage : array-like of shape (n,)
+        Parts of the images that are answered, rising.
+    error_rate : array-like of shape (n,)
+        Parts of those answers that are wrong.
+    threshold : float, default=None
+        A confidence from which on answers are given, to be marked.
+    threshold_coverage, threshold_error_rate : float, default=None
+        What is answered from there on, and the part of it that is wrong; NaN where nothing is
+        answered.
+    max_error : float, default=None
+        The error rate that was wanted, to be marked.
+    name : str, default=None
+        What to call the curve.
+
+    Attributes
+    ----------
+    line_ : matplotlib Line2D
+        The curve.
+    threshold_line_ : matplotlib Line2D or None
+        The mark of the threshold.
+    max_error_line_ : matplotlib Line2D or None
+        The wanted error rate.
+    ax_ : matplotlib Axes
+        The axes that it is in.
+    figure_ : matplotlib Figure
+        The figure that it is in.
+
+    See Also
+    --------
+    digitcnn.AbstainingClassifier : Gives no answer where it is not sure.
+
+    References
+    ----------
+    .. [1] R. El-Yaniv, Y. Wiener, "On the foundations of noise-free selective classification",
+       Journal of Machine Learning Research 11, 2010.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from digitcnn import AbstainingClassifier
+    >>> from digitcnn.inspection import CoverageDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = AbstainingClassifier(LogisticRegression(max_iter=300), max_error=0.02, random_state=0)
+    >>> display = CoverageDisplay.from_estimator(clf.fit(X[:1000], y[:1000]), X[1000:], y[1000:])
+    >>> bool(display.threshold_error_rate < display.error_rate[-1])
+    True
+    """
+
+    def __init__(
+        self,
+        coverage: Any,
+        error_rate: Any,
+        *,
+        threshold: float | None = None,
+        threshold_coverage: float | None = None,
+        threshold_error_rate: float | None = None,
+        max_error: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.coverage = coverage
+        self.error_rate = error_rate
+        self.threshold = threshold
+        self.threshold_coverage = threshold_coverage
+        self.threshold_error_rate = threshold_error_rate
+        self.max_error = max_error
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        max_error: float | None = None,
+        name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw what abstaining gains for a fitted classifier.
+
+        Parameters
+        ----------
+        estimator : classifier or Pipeline
+            Fitted, with `predict_proba`. The threshold of an `AbstainingClassifier`, or of a
+            pipeline that ends in one, is marked.
+        X : array-like or DataFrame
+            What it takes: images that neither the network nor the threshold was learned from.
+        y : array-like of shape (n,)
+            The true labels.
+        max_error : float, default=None
+            An error rate, between 0 and 1. It is marked, and with it the threshold for it that
+            validation data gave: see `DigitCNNClassifier.confidence_threshold`. None is the
+            `AbstainingClassifier`'s own.
+        name : str, default=None
+            What to call the curve. None is the estimator's class.
+        ax : matplotlib Axes, default=None
+            As in `plot`.
+        **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        CoverageDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are labels that the classifier does not know, or if the classifier had no
+            validation data to learn a threshold for `max_error` from.
+        """
+        need_matplotlib(f"{cls.__name__}.from_estimator")
+        last, given = split_pipeline(estimator, X)
+        threshold = None
+        if isinstance(last, AbstainingClassifier) and max_error in (None, last.max_error):
+            threshold, max_error = last.threshold_, last.max_error
+        elif max_error is not None:
+            threshold = confidence_threshold(getattr(last, "classifier_", last), max_error)
+        return cls.from_predictions(
+            y,
+            last.predict_proba(given),
+            last.classes_,
+            threshold=threshold,
+            max_error=max_error,
+            name=type(estimator).__name__ if name is None else name,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: Any,
+        probabilities: Any,
+        classes: Any,
+        *,
+        threshold: float | None = None,
+        max_error: float | None = None,
+        name: str | None = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Draw what abstaining gains for answers that were given.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n,)
+            The true labels.
+        probabilities : array-like of shape (n, n_classes)
+            What was answered.
+        classes : array-like of shape (n_classes,)
+            The label of each column of `probabilities`.
+        threshold : float, default=None
+            A confidence from which on answers are given, to be marked.
+        max_error : float, default=None
+            The error rate that is wanted, to be marked.
+        name : str, default=None
+            What to call the curve.
+        ax : matplotlib Axes, default=None
+            As in `plot`.
+        **kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        CoverageDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are labels that are no class.
+        """
+        need_matplotlib(f"{cls.__name__}.from_predictions")
+        probabilities = np.asarray(probabilities)
+        codes = encode_labels(y_true, np.asarray(classes), probabilities)
+        confidences, hits = note_confidence(probabilities, codes)
+        order = np.argsort(-confidences, kind="stable")
+        answered = np.arange(1, len(order) + 1)
+        rates = np.cumsum(~hits[order]) / answered
+        # Equal confidences are answered together or not at all.
+        is_last = np.append(np.diff(confidences[order]) < 0, True)
+        at_threshold: dict[str, Any] = {}
+        if threshold is not None:
+            is_answered = confidences >= threshold
+            wrong = ~hits[is_answered]
+            at_threshold = {
+                "threshold": threshold,
+                "threshold_coverage": float(is_answered.mean()),
+                "threshold_error_rate": float(wrong.mean()) if len(wrong) else float("nan"),
+            }
+        display = cls(
+            (answered / len(order))[is_last],
+            rates[is_last],
+            **at_threshold,
+            max_error=max_error,
+            name=name,
+        )
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        **kwargs
+            For `matplotlib.axes.Axes.plot`.
+
+        Returns
+        -------
+        CoverageDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        need_matplotlib(f"{type(self).__name__}.plot")
+        from matplotlib.ticker import PercentFormatter
+
+        ax = open_axes(ax, (6.4, 4.2))
+        self.ax_, self.figure_ = ax, ax.figure
+        style = {"label": self.name, **kwargs}
+        self.line_ = ax.plot(self.coverage, self.error_rate, **style)[0]
+        self.max_error_line_ = self.threshold_line_ = None
+        if self.max_error is not None:
+            self.max_error_line_ = ax.axhline(
+                self.max_error,
+                color=GREY,
+                linestyle=":",
+                label=f"{100 * self.max_error:.3g}% wanted",
+            )
+        if self.threshold is not None:
+            label = f"confidence from {self.threshold:.3g}: {self.threshold_coverage:.1%} answered"
+            if self.threshold_coverage:
+                label += f", {self.threshold_error_rate:.2%} wrong"
+            self.threshold_line_ = ax.plot(
+                [self.threshold_coverage], [self.threshold_error_rate],
+                color=self.line_.get_color(), marker="D", markersize=8, linestyle="", label=label,
+            )[0]  # fmt: skip
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.set(xlabel="answered", ylabel="wrong among the answers")
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend()
+        return self

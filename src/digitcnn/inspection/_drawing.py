@@ -1,0 +1,201 @@
+"""What the displays share: matplotlib on first use, axes, and small pictures of digits."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from digitcnn._utils.images import check_images, resolve_image_shape
+from digitcnn.classifier import DigitCNNClassifier
+
+# Colours that colour-blind readers tell apart, as legible on white as on black: near Okabe and
+# Ito's blue and vermilion. What has no colour of its own has that of the reader's style.
+BLUE, RED = "#1f7bbf", "#cf5a00"
+GREY = "0.5"
+# 0 is paper, so light; and ink dark.
+INK_ON_PAPER = "gray_r"
+
+
+def need_matplotlib(caller: str) -> None:
+    """Make sure of matplotlib before any work is done for a picture.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} draws with matplotlib, which is not installed: install matplotlib, or "
+            '"digitcnn[plots]"'
+        ) from error
+
+
+def open_axes(ax: Any, figsize: tuple[float, float]) -> Any:
+    """The axes given, or those of a new figure of `figsize` inches."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=figsize, layout="constrained")[1]
+
+
+def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float]) -> np.ndarray:
+    """Axes one below the other that share their horizontal axis.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes, array of Axes, or None
+        None makes a new figure. A single one of a figure's subplots is divided; an array is taken
+        as it is.
+    heights : list of float
+        Of the axes, relative to each other.
+    figsize : tuple of two floats
+        Of a new figure, in inches.
+
+    Returns
+    -------
+    ndarray of Axes, of the length of `heights`
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer axes than wanted, or one that cannot be divided.
+    """
+    n = len(heights)
+    if ax is None:
+        from matplotlib import pyplot
+
+        return pyplot.subplots(
+            n, 1, sharex=True, squeeze=False, figsize=figsize, height_ratios=heights,
+            layout="constrained",
+        )[1][:, 0]  # fmt: skip
+    given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+    if len(given) == n:
+        return given
+    if len(given) != 1:
+        raise ValueError(f"ax holds {len(given)} axes; wanted are {n}, or one to be divided")
+    place = given[0].get_subplotspec()
+    if place is None:
+        raise ValueError(
+            f"ax is none of a figure's subplots and so cannot be divided: give {n} axes"
+        )
+    given[0].set_axis_off()
+    grid = place.subgridspec(n, 1, height_ratios=heights)
+    figure = given[0].figure
+    first = figure.add_subplot(grid[0])
+    rest = [figure.add_subplot(grid[i], sharex=first) for i in range(1, n)]
+    for above in [first, *rest][:-1]:
+        above.tick_params(labelbottom=False)
+    return np.array([first, *rest], dtype=object)
+
+
+def are_pictures(X: Any) -> bool:
+    """Whether X holds pictures, as against rows of pixels."""
+    if isinstance(X, list | tuple):
+        return len(X) > 0 and np.ndim(X[0]) >= 2
+    return getattr(X, "ndim", 2) >= 3
+
+
+def pictures_of(X: Any, image_shape: tuple[int, ...] | None = None) -> Any:
+    """Rows of pixels, or pictures, as pictures.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels), or \
+            list of pictures
+        Those of a list may differ in size.
+    image_shape : tuple of int (height, width) or (height, width, channels), default=None
+        Of rows; None takes them for squares.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels), or list of ndarray
+
+    Raises
+    ------
+    ValueError
+        If the rows are no pictures of that shape.
+    """
+    if isinstance(X, list | tuple) and are_pictures(X):
+        return [np.asarray(picture) for picture in X]
+    rows, side = check_images(X)
+    rows = np.asarray(rows)
+    shape = resolve_image_shape(image_shape or "auto", rows.shape[1], side)
+    return rows.reshape(-1, *shape)
+
+
+def split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """The last step of a pipeline, and what the steps before it make of X."""
+    if not isinstance(estimator, Pipeline):
+        return estimator, X
+    before = estimator[:-1]
+    return estimator[-1], before.transform(X) if len(before) else X
+
+
+def network_of(estimator: Any) -> DigitCNNClassifier:
+    """The network's classifier: the estimator, or the last step of a pipeline.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(last, DigitCNNClassifier):
+        raise TypeError(
+            f"found a {type(last).__name__}; wanted is a DigitCNNClassifier, or a Pipeline that "
+            "ends in one"
+        )
+    return last
+
+
+def draw_picture(
+    ax: Any, picture: np.ndarray, corner: tuple[float, float], limits: Any, cmap: Any
+) -> Any:
+    """Draw a picture into the unit square right of and below a corner, its proportions kept.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Its vertical axis points down.
+    picture : ndarray of shape (height, width) or (height, width, channels)
+        Three channels are red, green and blue, four have opacity too, of others the mean is shown.
+    corner : tuple of two floats
+        Left and top.
+    limits : tuple of two floats
+        The numbers that are the two ends of the colours.
+    cmap : str or matplotlib Colormap
+
+    Returns
+    -------
+    matplotlib AxesImage
+    """
+    from matplotlib.patches import Rectangle
+
+    height, width = picture.shape[:2]
+    low, high = limits
+    if picture.ndim == 3 and picture.shape[2] in (3, 4):
+        picture = np.clip((picture.astype(float) - low) / max(high - low, 1e-12), 0, 1)
+    elif picture.ndim == 3:
+        picture = picture.mean(axis=2)
+    w, h = width / max(height, width), height / max(height, width)
+    left, top = corner[0] + (1 - w) / 2, corner[1] + (1 - h) / 2
+    ax.add_patch(Rectangle((left, top), w, h, fill=False, edgecolor=GREY, linewidth=0.6, zorder=3))
+    return ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=(left, left + w, top + h, top))
+
+
+def limits_of(pictures: Any) -> tuple[float, float]:
+    """The least and the largest number in pictures that are shown together."""
+    return (
+        float(min(np.min(picture) for picture in pictures)),
+        float(max(np.max(picture) for picture in pictures)),
+    )
+
+
+def bare_axes(ax: Any, width: float, height: float) -> None:
+    """Show that much of the plane, from the upper left corner on, without ticks and frame."""
+    ax.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
+    ax.spines[:].set_visible(False)

@@ -1,0 +1,302 @@
+"""What a classifier looks at: how much its answer depends on each part of a picture."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from digitcnn.inspection._drawing import bare_axes, need_matplotlib, open_axes, pictures_of
+
+# The part of the shorter side that a patch hides unless said otherwise: four pixels of 28.
+_PATCH = 1 / 7
+# Pixels of copies that are read together: 512 images of 28x28.
+_MOST_PIXELS = 512 * 784
+
+
+def occlusion_map(
+    estimator: Any,
+    image: Any,
+    *,
+    label: Any = None,
+    patch_size: int | None = None,
+    stride: int = 1,
+    fill: float | None = None,
+    log: bool = True,
+    image_shape: tuple[int, ...] | None = None,
+) -> np.ndarray:
+    """How much less likely a label becomes when parts of an image are hidden [1]_.
+
+    A square patch is laid over the image at every place, and the copies are read, a bounded number
+    at a time. Each pixel gets the mean drop of the patches that hide it.
+
+    Parameters
+    ----------
+    estimator : classifier or Pipeline
+        Fitted, with `predict_proba`.
+    image : array-like of shape (pixels,), (height, width) or (height, width, channels)
+        One image, in the form that the estimator takes many of.
+    label : object, default=None
+        The label to ask about. None is the one that the image is read as.
+    patch_size : int, default=None
+        Side of the patch, in pixels. None is a seventh of the image's shorter side.
+    stride : int, default=1
+        Pixels from one place to the next, at most the patch's side. Of a larger one there are fewer
+        copies to read. The last place in each direction is always taken.
+    fill : float, default=None
+        What the patch is filled with. None is the paper: the median along the image's border.
+    log : bool, default=True
+        Whether to take the drop of the natural logarithm of the probability. The drop of the
+        probability itself is nearly nothing wherever the classifier stays sure.
+    image_shape : tuple of int (height, width) or (height, width, channels), default=None
+        What a row of pixels is; None takes it for a square.
+
+    Returns
+    -------
+    ndarray of shape (height, width), float64
+        Above 0 where what is hidden spoke for the label, below 0 where it spoke against it.
+
+    Raises
+    ------
+    ValueError
+        If the label is none of the classifier's, the patch does not fit into the image, or the row
+        is no picture of that shape.
+
+    References
+    ----------
+    .. [1] M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks",
+       ECCV 2014.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from digitcnn.inspection import occlusion_map
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = LogisticRegression(max_iter=300).fit(X[:1000], y[:1000])
+    >>> occlusion_map(clf, X[1001], patch_size=2).shape
+    (8, 8)
+    """
+    form = np.asarray(image)
+    picture = pictures_of(form[None], image_shape)[0]
+    height, width = picture.shape[:2]
+    size = max(1, round(min(height, width) * _PATCH)) if patch_size is None else patch_size
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f"patch_size={size}: wanted is 1 to {min(height, width)} pixels")
+    if not 1 <= stride <= size:
+        raise ValueError(f"stride={stride}: wanted is 1 to {size} pixels, the patch's side")
+    tops, lefts = _places(height, size, stride), _places(width, size, stride)
+    corners = [(top, left) for top in tops for left in lefts]
+    paper = np.asarray(_border_median(picture) if fill is None else fill, picture.dtype)
+    drop, times = np.zeros((height, width)), np.zeros((height, width))
+    at_once = max(2, _MOST_PIXELS // picture.size)
+    whole: Any = None
+    while corners:
+        # The first of all is the image as it is.
+        some = corners[: at_once - (whole is None)]
+        corners = corners[len(some) :]
+        copies = np.repeat(picture[None], len(some) + (whole is None), axis=0)
+        for copy, (top, left) in zip(copies[whole is None :], some, strict=True):
+            copy[top : top + size, left : left + size] = paper
+        answers = np.asarray(estimator.predict_proba(copies.reshape(-1, *form.shape)), dtype=float)
+        if whole is None:
+            column = _column(estimator.classes_, label, answers[0])
+        values = answers[:, column]
+        if log:
+            values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
+        if whole is None:
+            whole, values = values[0], values[1:]
+        for value, (top, left) in zip(values, some, strict=True):
+            drop[top : top + size, left : left + size] += whole - value
+            times[top : top + size, left : left + size] += 1
+    drop /= times
+    return drop
+
+
+class OcclusionDisplay:
+    """A picture of what a classifier's answer depends on, from `occlusion_map`.
+
+    Where hiding a part makes the label less likely, that part spoke for it; where hiding it makes
+    the label more likely, it spoke against it. The outline is the ink's.
+
+    It is made by `from_estimator`.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (height, width) or (height, width, channels)
+        The image.
+    occlusion : ndarray of shape (height, width)
+        The drop of the label's probability, or of its logarithm, for each pixel.
+    label : object, default=None
+        The label that was asked about.
+    log : bool, default=True
+        Whether the drop is that of the logarithm.
+
+    Attributes
+    ----------
+    im_ : matplotlib AxesImage
+        The map.
+    ax_ : matplotlib Axes
+        The axes that it is in.
+    figure_ : matplotlib Figure
+        The figure that it is in.
+
+    References
+    ----------
+    .. [1] M. D. Zeiler, R. Fergus, "Visualizing and understanding convolutional networks",
+       ECCV 2014.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from digitcnn.inspection import OcclusionDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = LogisticRegression(max_iter=300).fit(X[:1000], y[:1000])
+    >>> display = OcclusionDisplay.from_estimator(clf, X[1001], patch_size=2)
+    >>> int(display.label)
+    4
+    """
+
+    def __init__(
+        self, picture: np.ndarray, occlusion: np.ndarray, *, label: Any = None, log: bool = True
+    ) -> None:
+        self.picture = picture
+        self.occlusion = occlusion
+        self.label = label
+        self.log = log
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        image: Any,
+        *,
+        label: Any = None,
+        patch_size: int | None = None,
+        stride: int = 1,
+        fill: float | None = None,
+        log: bool = True,
+        image_shape: tuple[int, ...] | None = None,
+        cmap: Any = "PuOr_r",
+        colorbar: bool = True,
+        ax: Any = None,
+    ) -> Self:
+        """Hide parts of an image, and draw what that does to the answer.
+
+        Parameters
+        ----------
+        estimator : classifier or Pipeline
+            Fitted, with `predict_proba`.
+        image : array-like of shape (pixels,), (height, width) or (height, width, channels)
+            One image, in the form that the estimator takes many of.
+        label : object, default=None
+            The label to ask about. None is the one that the image is read as.
+        patch_size : int, default=None
+            As in `occlusion_map`, and so are the next four.
+        stride : int, default=1
+            Pixels from one place to the next.
+        fill : float, default=None
+            What is put in the place of what is hidden.
+        log : bool, default=True
+            Whether the drop is that of the logarithm.
+        image_shape : tuple of int, default=None
+            What a row of pixels is.
+        cmap : str or matplotlib Colormap, default="PuOr_r"
+            As in `plot`.
+        colorbar : bool, default=True
+            As in `plot`.
+        ax : matplotlib Axes, default=None
+            As in `plot`.
+
+        Returns
+        -------
+        OcclusionDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            As `occlusion_map`.
+        """
+        need_matplotlib(f"{cls.__name__}.from_estimator")
+        form = np.asarray(image)
+        if label is None:
+            probabilities = np.asarray(estimator.predict_proba(form[None]))
+            label = estimator.classes_[probabilities[0].argmax()]
+        occlusion = occlusion_map(
+            estimator,
+            image,
+            label=label,
+            patch_size=patch_size,
+            stride=stride,
+            fill=fill,
+            log=log,
+            image_shape=image_shape,
+        )
+        display = cls(pictures_of(form[None], image_shape)[0], occlusion, label=label, log=log)
+        return display.plot(cmap=cmap, colorbar=colorbar, ax=ax)
+
+    def plot(self, *, cmap: Any = "PuOr_r", colorbar: bool = True, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        cmap : str or matplotlib Colormap, default="PuOr_r"
+            Colours of the map, with no change in their middle.
+        colorbar : bool, default=True
+            Whether to draw the scale of the colours.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        OcclusionDisplay
+            This display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        need_matplotlib(f"{type(self).__name__}.plot")
+        ax = open_axes(ax, (4.8, 4.0))
+        self.ax_, self.figure_ = ax, ax.figure
+        height, width = self.occlusion.shape
+        most = float(np.abs(self.occlusion).max()) or 1.0
+        extent = (0, width, height, 0)
+        self.im_ = ax.imshow(self.occlusion, cmap=cmap, vmin=-most, vmax=most, extent=extent)
+        ink = np.asarray(self.picture, dtype=float).reshape(height, width, -1).mean(axis=2)
+        low, high = ink.min(), ink.max()
+        if high > low:
+            # Paper around it closes the outline of ink that touches the border.
+            ink = np.pad(ink, 1, constant_values=_border_median(ink))
+            rows, columns = np.arange(height + 2) - 0.5, np.arange(width + 2) - 0.5
+            level = (low + high) / 2
+            ax.contour(columns, rows, ink, levels=[level], colors="black", linewidths=1.5)
+        bare_axes(ax, width, height)
+        if colorbar:
+            what = "log-probability" if self.log else "probability"
+            self.figure_.colorbar(self.im_, ax=ax, label=f"drop of the {what} when hidden")
+        if self.label is not None:
+            ax.set_title(f"what speaks for {self.label}")
+        return self
+
+
+def _places(side: int, size: int, stride: int) -> list[int]:
+    """Where patches begin, the last one at the end of the side."""
+    return sorted({*range(0, side - size + 1, stride), side - size})
+
+
+def _border_median(picture: np.ndarray) -> Any:
+    """Of each channel."""
+    border = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
+    return np.median(border, axis=0)
+
+
+def _column(classes: np.ndarray, label: Any, probabilities: np.ndarray) -> int:
+    if label is None:
+        return int(probabilities.argmax())
+    found = np.flatnonzero(classes == label)
+    if not len(found):
+        raise ValueError(f"label={label!r} is none of the classes: {classes.tolist()}")
+    return int(found[0])

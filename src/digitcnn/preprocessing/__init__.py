@@ -1,0 +1,1 @@
+"""Transformers that stand before a classifier."""

@@ -1,0 +1,224 @@
+"""One page about a model: what it is worth on labelled digits, and what it read wrongly.
+
+The content comes from other files, the form from ``templates/page.html`` with its stylesheet and
+script.
+The page is one file that asks for no other, and its browser is told to let it ask for none.
+"""
+
+import base64
+import hashlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from digitcnn._utils.atomic import write_whole
+from digitcnn._version import __version__
+from digitcnn.abstaining import AbstainingClassifier
+from digitcnn.calibration import wilson_interval
+from digitcnn.classifier import DigitCNNClassifier
+from digitcnn.evaluation import check_labels_known, measure_answers
+from digitcnn.inspection._drawing import split_pipeline
+from digitcnn.report._facts import (
+    describe_classes,
+    describe_data,
+    describe_parameters,
+    describe_program,
+    describe_settings,
+    describe_timings,
+    list_parts,
+)
+from digitcnn.report._figures import describe_confidence, describe_trainings
+from digitcnn.report._pictures import arrange_pictures, to_pictures
+
+_LIBRARIES = {"jinja2": "Jinja2", "matplotlib": "matplotlib", "PIL": "Pillow"}
+
+
+def write_report(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    path: str | os.PathLike[str],
+    *,
+    rows: Sequence[int] | np.ndarray | None = None,
+    image_shape: tuple[int, ...] | None = None,
+    model: str | None = None,
+    data: str | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Write a page about how a classifier reads labelled digits: one HTML file.
+
+    It shows accuracy, precision and recall, the confusion matrix and the digits behind each of its
+    cells, the surest errors, the labels that may be wrong, what the probabilities are worth, the
+    course of the training, parameters, timings and versions. It needs no network, and no other
+    file.
+
+    Parameters
+    ----------
+    estimator : classifier or Pipeline
+        Fitted, with `predict_proba`. Any will do; most is said of `DigitCNNClassifier`, of
+        ensembles of them, and of what has one inside.
+    X : array-like or DataFrame of n rows
+        Images, as the estimator takes them. Not those that it was trained on.
+    y : array-like of shape (n,)
+        Their labels.
+    path : str or path-like
+        The page. A file that is there is replaced, as a whole or not at all.
+    rows : array-like of int of shape (n,) or None, default=None
+        What the images are called. None counts them from 0.
+    image_shape : tuple of int or None, default=None
+        (height, width) or (height, width, channels) of a row of pixels, as the last step of a
+        pipeline is given it. None is what a `DigitCNNClassifier` was trained on, and of other
+        classifiers a square.
+    model, data : str or None, default=None
+        What the page calls the two.
+    seconds : mapping of str to float or None, default=None
+        What has taken how long before this call, in seconds, to be listed with the prediction.
+
+    Returns
+    -------
+    dict
+        The figures that ``digitcnn evaluate --json`` prints.
+
+    Raises
+    ------
+    ImportError
+        If what comes with the extra ``plots`` is not installed.
+    OSError
+        If the page cannot be written.
+    ValueError
+        If there are no images, if images, labels and rows are not of the same number, if a label is
+        unknown to the estimator, or if the shape of the images is not known.
+
+    See Also
+    --------
+    digitcnn.inspection : Single figures.
+    digitcnn.label_errors.suspected_label_errors : The labels that may be wrong.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from digitcnn.report import write_report
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = GaussianNB(var_smoothing=0.1).fit(X[:1200], y[:1200])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "report.html")
+    ...     figures = write_report(clf, X[1200:], y[1200:], path, rows=range(1200, 1797))
+    >>> figures["digits"]
+    597
+    """
+    check_libraries("write_report")
+    check_is_fitted(estimator)
+    y = column_or_1d(y)
+    check_labels_known(y, estimator.classes_)
+    start = time.perf_counter()
+    classifier, given = split_pipeline(estimator, X)
+    prepared = time.perf_counter()
+    parts = list_parts(estimator)
+    networks = [part for part in parts if isinstance(part, DigitCNNClassifier)]
+    pictures = _find_pictures(given, image_shape, networks)
+    rows = np.arange(len(y)) if rows is None else np.asarray(rows)
+    if not len(pictures) == len(y) == len(rows) > 0:
+        raise ValueError(
+            f"X has {len(pictures)} images, y has {len(y)} labels and rows has {len(rows)} names; "
+            "wanted is one of each for each image, and one image at least"
+        )
+    timings = dict(seconds or {})
+    if classifier is not estimator:
+        timings["steps before the classifier"] = prepared - start
+    start = time.perf_counter()
+    probabilities = classifier.predict_proba(given)
+    timings["prediction"] = time.perf_counter() - start
+    figures = measure_answers(y, probabilities, classifier.classes_, rows)
+    limits = networks[0].pixel_range_ if networks else None
+    truth = np.searchsorted(classifier.classes_, y)
+    page = _render(
+        title=f"Evaluation of {model}" if model else "Evaluation of a model",
+        data=data,
+        time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        version=__version__,
+        figures=figures,
+        interval=wilson_interval(len(y) - figures["errors"], len(y)),
+        classes=describe_classes(figures),
+        trainings=describe_trainings(networks),
+        n_networks=len(networks),
+        settings=describe_settings(parts, model),
+        parameters=describe_parameters(parts),
+        data_facts=describe_data(pictures, data),
+        timings=describe_timings(timings, len(y)),
+        program=describe_program(),
+        **arrange_pictures(pictures, limits, truth, probabilities, classifier.classes_, rows),
+        **describe_confidence(
+            y,
+            probabilities,
+            classifier.classes_,
+            *_find_threshold(classifier),
+        ),
+    )
+    # Labels and paths may hold what no encoding can write.
+    write_whole(path, lambda file: file.write(page.encode("utf-8", "backslashreplace")))
+    return figures
+
+
+def check_libraries(caller: str) -> None:
+    """Make sure of what a report is made with, before any work is done for it.
+
+    Raises
+    ------
+    ImportError
+        If some of it is not installed.
+    """
+    missing = [name for module, name in _LIBRARIES.items() if find_spec(module) is None]
+    if missing:
+        raise ImportError(
+            f"{caller} makes its page with {', '.join(missing)}, not installed here: install "
+            '"digitcnn[plots]"'
+        )
+
+
+def _find_pictures(
+    given: Any, image_shape: tuple[int, ...] | None, networks: list[DigitCNNClassifier]
+) -> np.ndarray:
+    if image_shape is None and networks:
+        is_padded = networks[0]._fit_parameters["image_shape"] == "pad"
+        return to_pictures(given, networks[0].image_shape_, is_padded=is_padded)
+    return to_pictures(given, image_shape, is_padded=False)
+
+
+def _find_threshold(classifier: Any) -> tuple[float | None, float | None]:
+    """From which confidence on answers are given, and for which error rate."""
+    if isinstance(classifier, AbstainingClassifier):
+        return classifier.threshold_, classifier.max_error
+    return None, None
+
+
+def _render(**content: Any) -> str:
+    """Fill in the template. All text is escaped but for that of the package's own files."""
+    from jinja2 import Environment, StrictUndefined
+
+    folder = files("digitcnn.report") / "templates"
+    own = {
+        kind: folder.joinpath(f"page.{kind}").read_text(encoding="utf-8")
+        for kind in ("html", "css", "js")
+    }
+    # The script is known by its hash: no other one runs, whatever the page holds.
+    digest = base64.b64encode(hashlib.sha256(own["js"].encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+        f"form-action 'none'; script-src 'sha256-{digest}'"
+    )
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda part: f"{part:.2%}"
+    template = environment.from_string(own["html"])
+    return template.render(policy=policy, style=own["css"], script=own["js"], **content)

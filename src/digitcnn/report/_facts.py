@@ -1,0 +1,201 @@
+"""What a report says in words: of the model, its parameters, data, classes, time, versions."""
+
+import inspect
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sklearn
+from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
+
+from digitcnn._version import __version__
+from digitcnn.abstaining import AbstainingClassifier
+from digitcnn.classifier import DigitCNNClassifier
+
+# A parameter may be an array, or an object of many lines.
+_LONGEST_VALUE = 300
+
+Facts = dict[str, str]
+
+
+def list_parts(estimator: Any) -> list[Any]:
+    """An estimator and those fitted inside it, the outer ones first.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted. Pipelines, `AbstainingClassifier` and `VotingClassifier` are looked into.
+    """
+    inside: list[Any] = []
+    if isinstance(estimator, Pipeline):
+        inside = [step for _, step in estimator.steps]
+    elif isinstance(estimator, AbstainingClassifier):
+        inside = [estimator.classifier_]
+    elif isinstance(estimator, VotingClassifier):
+        inside = estimator.estimators_
+    return [estimator, *(part for one in inside for part in list_parts(one))]
+
+
+def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
+    """What a model is; of networks in detail.
+
+    Parameters
+    ----------
+    parts : sequence of estimator
+        As `list_parts` gives them.
+    model : str or None
+        The model's name.
+    """
+    facts: Facts = {} if model is None else {"model": model}
+    facts["estimator"] = type(parts[0]).__name__
+    networks = [part for part in parts if isinstance(part, DigitCNNClassifier)]
+    if not networks:
+        return facts
+    # Those of an ensemble differ in their seeds alone.
+    first = networks[0]
+    architecture = first._parameters_as_fitted()["architecture"]
+    weights = sum(array.size for network in networks for array in network.wrapper_.get_weights())
+    facts |= {
+        "networks": str(len(networks)),
+        "architecture": getattr(architecture, "__name__", str(architecture)),
+        "weights": f"{weights:,}",
+        "image shape": " x ".join(map(str, first.image_shape_)),
+        "pixel range": "{:g} to {:g}".format(*first.pixel_range_),
+        "precision": first.precision_,
+        "epochs": str(first.n_iter_),
+        "temperature": f"{first.temperature_:.3f}",
+    }
+    hits = next((h for p in parts if (h := getattr(p, "validation_hits_", None)) is not None), None)
+    if hits is not None:
+        facts["validation accuracy"] = f"{np.mean(hits):.2%} of {len(hits):,} digits"
+    return facts
+
+
+def describe_parameters(parts: Sequence[Any]) -> list[dict[str, Any]]:
+    """Parameters beside their defaults, as text.
+
+    Parameters
+    ----------
+    parts : sequence of estimator
+        As `list_parts` gives them.
+
+    Returns
+    -------
+    list of dict
+        For each kind of estimator its name, how many there are, and of each parameter its name, its
+        value and its default. Where several differ their values stand side by side. Parameters that
+        hold other estimators are left out.
+    """
+    kinds: dict[type, list[Any]] = {}
+    for part in parts:
+        if not isinstance(part, Pipeline):
+            kinds.setdefault(type(part), []).append(part)
+    groups = []
+    for kind, alike in kinds.items():
+        defaults = inspect.signature(kind).parameters
+        values = [_parameters_of(part) for part in alike]
+        parameters = []
+        for name, value in values[0].items():
+            if name == "estimators" or hasattr(value, "get_params"):
+                continue
+            default = defaults[name].default if name in defaults else inspect.Parameter.empty
+            parameters.append(
+                {
+                    "name": name,
+                    "value": ", ".join(dict.fromkeys(_as_text(each[name]) for each in values)),
+                    "default": "" if default is inspect.Parameter.empty else _as_text(default),
+                }
+            )
+        groups.append({"estimator": kind.__name__, "n": len(alike), "parameters": parameters})
+    return groups
+
+
+def _parameters_of(part: Any) -> dict[str, Any]:
+    """Those that a fitted network was trained with, whatever was set since."""
+    if isinstance(part, DigitCNNClassifier):
+        return part._parameters_as_fitted()
+    return part.get_params(deep=False)
+
+
+def describe_data(pictures: np.ndarray, data: str | None) -> Facts:
+    """What the images are.
+
+    Parameters
+    ----------
+    pictures : ndarray of shape (n, height, width, channels)
+    data : str or None
+        The data's name.
+    """
+    rows = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
+    repeated = len(rows) - len({row.tobytes() for row in rows})
+    return {
+        **({} if data is None else {"data": data}),
+        "digits": f"{len(pictures):,}",
+        "image shape": " x ".join(map(str, pictures.shape[1:])),
+        "pixels": f"{pictures.dtype}, {pictures.min():g} to {pictures.max():g}",
+        "repeated images": f"{repeated:,}",
+    }
+
+
+def describe_classes(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Precision and recall of each class, with the numbers that they are made of.
+
+    Parameters
+    ----------
+    figures : mapping
+        As `digitcnn.evaluation.measure_answers` gives them.
+    """
+    matrix = np.array(figures["confusion_matrix"])
+    return [
+        {
+            "label": label,
+            "digits": int(matrix[i].sum()),
+            "answers": int(matrix[:, i].sum()),
+            "right": int(matrix[i, i]),
+            "precision": figures["class_precision"][i],
+            "recall": figures["class_recall"][i],
+        }
+        for i, label in enumerate(figures["classes"])
+    ]
+
+
+def describe_timings(seconds: Mapping[str, float], n_images: int) -> Facts:
+    """What took how long.
+
+    Parameters
+    ----------
+    seconds : mapping of str to float
+        ``"prediction"`` is among them.
+    n_images : int
+        How many were predicted.
+    """
+    facts = {name: f"{value:.3g} s" for name, value in seconds.items()}
+    rate = n_images / max(seconds["prediction"], 1e-9)
+    return {**facts, "images per second": f"{rate:,.0f}"}
+
+
+def describe_program() -> Facts:
+    """Versions of what took part, and the machine."""
+    facts = {
+        "digitcnn": __version__,
+        "Python": platform.python_version(),
+        "scikit-learn": sklearn.__version__,
+        "NumPy": np.__version__,
+    }
+    # A classifier of another kind may have had no need of Keras.
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        backend = keras.config.backend()
+        version = getattr(sys.modules.get(backend), "__version__", "")
+        facts |= {"Keras": keras.__version__, "backend": f"{backend} {version}".strip()}
+    machine = f"{platform.system()} {platform.machine()}".strip()
+    return {**facts, "machine": f"{machine}, {os.cpu_count()} processors"}
+
+
+def _as_text(value: Any) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -1,0 +1,188 @@
+"""The figures of a report: the package's displays as SVG, with their numbers as tables."""
+
+import io
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from digitcnn.calibration import wilson_interval
+from digitcnn.inspection._coverage import CoverageDisplay
+from digitcnn.inspection._reliability import ReliabilityDisplay
+from digitcnn.inspection._training_curve import TrainingCurveDisplay
+
+# Inches. A phone shows the letters as large as the rest of the page.
+_WIDTH = 4.8
+_BINS = 15
+# Parts of the data that the surest answers are measured on.
+_COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
+# Networks of an ensemble whose training is drawn.
+_SHOWN_NETWORKS = 4
+_CURVES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "val_loss": "validation loss",
+    "val_accuracy": "validation accuracy",
+    "learning_rate": "learning rate",
+}
+
+
+def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, str]:
+    """Draw into a new figure, whatever matplotlib's settings are, as SVG to stand in a page.
+
+    Parameters
+    ----------
+    draw : callable
+        Is given axes, and returns what is to be returned with the figure.
+    height : float
+        Of the figure, in inches.
+    label : str
+        What is seen, for those who do not see it. No two figures in a page may have the same one.
+
+    Returns
+    -------
+    drawn : object
+        What `draw` returned.
+    svg : str
+        An element without a size of its own.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        # The salt keeps the names of parts apart from those of other figures in the page.
+        matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": label})
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        drawn = draw(figure.subplots())
+        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
+    root = ElementTree.fromstring(buffer.getvalue())
+    _prepare_for_page(root)
+    root.attrib.update({"role": "img", "aria-label": label})
+    return drawn, ElementTree.tostring(root, encoding="unicode")
+
+
+def _prepare_for_page(root: ElementTree.Element) -> None:
+    """Leave out what is for a file of its own, or would have a say in the rest of the page."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag.endswith(("}metadata", "}style")):
+                parent.remove(child)
+    texts = [value for element in root.iter() for value in element.attrib.values()]
+    used = " ".join(value for value in texts if "#" in value)
+    for element in root.iter():
+        # In a page the names need no namespaces.
+        element.tag = element.tag.rpartition("}")[2]
+        for name, value in list(element.attrib.items()):
+            del element.attrib[name]
+            name = name.rpartition("}")[2]
+            if name != "id" or f"#{value}" in used:
+                element.set(name, value)
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    # The style that was left out.
+    root.attrib.update({"stroke-linejoin": "round", "stroke-linecap": "butt"})
+
+
+def describe_confidence(
+    y: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    threshold: float | None = None,
+    max_error: float | None = None,
+) -> dict[str, Any]:
+    """What the probabilities are worth, and what abstaining gains: figures and tables.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+    probabilities : ndarray of shape (n, n_classes)
+    classes : ndarray of shape (n_classes,)
+    threshold, max_error : float or None, default=None
+        Of an `AbstainingClassifier`.
+    """
+    answers = (y, probabilities, classes)
+    reliability, reliability_svg = to_svg(
+        lambda ax: ReliabilityDisplay.from_predictions(*answers, n_bins=_BINS, ax=ax),
+        height=5.2,
+        label="Reliability diagram: how often the answers of each confidence are right. The table "
+        "of bins holds the same figures.",
+    )
+    coverage, coverage_svg = to_svg(
+        lambda ax: CoverageDisplay.from_predictions(
+            *answers, threshold=threshold, max_error=max_error, ax=ax
+        ),
+        height=3.6,
+        label="Error rate among the answers, by how much is answered. The table of surest answers "
+        "holds figures from it.",
+    )
+    confidences = probabilities.max(axis=1)
+    falling = -np.sort(-confidences)
+    places = np.unique(np.searchsorted(coverage.coverage, np.array(_COVERAGES) - 1e-9))
+    return {
+        "calibration_error": reliability.error,
+        "n_bins": _BINS,
+        "mean_confidence": float(confidences.mean(dtype=float)),
+        "reliability": reliability_svg,
+        "bins": [
+            {
+                "confidence": float(confidence),
+                "answers": int(n),
+                "accuracy": float(accuracy),
+                "interval": wilson_interval(round(accuracy * n), int(n)),
+            }
+            for confidence, accuracy, n in zip(
+                reliability.prob_pred, reliability.prob_true, reliability.counts, strict=True
+            )
+        ],
+        "coverage": coverage_svg,
+        "covered": [
+            {
+                "part": float(coverage.coverage[i]),
+                "answers": (n := round(coverage.coverage[i] * len(y))),
+                "confidence": float(falling[n - 1]),
+                "errors": round(coverage.error_rate[i] * n),
+                "error_rate": float(coverage.error_rate[i]),
+            }
+            for i in places
+        ],
+    }
+
+
+def describe_trainings(networks: Sequence[Any]) -> list[dict[str, Any]]:
+    """The training of each network, of the first ones of many: a figure and a table.
+
+    Parameters
+    ----------
+    networks : sequence of DigitCNNClassifier
+        Fitted.
+    """
+
+    trainings = []
+    for number, network in enumerate(networks[:_SHOWN_NETWORKS], start=1):
+        history = network.history_
+        keys = [key for key in _CURVES if history.get(key)]
+        last = ", ".join(f"{_CURVES[key]} {history[key][-1]:.4g}" for key in keys)
+        _, svg = to_svg(
+            partial(_draw_training, network),
+            height=5.6,
+            label=f"Training of network {number} by epoch; after the last one {last}.",
+        )
+        trainings.append(
+            {
+                "svg": svg,
+                "columns": [_CURVES[key] for key in keys],
+                "epochs": list(zip(*(history[key] for key in keys), strict=True)),
+            }
+        )
+    return trainings
+
+
+def _draw_training(network: Any, ax: Any) -> None:
+    lines = TrainingCurveDisplay.from_estimator(network, ax=ax).lines_
+    if "batch_loss" in lines:
+        # Its points are many, and would make the page large.
+        lines["batch_loss"].set_rasterized(True)

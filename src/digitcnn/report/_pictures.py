@@ -1,0 +1,191 @@
+"""The small pictures of a report: of confusions, of errors, of labels that may be wrong."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.images import check_images, resolve_image_shape
+from digitcnn.inspection._drawing import limits_of
+from digitcnn.label_errors import class_thresholds, suspected_label_errors
+
+# The longest side of a picture in the page, in pixels: larger ones are made smaller.
+_LARGEST_SIDE = 64
+# Pictures that are shown: of a cell of the confusion matrix, of errors, of suspected labels.
+_SHOWN_IN_CELL = 24
+_SHOWN_ERRORS = 24
+_SHOWN_SUSPECTS = 36
+# The numbers in all pictures of cells: 2,500 digits of MNIST. It bounds the size of a page.
+_NUMBERS_IN_CELLS = 2_000_000
+
+
+def to_pictures(X: Any, image_shape: tuple[int, ...] | None, *, is_padded: bool) -> np.ndarray:
+    """Rows of pixels, or pictures, as pictures.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels)
+    image_shape : tuple of int (height, width) or (height, width, channels), or None
+        Of rows; None takes them for squares.
+    is_padded : bool
+        Whether rows that are too short are filled up with zeros.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels)
+
+    Raises
+    ------
+    ValueError
+        If the rows are no pictures of that shape.
+    """
+    rows, side = check_images(X)
+    rows = np.asarray(rows)
+    if is_padded and image_shape is not None and side is None:
+        rows = np.pad(rows, ((0, 0), (0, int(np.prod(image_shape)) - rows.shape[1])))
+    shape = resolve_image_shape(image_shape or "auto", rows.shape[1], side)
+    return rows.reshape(-1, *shape)
+
+
+def to_url(picture: np.ndarray, limits: tuple[float, float]) -> str:
+    """A picture as a ``data:`` URL that holds a PNG.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (height, width, channels)
+        Three channels are red, green and blue, four have opacity too; of others the mean is shown.
+    limits : pair of float
+        Of one channel, what is paper and what is ink; of several, what is dark and what is bright.
+
+    Returns
+    -------
+    str
+    """
+    from PIL import Image
+
+    low, high = limits
+    pixels = 255 * np.clip((picture.astype(float) - low) / max(high - low, 1e-12), 0, 1)
+    if picture.shape[2] not in (3, 4):
+        pixels = 255 - pixels.mean(axis=2)
+    image = Image.fromarray(np.rint(pixels).astype(np.uint8))
+    image.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def choose_pictures(groups: np.ndarray, interest: np.ndarray, n_each: int, n: int) -> np.ndarray:
+    """The pictures of each group that are looked at first.
+
+    Parameters
+    ----------
+    groups : ndarray of int of shape (n_pictures,)
+        The group of each picture.
+    interest : ndarray of shape (n_pictures,)
+        The most interesting ones of a group come first.
+    n_each : int
+        Pictures of a group, at most.
+    n : int
+        Pictures in all, at most: the first ones of all groups come before the second ones of any.
+
+    Returns
+    -------
+    ndarray of int
+        Their places, in the order in which they were chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from digitcnn.report._pictures import choose_pictures
+    >>> groups, interest = np.array([0, 0, 0, 1]), np.array([0.1, 0.9, 0.5, 0.3])
+    >>> choose_pictures(groups, interest, n_each=2, n=3)
+    array([1, 3, 2])
+    """
+    order = np.lexsort((-interest, groups))
+    sorted_groups = groups[order]
+    ranks = np.arange(len(order)) - np.searchsorted(sorted_groups, sorted_groups)
+    order, ranks = order[ranks < n_each], ranks[ranks < n_each]
+    return order[np.lexsort((-interest[order], ranks))][:n]
+
+
+def arrange_pictures(
+    pictures: np.ndarray,
+    limits: tuple[float, float] | None,
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    classes: np.ndarray,
+    rows: np.ndarray,
+) -> dict[str, Any]:
+    """The cells of the confusion matrix, the surest errors and the suspected labels.
+
+    Parameters
+    ----------
+    pictures : ndarray of shape (n, height, width, channels)
+    limits : pair of float or None
+        As of `to_url`. None is the least and the largest number.
+    truth : ndarray of int of shape (n,)
+        The columns of the true labels.
+    probabilities : ndarray of shape (n, n_classes)
+    classes : ndarray of shape (n_classes,)
+    rows : ndarray of int of shape (n,)
+        What the pictures are called.
+
+    Returns
+    -------
+    dict
+        ``cells``, a row of them for each label, ``errors``, ``suspects`` and ``n_suspects``.
+    """
+    everyone = np.arange(len(truth))
+    answers = probabilities.argmax(axis=1)
+    of_truth, of_answer = probabilities[everyone, truth], probabilities[everyone, answers]
+    lead = (of_answer - of_truth).astype(float)
+    wrong = np.flatnonzero(answers != truth)
+    errors = wrong[np.argsort(-lead[wrong], kind="stable")][:_SHOWN_ERRORS]
+    suspects = suspected_label_errors(classes[truth], probabilities, classes)
+    thresholds = class_thresholds(probabilities, truth)
+    limits = limits or ((0, 255) if pictures.dtype == np.uint8 else limits_of(pictures))
+
+    def reading(i: int) -> dict[str, Any]:
+        return {
+            "row": int(rows[i]),
+            "url": to_url(pictures[i], limits),
+            "truth": classes[truth[i]],
+            "answer": classes[answers[i]],
+            "of_truth": float(of_truth[i]),
+            "of_answer": float(of_answer[i]),
+            "threshold": float(thresholds[answers[i]]),
+        }
+
+    height, width, channels = pictures.shape[1:]
+    size = min(height, _LARGEST_SIDE) * min(width, _LARGEST_SIDE) * channels
+    cell_of = truth * len(classes) + answers
+    # Of what was read rightly the least sure is looked at first.
+    interest = np.where(answers != truth, lead, -of_answer)
+    shown: dict[int, list[dict[str, Any]]] = {}
+    for i in choose_pictures(cell_of, interest, _SHOWN_IN_CELL, _NUMBERS_IN_CELLS // size):
+        shown.setdefault(int(cell_of[i]), []).append(reading(i))
+    counts = np.bincount(cell_of, minlength=len(classes) ** 2).reshape(len(classes), -1)
+    most = max(2, int((counts * ~np.eye(len(classes), dtype=bool)).max()))
+    cells = [
+        [
+            {
+                "id": f"cell-{i}-{j}",
+                "truth": classes[i],
+                "answer": classes[j],
+                "count": int(count),
+                "is_right": i == j,
+                # From 1 to 4, by the logarithm: a single error is to be seen beside hundreds.
+                "level": 1 + round(3 * np.log(max(count, 1)) / np.log(most)),
+                "readings": shown.get(i * len(classes) + j, []),
+            }
+            for j, count in enumerate(line)
+        ]
+        for i, line in enumerate(counts)
+    ]
+    return {
+        "cells": cells,
+        "errors": [reading(i) for i in errors],
+        "suspects": [reading(i) for i in suspects[:_SHOWN_SUSPECTS]],
+        "n_suspects": len(suspects),
+    }

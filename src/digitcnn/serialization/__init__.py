@@ -1,0 +1,1 @@
+"""Fitted estimators as files: model files and ONNX graphs."""

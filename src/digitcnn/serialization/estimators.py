@@ -1,0 +1,235 @@
+"""A fitted estimator as plain data, which a model file holds, and back."""
+
+import json
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import VotingClassifier
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_is_fitted
+
+from digitcnn._utils.array_file import write_model_file
+from digitcnn._utils.parameters import RULES
+from digitcnn._version import __version__
+from digitcnn.serialization.schema import (
+    NOT_KEPT,
+    KeptNetwork,
+    check_model,
+    labels_to_json,
+    read_model,
+)
+
+# Attributes of a fitted estimator that JSON holds as they are.
+_PLAIN = ("n_features_in_", "precision_", "temperature_", "history_", "_seed")
+
+
+def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to a model file, as a whole or not at all.
+
+    Parameters
+    ----------
+    clf : DigitCNNClassifier or VotingClassifier
+        The latter of `DigitCNNClassifier`, voting by their mean probabilities.
+    path : str or path-like
+
+    Raises
+    ------
+    ValueError
+        If it is another estimator, if an architecture is a callable, or if the labels are neither
+        numbers nor strings.
+    """
+    is_ensemble = isinstance(clf, VotingClassifier)
+    # An ensemble knows its classes before its members are trained.
+    check_is_fitted(clf, "estimators_" if is_ensemble else None)
+    # By what was fitted: `estimators` may name members that are dropped, before a fit or since.
+    fitted = clf.named_estimators_ if is_ensemble else {"": clf}
+    names = [name for name, member in fitted.items() if member != "drop"]
+    members = clf.estimators_ if is_ensemble else [clf]
+    is_plain = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
+    if not is_plain or not all(hasattr(member, "wrapper_") for member in members):
+        raise ValueError(
+            f"{clf!r} cannot be kept in a model file; wanted is a DigitCNNClassifier, or a "
+            "VotingClassifier(voting='soft') of such, without weights"
+        )
+    arrays: list[np.ndarray] = []
+    kept = []
+    for name, member in zip(names, members, strict=True):
+        weights = member.wrapper_.get_weights()
+        kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
+        arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
+    hits = getattr(clf, "validation_hits_", None)
+    if hits is not None:
+        arrays += [clf.validation_confidences_.astype(np.float32), hits.astype(np.uint8)]
+    content = {
+        "digitcnn": __version__,
+        "members": kept,
+        "ensemble": labels_to_json(clf.classes_) if is_ensemble else None,
+        "has_validation": hits is not None,
+    }
+    # What is written is what can be read.
+    check_model(json.loads(json.dumps(content)), arrays)
+    write_model_file(path, content, arrays)
+
+
+def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
+    """Read a model file.
+
+    Parameters
+    ----------
+    kind : type
+        `DigitCNNClassifier`, which stands below this file and so is not known here.
+    path : str or path-like
+
+    Returns
+    -------
+    DigitCNNClassifier or VotingClassifier
+        Fitted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        If Keras cannot be imported.
+    ValueError
+        If it is not a model file, is of a later version, or is damaged.
+    """
+    model = read_model(path)
+    import_keras()
+    try:
+        members = [_restore(kind, kept) for kept in _check_sizes(model.networks)]
+        if model.classes is None:
+            (clf,) = members
+        else:
+            clf = _vote([kept.name for kept in model.networks], members, model.classes)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
+    clf.validation_confidences_, clf.validation_hits_ = model.validation or (None, None)
+    return clf
+
+
+def import_keras() -> None:
+    """Import Keras, before what it cannot do looks like somebody else's fault.
+
+    Raises
+    ------
+    ImportError
+        If Keras, or the backend that it is set to, cannot be imported.
+    """
+    try:
+        import keras  # noqa: F401
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND")
+        raise ImportError(
+            f"Keras cannot be imported with KERAS_BACKEND={backend!r}: {error}. Expected a "
+            "backend that is installed: 'tensorflow', 'jax' or 'torch'"
+        ) from error
+
+
+def _check_sizes(networks: list[KeptNetwork]) -> list[KeptNetwork]:
+    """Hold the weights' shapes to the networks', before one is built.
+
+    A network of the size that a file declares might take any amount of memory.
+    """
+    from digitcnn.networks import weight_shapes
+
+    for kept in networks:
+        architecture = kept.parameters.get("architecture", "compact")
+        wanted = weight_shapes(architecture, kept.image_shape, max(len(kept.classes), 2))
+        found = [array.shape for array in kept.weights]
+        if found != wanted:
+            raise ValueError(
+                f"its weights are not those of the network {architecture!r} for images of "
+                f"{kept.image_shape} and {len(kept.classes)} classes"
+            )
+    return networks
+
+
+def _vote(names: list[str], members: list[Any], classes: np.ndarray) -> VotingClassifier:
+    """A fitted ensemble of fitted members, which know the classes as numbers from 0 up."""
+    clf = VotingClassifier(list(zip(names, members, strict=True)), voting="soft")
+    clf.estimators_ = members
+    clf.named_estimators_ = Bunch(**dict(clf.estimators))
+    clf.le_ = LabelEncoder().fit(classes)
+    clf.classes_ = clf.le_.classes_
+    if hasattr(members[0], "feature_names_in_"):
+        clf.feature_names_in_ = members[0].feature_names_in_
+    return clf
+
+
+def _member_to_json(clf: Any) -> dict[str, Any]:
+    return {
+        "parameters": _parameters_to_json(clf._parameters_as_fitted()),
+        "fitted": {
+            **labels_to_json(clf.classes_),
+            "feature_names_in_": getattr(clf, "feature_names_in_", np.array([])).tolist(),
+            "image_shape_": list(clf.image_shape_),
+            "pixel_range_": list(clf.pixel_range_),
+            **{name: getattr(clf, name) for name in _PLAIN},
+        },
+    }
+
+
+def _restore(kind: type, kept: KeptNetwork) -> Any:
+    # This may be another machine: where to compute is chosen anew, and so is the precision.
+    clf = kind(**{**kept.parameters, "device": "auto"})
+    clf.classes_ = kept.classes
+    if kept.feature_names:
+        clf.feature_names_in_ = np.array(kept.feature_names, dtype=object)
+    clf.n_features_in_ = kept.n_features
+    clf.image_shape_ = kept.image_shape
+    clf.pixel_range_ = kept.pixel_range
+    clf._seed = kept.seed
+    clf._note_parameters(goes_on=False)
+    clf._has_whole_fit = True  # as far as a file can tell
+    clf._start_wrapper()
+    clf.wrapper_.set_weights(kept.weights)
+    clf.wrapper_.history_ = kept.history
+    clf.batch_loss_curve_ = kept.batch_losses
+    clf.temperature_ = kept.temperature
+    clf.validation_confidences_ = clf.validation_hits_ = None
+    clf._note_history()
+    return clf
+
+
+def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON holds them, without those that are objects of the running program."""
+    if not isinstance(parameters["architecture"], str):
+        raise ValueError(
+            f"architecture={parameters['architecture']!r} is a callable: a model file holds plain "
+            "data, and its code is none. Pickle the estimator, or save model_ with Keras"
+        )
+    if not isinstance(parameters["optimizer"], str) or parameters["callbacks"]:
+        warnings.warn(
+            "a model file keeps neither a Keras optimizer nor callbacks: the loaded estimator "
+            "has the default ones",
+            stacklevel=5,
+        )
+    kept = {
+        name: _numbers_to_json(value)
+        for name, value in parameters.items()
+        # A subclass may have more of them, of which a file of this class's knows nothing.
+        if name in RULES
+        and name not in NOT_KEPT
+        and (name != "optimizer" or isinstance(value, str))
+        and not isinstance(value, np.random.RandomState)
+    }
+    if isinstance(kept["class_weight"], dict):
+        # JSON's keys are strings; labels may be numbers.
+        kept["class_weight"] = [
+            [np.asarray(label).item(), float(weight)]
+            for label, weight in kept["class_weight"].items()
+        ]
+    return kept
+
+
+def _numbers_to_json(value: Any) -> Any:
+    """NumPy's numbers, flags and strings as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return [_numbers_to_json(one) for one in value]
+    return value

@@ -1,0 +1,1 @@
+"""Tables of digits from files and DataFrames: read, checked, streamed."""

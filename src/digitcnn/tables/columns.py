@@ -1,0 +1,192 @@
+"""Which columns of a table are pixels, told by their names."""
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from digitcnn.tables.csv_reader import Layout
+from digitcnn.tables.files import shorten, some_of
+
+# Numbers in names. One that is longer counts nothing.
+_NUMBERS = re.compile(r"(?<![0-9])([0-9]{1,15})(?![0-9])")
+
+
+def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str = "") -> list[str]:
+    """Pick the pixel columns by their names, and put them in the order of the picture.
+
+    Names that differ only in their numbers belong together (``pixel0`` to ``pixel783``, ``0`` to
+    ``783``, ``1x1`` to ``28x28``); the largest such family are the pixels, ordered by number, row
+    before column. Other columns are left out. Where no names belong together, every column but the
+    label and those without a name is a pixel, as ordered in the table.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of all columns.
+    label : object, default="label"
+        Name of the label column.
+    source : str, default=""
+        What the names come from, for the errors.
+
+    Returns
+    -------
+    list of str
+        Names of the pixel columns.
+
+    Raises
+    ------
+    ValueError
+        If there is no pixel column, a number is missing, or two families are equally large.
+
+    Examples
+    --------
+    >>> find_pixel_columns(["id", "pixel10", "label", *(f"pixel{i}" for i in range(10))])[-2:]
+    ['pixel9', 'pixel10']
+    """
+    where = f"{source}: " if source else ""
+    others = [
+        name for name in names if (label is None or name != str(label)) and not _is_index(name)
+    ]
+    if not others:
+        raise ValueError(f"{where}no pixel columns; the columns are {some_of(names)}.")
+    split = {name: _NUMBERS.split(name) for name in others}
+    # The words between the numbers; of a name without any there is no family.
+    families = Counter(tuple(parts[::2]) for parts in split.values() if len(parts) > 1)
+    (family, size), *rest = [*families.most_common(2), ((), 0)][:2] if families else [((), 0)]
+    if size < 2:
+        return others
+    if rest and rest[0][1] == size:
+        raise ValueError(
+            f"{where}columns named like {_pattern(family)} and like {_pattern(rest[0][0])} are "
+            f"equally many ({size}); which are the pixels cannot be told. Drop the others."
+        )
+    numbered = {
+        tuple(map(int, parts[1::2])): name
+        for name, parts in split.items()
+        if tuple(parts[::2]) == family
+    }
+    if len(numbered) < size:
+        raise ValueError(f"{where}two pixel columns have the same number (as in '1' and '01').")
+    _check_no_gaps(numbered, family, where)
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def is_order_named(names: Sequence[str]) -> bool:
+    """Whether pixel columns, as `find_pixel_columns` gave them, are told by numbers in their names.
+
+    Otherwise their order is that of the table.
+    """
+    families = {tuple(_NUMBERS.split(name)[::2]) for name in names}
+    return len(families) == 1 and len(families.pop()) > 1
+
+
+def _is_index(name: str) -> bool:
+    """Whether a column has no name, or what pandas calls one without: it numbers the rows."""
+    return not name or re.fullmatch(r"Unnamed: [0-9]+", name) is not None
+
+
+def _pattern(family: tuple[str, ...]) -> str:
+    return shorten(repr("#".join(family)))
+
+
+def text_names(names: Any) -> list[str]:
+    """Names compare as text, so that a frame's 0 and a file's "0" are the same column."""
+    return [str(name) for name in names]
+
+
+def layout_of(
+    names: list[str],
+    label: Any,
+    columns: Sequence[str] | None,
+    with_labels: bool,
+    source: str,
+) -> Layout:
+    """Where in a table's rows the pixels and the label are.
+
+    Parameters
+    ----------
+    names : list of str
+        All columns of the table.
+    label : object
+        Name of the label column.
+    columns : sequence of str or None
+        The pixel columns; None tells them by their names.
+    with_labels : bool
+        Whether there must be a label column.
+    source : str
+        What to call the table in an error.
+
+    Raises
+    ------
+    ValueError
+        If names stand twice, or columns are missing.
+    """
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"{source}: column names that stand more than once: {some_of(repeated)}; "
+            "names must be unique. Is there a header line?"
+        )
+    position = {name: i for i, name in enumerate(names)}
+    pixels = find_pixel_columns(names, label, source) if columns is None else list(columns)
+    missing = [name for name in pixels if name not in position]
+    if missing:
+        raise ValueError(f"{source}: pixel columns are missing: {some_of(missing)}.")
+    if with_labels and str(label) not in position:
+        taken = set(pixels)
+        raise ValueError(
+            f"{source}: there is no label column {str(label)!r}; the columns beside the pixels "
+            f"are {some_of([name for name in names if name not in taken])}."
+        )
+    label_at = position[str(label)] if with_labels else None
+    at = [position[name] for name in pixels]
+    in_a_row = at == list(range(at[0], at[0] + len(at)))
+    # A slice gives a view where a list would copy.
+    where = slice(at[0], at[0] + len(at)) if in_a_row else at
+    return Layout(len(names), where, label_at, pixels)
+
+
+def _check_no_gaps(
+    numbered: dict[tuple[int, ...], str], family: tuple[str, ...], where: str
+) -> None:
+    axes = [range(1 if min(axis) else 0, max(axis) + 1) for axis in zip(*numbered, strict=True)]
+    n_missing = math.prod(map(len, axes)) - len(numbered)
+    if n_missing:
+        gaps = (number for number in _count_up(axes) if number not in numbered)
+        few = []
+        for number in itertools.islice(gaps, 5):
+            words = itertools.chain(*zip(family, map(str, number), strict=False))
+            few.append("".join((*words, family[-1])))
+        hint = " Is there a header line?" if set(family) == {""} else ""
+        raise ValueError(
+            f"{where}pixel columns are missing: {some_of(few, n_missing)} "
+            f"({len(numbered)} columns are named like {_pattern(family)}).{hint}"
+        )
+
+
+def _count_up(axes: list[range]) -> Iterator[tuple[int, ...]]:
+    """What `itertools.product` gives, which would first write all the numbers down."""
+    number = [axis.start for axis in axes]
+    while True:
+        yield tuple(number)
+        for i in reversed(range(len(axes))):
+            number[i] += 1
+            if number[i] < axes[i].stop:
+                break
+            number[i] = axes[i].start
+        else:
+            return
+
+
+def check_same_columns(path: Path, here: list[str], first: Path, wanted: list[str]) -> None:
+    """Refuse a file whose columns are not those of the first one, in any order."""
+    lacking = [name for name in wanted if name not in set(here)]
+    extra = [name for name in here if name not in set(wanted)]
+    if lacking:
+        raise ValueError(f"{path}: columns that {first} has are missing: {some_of(lacking)}.")
+    if extra:
+        raise ValueError(f"{path}: there are columns that {first} has not: {some_of(extra)}.")

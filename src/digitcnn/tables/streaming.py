@@ -1,0 +1,147 @@
+"""Digits that need not fit into memory: read some rows at a time, shuffled, or kept on disk."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.atomic import as_path, is_same_file, write_whole
+from digitcnn.tables.readers import PathLike, iter_table, tidy_labels
+
+# Parts that are held in memory to be shuffled.
+_HELD_PARTS = 8
+
+
+def shuffled(
+    parts: Iterator[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Shuffle rows across parts.
+
+    Eight parts are held. A row drawn from them gives its place to one of the next part, so that a
+    row can move back as far as chance has it, but no further forward than eight parts.
+
+    Parameters
+    ----------
+    parts : iterator of tuple (X, y)
+        Of one length, but for the last.
+    rng : numpy.random.Generator
+
+    Yields
+    ------
+    X, y : ndarray
+        As many rows, in parts of the same length.
+    """
+    held_X: list[np.ndarray] = []
+    held_y: list[np.ndarray] = []
+    for X, y in parts:
+        if len(held_X) < _HELD_PARTS:
+            held_X.append(X)
+            held_y.append(y)
+            if len(held_X) == _HELD_PARTS:
+                pool_X, pool_y = np.concatenate(held_X), np.concatenate(held_y)
+            continue
+        places = rng.choice(len(pool_X), len(X), replace=False)
+        yield pool_X[places], pool_y[places]
+        pool_X[places] = X
+        pool_y = _put(pool_y, places, y)
+    if not held_X:
+        return
+    if len(held_X) < _HELD_PARTS:
+        pool_X, pool_y = np.concatenate(held_X), np.concatenate(held_y)
+    size = len(held_X[0])
+    order = rng.permutation(len(pool_X))
+    for start in range(0, len(order), size):
+        places = order[start : start + size]
+        yield pool_X[places], pool_y[places]
+
+
+def write_pixels(
+    paths: PathLike | Sequence[PathLike], out: PathLike, *, label: Any = "label"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read pictures and labels, with the pixels in a file instead of in memory.
+
+    Parameters
+    ----------
+    paths : str, path-like, or list of them
+        CSV or Parquet files, as `digitcnn.tables.readers.read_table` takes them.
+    out : str or path-like
+        A ``.npy`` file to write the pixels to. One that is there is replaced, as a whole or not
+        at all.
+    label : object, default="label"
+        Name of the label column.
+
+    Returns
+    -------
+    X : memmap of uint8 of shape (n, p)
+        The file, opened for reading.
+    y : ndarray of shape (n,)
+        int64 where every label is a whole number, else strings.
+
+    Raises
+    ------
+    ValueError
+        If the file to write is one of those to read.
+    """
+    out = as_path(out)
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        if is_same_file(path, out):
+            raise ValueError(f"{out}: is read, and the pixels would take its place")
+    texts: list[Any] = []
+
+    def write(file: Any) -> None:
+        shape = 0, 0
+        _write_header(file, shape)
+        for part in iter_table(paths, label=label, with_labels=True):
+            file.write(part.pixels)
+            texts.append(part.labels)
+            shape = shape[0] + len(part.pixels), part.pixels.shape[1]
+        file.seek(0)
+        # NumPy leaves room in a header for the length to grow.
+        _write_header(file, shape)
+
+    write_whole(out, write)
+    # Each label once: as many Python strings as there are rows would take more than their pixels.
+    labels, places = np.unique(np.concatenate(texts), return_inverse=True)
+    return np.load(out, mmap_mode="r"), tidy_labels(labels)[places]
+
+
+def take_rows_out(path: PathLike, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Move rows of a ``.npy`` file to memory; those behind them close the gaps.
+
+    Parameters
+    ----------
+    path : str or path-like
+    rows : ndarray of int
+        The rows to take out.
+
+    Returns
+    -------
+    rest : memmap of shape (n - len(rows), p)
+        The others, in their order, opened for reading.
+    taken : ndarray of shape (len(rows), p)
+    """
+    path = as_path(path)
+    stored = np.load(path, mmap_mode="r+")
+    taken = np.array(stored[rows])
+    is_kept = np.ones(len(stored), dtype=bool)
+    is_kept[rows] = False
+    end, step = 0, 4096
+    for start in range(0, len(stored), step):
+        part = stored[start : start + step][is_kept[start : start + step]]
+        stored[end : end + len(part)] = part
+        end += len(part)
+    stored.flush()
+    return np.load(path, mmap_mode="r")[:end], taken
+
+
+def _write_header(file: Any, shape: tuple[int, int]) -> None:
+    description = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, description)
+
+
+def _put(array: np.ndarray, places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`array` with values at places, of a dtype that holds both: strings have a length."""
+    array = array.astype(np.result_type(array, values), copy=False)
+    array[places] = values
+    return array

@@ -1,0 +1,320 @@
+"""Checkpoints: what a training that was killed goes on from.
+
+Each training has one file, written after each epoch in the place of the last one. Its name is a
+digest of all that the training's result hangs on, so that one folder serves many trainings and
+none takes up another's. It is of the model file's kind: JSON and plain arrays, no code.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from digitcnn._utils.array_file import read_model_file, write_model_file
+from digitcnn._utils.atomic import as_path, remove_left_over, write_whole
+from digitcnn._version import __version__
+
+FORMAT = "digitcnn checkpoint"
+
+# Files in a folder, at most: the oldest go. One is a few megabytes.
+_MOST = 100
+_NAME = re.compile(r"[0-9a-f]{32}\.checkpoint")
+_CLAIM = "training.json"
+_LOCK = "training.lock"
+
+
+class Progress(NamedTuple):
+    """How far a training has come, after a whole number of epochs.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        The figures of each epoch.
+    batch_losses : list of float
+    state : list of ndarray
+        Weights, dropout's seeds, the optimizer's moments.
+    memory : list of dict
+        What its callbacks remember: numbers, None, lists of arrays.
+    is_finished : bool
+        Whether no epoch is left.
+    """
+
+    history: dict[str, list[float]]
+    batch_losses: list[float]
+    state: list[np.ndarray]
+    memory: list[dict[str, Any]]
+    is_finished: bool
+
+
+class Checkpoint:
+    """The checkpoint of one training, whether there is a file of it yet or not.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made where there is none.
+    identity : dict
+        All that the result of the training hangs on, as JSON holds it.
+    random_state : int
+        Where the training's random numbers come from, if it starts now.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    random_state : int
+        Where they come from: of a training that goes on, as it started.
+    progress : Progress or None
+        How far it has come.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written to.
+    ValueError
+        If the file is damaged, or was written by another version of this package.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], identity: dict[str, Any], random_state: int
+    ) -> None:
+        self.identity = identity
+        self.random_state = random_state
+        self.progress: Progress | None = None
+        text = json.dumps(identity, sort_keys=True)
+        name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.checkpoint"
+        self.path = as_path(folder) / name
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(f"checkpoint_dir={folder!r} is a file, not a folder") from None
+        # Of a process that was killed while it wrote.
+        remove_left_over(self.path)
+        if self.path.exists():
+            self._read()
+
+    def write(self, progress: Progress) -> None:
+        """Put a new file in the place of the last one."""
+        arrays = [*progress.state, np.array(progress.batch_losses, dtype=np.float64)]
+        memory = []
+        for remembered in progress.memory:
+            entry = dict(remembered)
+            for name, value in remembered.items():
+                if isinstance(value, list):
+                    entry[name] = {"first": len(arrays), "count": len(value)}
+                    arrays += value
+            memory.append(entry)
+        content = {
+            "digitcnn": __version__,
+            "training": self.identity,
+            "random_state": self.random_state,
+            "is_finished": progress.is_finished,
+            "history": progress.history,
+            "memory": memory,
+            "n_state": len(progress.state),
+        }
+        try:
+            write_model_file(self.path, content, arrays, form=FORMAT)
+        except FileNotFoundError:
+            # Another machine has taken the file under way for a left-over. If it runs the same
+            # training, its own is as good.
+            if not self.path.exists():
+                raise
+        _drop_oldest(self.path.parent)
+
+    def remove(self) -> None:
+        """Delete the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> None:
+        content, arrays = read_model_file(self.path, form=FORMAT)
+        if content.get("digitcnn") != __version__:
+            raise ValueError(
+                f"{self.path}: was written by digitcnn {content.get('digitcnn')}, and this is "
+                f"{__version__}, which may train otherwise. Delete it to start anew"
+            )
+        try:
+            if content["training"] != json.loads(json.dumps(self.identity)):
+                raise ValueError("it is of another training than its name says")
+            n_state = int(content["n_state"])
+            memory = []
+            for entry in content["memory"]:
+                remembered = dict(entry)
+                for name, value in entry.items():
+                    if isinstance(value, dict):
+                        first, count = value["first"], value["count"]
+                        remembered[name] = arrays[first : first + count]
+                memory.append(remembered)
+            self.random_state = int(content["random_state"])
+            self.progress = Progress(
+                history={str(name): values for name, values in content["history"].items()},
+                batch_losses=arrays[n_state].tolist(),
+                state=arrays[:n_state],
+                memory=memory,
+                is_finished=bool(content["is_finished"]),
+            )
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{self.path}: is not a whole {FORMAT}: {error}. Delete it to start anew"
+            ) from None
+
+
+@contextmanager
+def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes out of a folder that is, or will be, claimed for a training.
+
+    What is locked is an open file, so that the lock goes with its process, whatever ends that.
+    Where the file system has no locks, nobody is kept out.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Made where there is none. In the end it is deleted if nothing is in it.
+
+    Raises
+    ------
+    ValueError
+        If another process holds the folder, or it holds other things than a checkpoint.
+    """
+    target = as_path(folder)
+    _check_folder(target, folder)
+    with _lock_file(target / _LOCK, folder) as lock:
+        try:
+            yield
+        finally:
+            if os.name == "nt":  # where a file that is open cannot be deleted
+                lock.close()
+            with suppress(OSError):
+                (target / _LOCK).unlink(missing_ok=True)
+                if not any(target.iterdir()):
+                    target.rmdir()
+
+
+@contextmanager
+def _lock_file(path: Path, folder: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            if not _try_lock(file):
+                raise ValueError(
+                    f"{folder}: is in use by a training that is running. Wait for its end, or give "
+                    "another folder"
+                )
+            # Whoever had it until now may have deleted it meanwhile.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    yield file
+                    return
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    """Lock an open file; False where somebody else has."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
+
+
+def _check_folder(target: Path, folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that is none, or holds other things than a checkpoint."""
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{folder}: is a file; expected a folder for the checkpoint")
+    if not target.exists() or (target / _CLAIM).exists():
+        return
+    others = sorted(path.name for path in target.iterdir() if path.name != _LOCK)
+    if others:
+        raise ValueError(
+            f"{folder}: holds {others[0]!r}; expected an empty folder for the checkpoint, or none "
+            "yet"
+        )
+
+
+def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> int:
+    """Make a folder one training's own.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        New, empty, or claimed for the same training before.
+    training : dict of str to str, int or None
+        What makes it the same one.
+
+    Returns
+    -------
+    int
+        Epochs that its checkpoints hold.
+
+    Raises
+    ------
+    ValueError
+        If the folder is another training's, with what differs, or holds other things.
+    """
+    target = as_path(folder)
+    if target.is_dir():
+        remove_left_over(target / _CLAIM)
+    _check_folder(target, folder)
+    target.mkdir(parents=True, exist_ok=True)
+    claim = target / _CLAIM
+    if not claim.exists():
+        text = json.dumps(training, indent=1)
+        write_whole(claim, lambda file: file.write(text.encode()))
+        return 0
+    try:
+        found = dict(json.loads(claim.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{claim}: is damaged: {error}. Delete the folder to start anew") from None
+    names = [name for name in {**training, **found} if training.get(name) != found.get(name)]
+    if names:
+        differing = "; ".join(
+            f"{name} was {found.get(name)!r} and is {training.get(name)!r}" for name in names
+        )
+        raise ValueError(
+            f"{folder}: holds the checkpoint of another training: {differing}. Give another "
+            "folder, or delete this one"
+        )
+    epochs = 0
+    for path in _checkpoints(target):
+        content, _ = read_model_file(path, form=FORMAT)
+        epochs += len(content["history"]["loss"])
+    return epochs
+
+
+def release_folder(folder: str | os.PathLike[str]) -> None:
+    """Delete what `claim_folder` and the checkpoints have put into a folder, and the folder."""
+    target = as_path(folder)
+    for path in [*_checkpoints(target), target / _CLAIM]:
+        path.unlink(missing_ok=True)
+    if not any(target.iterdir()):
+        target.rmdir()
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+
+
+def _drop_oldest(folder: Path) -> None:
+    paths = _checkpoints(folder)
+    if len(paths) <= _MOST:
+        return
+    ages = {}
+    for path in paths:
+        try:
+            ages[path] = path.stat().st_mtime_ns
+        except FileNotFoundError:  # another process was quicker
+            continue
+    for path in sorted(ages, key=ages.__getitem__)[:-_MOST]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,213 @@
+"""How fast the network learns and when it stops: Keras callbacks."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import callbacks
+
+
+def plateau(
+    *, factor: float, patience: int, min_learning_rate: float, has_validation: bool
+) -> keras.callbacks.Callback:
+    """A new `keras.callbacks.ReduceLROnPlateau` on the validation accuracy.
+
+    Parameters
+    ----------
+    factor : float
+        What the learning rate is multiplied by.
+    patience : int
+        Epochs without a better accuracy before it is.
+    min_learning_rate : float
+        The least it becomes.
+    has_validation : bool
+        Without validation data the training accuracy is watched.
+    """
+    return callbacks.ReduceLROnPlateau(
+        monitor="val_accuracy" if has_validation else "accuracy",
+        mode="max",
+        factor=factor,
+        patience=patience,
+        min_lr=min_learning_rate,
+        verbose=0,
+    )
+
+
+def early_stopping(*, n_iter_no_change: int) -> keras.callbacks.Callback:
+    """A new `keras.callbacks.EarlyStopping` on the validation accuracy, best weights restored."""
+    return callbacks.EarlyStopping(
+        monitor="val_accuracy",
+        mode="max",
+        patience=n_iter_no_change,
+        restore_best_weights=True,
+        verbose=0,
+    )
+
+
+def one_cycle(fraction: float, *, warm_up: float = 0.25, start: float = 0.1) -> float:
+    """The one-cycle learning rate [1]_, as a part of its peak.
+
+    It rises linearly over the first part of the training and falls along half a cosine over the
+    rest.
+
+    Parameters
+    ----------
+    fraction : float
+        How much of the training is done, 0 to 1.
+    warm_up : float, default=0.25
+        The part of the training in which it rises.
+    start : float, default=0.1
+        Where it starts.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    References
+    ----------
+    .. [1] L. N. Smith, N. Topin, "Super-convergence: very fast training of neural networks using
+       large learning rates", 2018.
+
+    Examples
+    --------
+    >>> from digitcnn.training.schedules import one_cycle
+    >>> [round(one_cycle(f), 3) for f in (0.0, 0.25, 0.625, 1.0)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    if fraction < warm_up:
+        return start + (1.0 - start) * fraction / warm_up
+    return 0.5 * (1.0 + float(np.cos(np.pi * (fraction - warm_up) / (1.0 - warm_up))))
+
+
+_TWO_SCHEDULES = (
+    "expected one schedule of the learning rate, got schedule={schedule!r} and {other}. Give "
+    "schedule=None to leave the learning rate to the callback"
+)
+
+
+def check_one_schedule(schedule: str, told: list[Any] | None) -> None:
+    """Refuse callbacks that set the learning rate beside a schedule.
+
+    Parameters
+    ----------
+    schedule : {"one_cycle", "plateau"}
+    told : list of keras.callbacks.Callback or None
+        A user's.
+
+    Raises
+    ------
+    ValueError
+        If one of them is Keras's own for the learning rate.
+    """
+    for one in told or []:
+        if isinstance(one, callbacks.LearningRateScheduler | callbacks.ReduceLROnPlateau):
+            other = f"the callback {type(one).__name__}"
+            raise ValueError(_TWO_SCHEDULES.format(schedule=schedule, other=other))
+
+
+class OneCycle(callbacks.Callback):
+    """Sets the learning rate of each batch along `one_cycle`.
+
+    Where it finds that somebody else has set it too, it warns, once in a training.
+
+    Parameters
+    ----------
+    peak : float
+        The highest learning rate.
+    n_batches : int
+        Batches in the whole training.
+    """
+
+    def __init__(self, peak: float, n_batches: int) -> None:
+        super().__init__()
+        self.peak = peak
+        self.n_batches = n_batches
+        self.done = 0
+        # What it set last; None where it looks no more.
+        self._rate: float | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.done = 0
+        self._rate = self._read_rate()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._rate is not None and self._read_rate() != self._rate:
+            self._rate = None
+            other = "a callback that sets the learning rate"
+            warnings.warn(_TWO_SCHEDULES.format(schedule="one_cycle", other=other), stacklevel=2)
+        # The middle of the batch, so that neither the first nor the last is trained at nothing.
+        part = one_cycle((self.done + 0.5) / self.n_batches)
+        self.model.optimizer.learning_rate = self.peak * part
+        self.done += 1
+        if self._rate is not None:
+            self._rate = self._read_rate()
+
+    def _read_rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+
+# What these callbacks remember from one epoch to the next, as numbers, None or lists of arrays.
+_MEMORY: dict[type, tuple[str, ...]] = {
+    callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
+    callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    OneCycle: ("done",),
+}
+
+
+def get_memory(told: list[Any]) -> list[dict[str, Any]]:
+    """What the callbacks of a training remember, one dict for each of this file's callbacks.
+
+    Parameters
+    ----------
+    told : list of keras.callbacks.Callback
+        The training's, of any kind.
+    """
+    return [{name: getattr(one, name) for name in _MEMORY[type(one)]} for one in _with_memory(told)]
+
+
+def set_memory(told: list[Any], memory: list[dict[str, Any]]) -> None:
+    """Make the callbacks of a training remember what `get_memory` gave.
+
+    After `on_train_begin`, in which they forget.
+
+    Raises
+    ------
+    ValueError
+        If it is the memory of other callbacks.
+    """
+    for one, remembered in zip(_with_memory(told), memory, strict=True):
+        if set(remembered) != set(_MEMORY[type(one)]):
+            raise ValueError(f"{sorted(remembered)} is not what {type(one).__name__} remembers")
+        for name, value in remembered.items():
+            setattr(one, name, value)
+
+
+def _with_memory(told: list[Any]) -> list[Any]:
+    return [one for one in told if type(one) in _MEMORY]
+
+
+class EpochTasks(callbacks.Callback):
+    """Tells scikit-learn's callbacks of each epoch, and stops the training when one wants it.
+
+    Parameters
+    ----------
+    task : digitcnn._utils.sklearn_callbacks.FitTask
+        The fit.
+    fitted : callable
+        Gives, of a number of epochs that have ended, the attributes of an estimator fitted so far.
+    """
+
+    def __init__(self, task: Any, fitted: Callable[[int], dict[str, Any]]) -> None:
+        super().__init__()
+        self.task = task
+        self.fitted = fitted
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.task.begin_epoch()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.task.end_epoch(lambda: self.fitted(epoch + 1)):
+            self.model.stop_training = True

@@ -1,0 +1,180 @@
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from conftest import TESTS, make_classifier
+from digitcnn.backend import devices
+from digitcnn.backend.devices import choose_precision, compiled, device_scope, on_processor, settle
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_precision_that_is_said_is_taken(precision):
+    assert choose_precision(precision) == precision
+
+
+@pytest.mark.parametrize(
+    ("gpu", "flags", "chosen"),
+    [
+        (None, {"avx2"}, "float32"),
+        (None, {"avx2", "avx512_bf16"}, "bfloat16"),
+        (None, {"amx_bf16"}, "bfloat16"),
+        (True, {"avx2"}, "bfloat16"),
+        (False, {"amx_bf16"}, "float32"),
+        (None, set(), "float32"),
+    ],
+)
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no bfloat16 on processors")
+def test_auto_precision_is_bfloat16_where_the_hardware_has_it(monkeypatch, gpu, flags, chosen):
+    monkeypatch.setattr(devices, "_gpu_has_bfloat16", lambda: gpu)
+    monkeypatch.setattr(devices, "_processor_flags", lambda: frozenset(flags))
+    assert choose_precision("auto") == chosen
+
+
+def test_compiled_function_gives_what_the_function_gives():
+    def function(x):
+        return ops.sqrt(x) + 1
+
+    x = np.arange(5, dtype=np.float32)
+    result = ops.convert_to_numpy(compiled(function)(ops.convert_to_tensor(x)))
+    np.testing.assert_allclose(result, np.sqrt(x) + 1, rtol=1e-6)
+
+
+def test_device_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(ValueError, match=r"device='gpu:9' was not found; there is"):
+        device_scope("gpu:9")
+    with device_scope("cpu"), device_scope("auto"):
+        pass
+
+
+def test_auto_device_of_a_worker_is_its_own_of_several_gpus(monkeypatch):
+    monkeypatch.setattr(devices, "list_gpus", lambda: ["gpu:0", "gpu:1", "gpu:2"])
+    assert devices.choose_device("auto") is None  # no worker: the backend's choice
+    monkeypatch.setattr(devices, "worker_number", lambda: 4)
+    assert devices.choose_device("auto") == "gpu:1"
+    assert devices.choose_device("gpu") == "gpu:0"
+    assert devices.choose_device("gpu:2") == "gpu:2"
+    assert not on_processor("auto")
+    assert on_processor("cpu")
+    monkeypatch.setattr(devices, "list_gpus", lambda: ["gpu:0"])
+    assert devices.choose_device("auto") is None
+    monkeypatch.setattr(devices, "list_gpus", list)
+    assert on_processor("auto")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """TensorFlow's settings as of a process where it is not in use yet, with two GPUs."""
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("these are TensorFlow's settings")
+    settings = {"intra": 0, "inter": 0, "growth": {"a": None, "b": None}, "logical": {}}
+
+    def settable(name):
+        return lambda value: settings.__setitem__(name, value)
+
+    for name in ("intra", "inter"):
+        functions = f"et_{name}_op_parallelism_threads"
+        monkeypatch.setattr(tf.config.threading, "g" + functions, lambda name=name: settings[name])
+        monkeypatch.setattr(tf.config.threading, "s" + functions, settable(name))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(settings["growth"]))
+    monkeypatch.setattr(tf.config.experimental, "get_memory_growth", settings["growth"].get)
+    monkeypatch.setattr(tf.config, "get_logical_device_configuration", settings["logical"].get)
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", settings["growth"].__setitem__)
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
+        monkeypatch.delenv(name, raising=False)
+    return settings
+
+
+def test_worker_takes_its_share_of_the_threads_and_the_memory_that_it_needs(monkeypatch, machine):
+    monkeypatch.setattr(devices, "worker_threads", lambda: 3)
+    settle.__wrapped__()
+    assert (machine["intra"], machine["inter"]) == (3, 3)
+    assert machine["growth"] == {"a": True, "b": True}
+
+
+def test_process_that_is_no_worker_keeps_its_threads(machine):
+    settle.__wrapped__()
+    assert (machine["intra"], machine["inter"]) == (0, 0)
+
+
+def test_what_the_user_has_set_stays(monkeypatch, machine):
+    monkeypatch.setattr(devices, "worker_threads", lambda: 3)
+    machine.update(intra=2)
+    machine["growth"]["a"], machine["logical"]["b"] = False, ["two parts"]
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "5")
+    settle.__wrapped__()
+    assert (machine["intra"], machine["inter"]) == (2, 0)
+    assert machine["growth"] == {"a": False, "b": None}
+    machine["growth"].update(a=None), machine["logical"].clear()
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    settle.__wrapped__()
+    assert machine["growth"] == {"a": None, "b": None}
+
+
+def test_settings_that_come_too_late_are_left_alone(monkeypatch, machine):
+    def refuse(*_):
+        raise RuntimeError("cannot be modified after initialization")
+
+    import tensorflow as tf
+
+    monkeypatch.setattr(devices, "worker_threads", lambda: 3)
+    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", refuse)
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+    settle.__wrapped__()
+    assert machine["growth"] == {"a": None, "b": None}
+
+
+DATA_PARALLEL = """
+import sys
+import keras
+import numpy as np
+sys.path.insert(0, {tests!r})
+from conftest import make_classifier
+from sklearn.datasets import load_digits
+from digitcnn.backend.devices import count_devices
+X, y = load_digits(return_X_y=True)
+X = (X * 15).astype("uint8")
+assert count_devices("all") == 2
+weights = []
+for device in ("cpu", "all"):
+    # Plain gradient descent: others divide rounding errors by rounding errors.
+    clf = make_classifier(epochs=2, device=device, optimizer="sgd", weight_decay=0.0)
+    clf.fit(X[:192], y[:192])
+    weights.append(clf.wrapper_.get_weights())
+    assert keras.distribution.distribution() is None
+for one, other in zip(*weights):
+    np.testing.assert_allclose(one, other, atol=2e-5)
+# Numbers of images that two devices do not divide.
+clf.fit(X[:99], y[:99])
+assert clf.predict_proba(X[:7]).shape == (7, 10)
+assert clf.predict(X[:1]).shape == (1,)
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_training_on_two_devices_gives_what_one_gives():
+    done = subprocess.run(
+        [sys.executable, "-c", DATA_PARALLEL.format(tests=str(TESTS))],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can")
+def test_several_devices_are_refused_where_keras_cannot(digits):
+    with pytest.raises(ValueError, match="device='all' wants Keras's JAX backend"):
+        make_classifier(device="all").fit(digits[0][:50], digits[1][:50])

@@ -1,0 +1,692 @@
+import contextlib
+import io
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import digitcnn
+from conftest import make_classifier
+from digitcnn.cli import is_refusal, main
+from digitcnn.cli._common import tensorflow_start_up
+from digitcnn.recipes import RECIPES, Recipe
+from digitcnn.tables import readers as tables
+from digitcnn.tables.readers import read_table
+
+
+def run(capsys, *arguments):
+    """Exit status, standard output and standard error of the command."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as error:  # argparse's own
+        status = error.code
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture(scope="module")
+def folder(digits, tmp_path_factory):
+    """train.csv with labels and test.csv without, in Kaggle's layout but 8x8."""
+    X, y = digits
+    folder = tmp_path_factory.mktemp("kaggle")
+    frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(64)])
+    frame[1500:].to_csv(folder / "test.csv", index=False)
+    frame.insert(0, "label", y)
+    frame[:1500].to_csv(folder / "train.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    """A model that the command trained."""
+    out = folder / "m.digitcnn"
+    assert main(["train", str(folder / "train.csv"), "--epochs", "20", "--out", str(out)]) == 0
+    return out
+
+
+def test_train_then_predict_gives_a_submission(capsys, folder, model, digits):
+    status, out, _ = run(capsys, "predict", model, folder / "test.csv", "--out", folder / "s.csv")
+    assert status == 0
+    assert "297 labels written to" in out
+    submission = pd.read_csv(folder / "s.csv")
+    assert list(submission.columns) == ["ImageId", "Label"]
+    assert submission["ImageId"].tolist() == list(range(1, 298))
+    assert np.mean(submission["Label"] == digits[1][1500:]) > 0.85
+
+
+def test_prediction_that_fails_leaves_the_old_submission(capsys, folder, model, tmp_path):
+    rows = (folder / "test.csv").read_text().splitlines()
+    rows[250] = rows[250].replace("0", "x", 1)
+    (tmp_path / "bad.csv").write_text("\n".join(rows))
+    (tmp_path / "s.csv").write_text("old")
+    status, _, err = run(
+        capsys, "predict", model, tmp_path / "bad.csv", "--out", tmp_path / "s.csv"
+    )
+    assert status == 2
+    assert "bad.csv, line 251 (row 249), column 'pixel" in err
+    assert (tmp_path / "s.csv").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "s.csv"]
+
+
+def test_nothing_but_a_regular_file_is_written_to(capsys, folder, model):
+    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--out", "/dev/null")
+    assert status == 2
+    assert "/dev/null: is no regular file" in err
+
+
+def test_train_prints_accuracy_and_confusion_matrix_and_writes_the_model(capsys, folder, tmp_path):
+    out_file = tmp_path / "m.digitcnn"
+    status, out, err = run(capsys, "train", folder / "train.csv", "--epochs", 1, "--out", out_file)
+    assert status == 0
+    assert "accuracy " in out
+    assert "confusion matrix" in out
+    assert f"model written to {out_file}" in out
+    assert "training on 1,200 digits; 300 are held out" in err
+    assert digitcnn.load(out_file).n_iter_ == 1
+
+
+def test_train_json_is_one_object_and_is_reproducible(capsys, folder, tmp_path):
+    results = []
+    for name in ("a", "b"):
+        status, out, _ = run(
+            capsys, "train", folder / "train.csv", "--epochs", 1, "--seed", 4, "--json",
+            "--out", tmp_path / name,
+        )  # fmt: skip
+        assert status == 0
+        results.append(json.loads(out))
+    assert results[0]["digits"] == 300
+    assert np.sum(results[0]["confusion_matrix"]) == 300
+    assert np.trace(results[0]["confusion_matrix"]) == 300 - results[0]["errors"]
+    for result in results:
+        del result["seconds"], result["model"]
+    assert results[0] == results[1]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_evaluate_lists_the_surest_errors_first(capsys, folder, model, digits):
+    status, out, _ = run(capsys, "evaluate", model, folder / "train.csv", "--json")
+    assert status == 0
+    result = json.loads(out)
+    X, y = digits
+    clf = digitcnn.load(model)
+    assert result["accuracy"] == pytest.approx(clf.score(X[:1500], y[:1500]))
+    leads = [e["prediction_probability"] - e["truth_probability"] for e in result["surest_errors"]]
+    assert leads == sorted(leads, reverse=True)
+    for error in result["surest_errors"]:
+        assert y[error["row"]] == error["truth"] != error["prediction"]
+    status, out, _ = run(capsys, "evaluate", model, folder / "train.csv")
+    assert "confusion matrix" in out
+    assert "surest errors" in out
+
+
+def test_evaluate_writes_a_report_with_the_figures_that_it_prints(capsys, folder, model):
+    page = folder / "report.html"
+    arguments = ["evaluate", model, folder / "train.csv"]
+    _, expected, _ = run(capsys, *arguments, "--json")
+    status, out, _ = run(capsys, *arguments, "--report", page)
+    assert status == 0
+    assert f"report written to {page}" in out
+    text = page.read_text()
+    assert f">{json.loads(expected)['accuracy']:.2%}<" in text
+    assert "Evaluation of m.digitcnn" in text
+    assert "reading the data" in text
+    assert str(folder) not in text
+
+
+def test_report_without_its_libraries_is_refused_before_any_work(capsys, monkeypatch):
+    monkeypatch.setattr("digitcnn.report.find_spec", lambda name: None)
+    status, out, err = run(capsys, "evaluate", "no.digitcnn", "no.csv", "--report", "a.html")
+    assert (status, out) == (2, "")
+    assert 'install "digitcnn[plots]"' in err
+    assert err.count("\n") == 1
+
+
+def test_predict_without_out_prints_the_csv(capsys, folder, model):
+    status, out, _ = run(capsys, "predict", model, folder / "test.csv", "--proba")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0] == "ImageId,Label," + ",".join(f"p_{i}" for i in range(10))
+    assert len(lines) == 298
+    probabilities = np.array([line.split(",")[2:] for line in lines[1:]], float)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_predict_drops_the_label_column(capsys, folder, model):
+    status, out, _ = run(capsys, "predict", model, folder / "train.csv", "--json")
+    assert status == 0
+    assert json.loads(out)["digits"] == 1500
+
+
+def test_files_of_a_pattern_are_read_as_one_and_streaming_trains_the_same_model(
+    capsys, folder, tmp_path
+):
+    frame = pd.read_csv(folder / "train.csv")
+    frame[:600].to_csv(tmp_path / "part-1.csv", index=False)
+    frame[600:].to_csv(tmp_path / "part-2.csv", index=False)
+    results = []
+    for data, flags in [(folder / "train.csv", []), (tmp_path / "part-*.csv", ["--stream"])]:
+        out = tmp_path / "m.digitcnn"
+        arguments = ["train", data, "--epochs", 1, "--out", out, "--json", *flags]
+        status, text, _ = run(capsys, *arguments)
+        assert status == 0
+        result = json.loads(text)
+        results.append((result["training_digits"], result["accuracy"], result["log_loss"]))
+    assert results[0] == results[1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.digitcnn", "part-1.csv", "part-2.csv"]
+    status, text, _ = run(capsys, "predict", out, tmp_path / "part-*.csv")
+    assert status == 0
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == [
+        str(i) for i in range(1, 1501)
+    ]
+    status, text, _ = run(capsys, "predict", out, tmp_path / "*.tsv")
+    assert status == 2
+    status, _, err = run(capsys, "train", "sample", "--stream", "--out", tmp_path / "n.digitcnn")
+    assert status == 2
+    assert "--stream is for files" in err
+
+
+def test_predict_numbers_images_across_the_parts_that_it_reads(
+    capsys, folder, model, tmp_path, monkeypatch
+):
+    whole = run(capsys, "predict", model, folder / "test.csv", "--proba")[1]
+    monkeypatch.setattr(
+        tables.iter_table, "__kwdefaults__", {**tables.iter_table.__kwdefaults__, "n_rows": 100}
+    )
+    parts = run(capsys, "predict", model, folder / "test.csv", "--proba")[1]
+    one, other = (
+        np.array([line.split(",") for line in text.splitlines()[1:]], float)
+        for text in (whole, parts)
+    )
+    np.testing.assert_array_equal(one[:, :2], other[:, :2])
+    np.testing.assert_allclose(one[:, 2:], other[:, 2:], atol=2e-6)
+
+
+def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
+    # Of 300 validation images this allows for some errors: whether one of them is the surest of all
+    # answers hangs on how a processor rounds.
+    arguments = ["predict", model, folder / "test.csv", "--max-error", "0.03"]
+    status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
+    assert status == 0
+    table = pd.read_csv(folder / "sure.csv")
+    assert list(table.columns) == ["ImageId", "Label", "Confidence"]
+    answered = table["Label"].notna()
+    assert 0.5 < answered.mean() < 1.0
+    assert f"{answered.sum()} of 297 digits are answered" in err
+    assert f"{answered.sum()} labels written to" in out
+    assert table["Confidence"][answered].min() > table["Confidence"][~answered].max()
+    assert (table["Label"] == digits[1][1500:])[answered].mean() > 0.9
+    # The labels are whole numbers, as without the gaps.
+    first = (folder / "sure.csv").read_text().splitlines()[1 + int(answered.idxmax())]
+    assert first.split(",")[1].isdigit()
+    status, out, _ = run(capsys, *arguments, "--json")
+    result = json.loads(out)
+    assert [label is None for label in result["labels"]] == (~answered).tolist()
+    assert result["threshold"] == pytest.approx(digitcnn.load(model).confidence_threshold(0.03))
+
+
+def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
+    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--max-error", "0.0001")
+    assert status == 2
+    assert str(model) in err
+    assert "cannot be seen in 300 validation images" in err
+
+
+def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatch):
+    small = Recipe("two tiny networks", {"architecture": "relu-dropout"}, n_networks=2)
+    monkeypatch.setitem(RECIPES, "ensemble", small)
+    out = tmp_path / "e.digitcnn"
+    arguments = ["train", folder / "train.csv", "--recipe", "ensemble", "--epochs", 12]
+    status, text, _ = run(capsys, *arguments, "--out", out, "--json")
+    assert status == 0
+    trained = json.loads(text)
+    assert len(digitcnn.load(out).estimators_) == 2
+    page = tmp_path / "e.html"
+    status, text, _ = run(capsys, "evaluate", out, folder / "train.csv", "--json", "--report", page)
+    assert json.loads(text)["accuracy"] > 0.5 < trained["accuracy"]
+    assert "Network 2 of 2." in page.read_text()
+    status, text, _ = run(capsys, "info", out, "--json")
+    described = json.loads(text)
+    assert described["networks"] == 2
+    assert described["validation_digits"] == 300
+    assert described["validation_accuracy"] == pytest.approx(trained["accuracy"], abs=1e-5)
+    status, text, _ = run(
+        capsys, "predict", out, folder / "test.csv", "--max-error", "0.2", "--json"
+    )
+    assert status == 0
+
+
+def test_mnists_test_digits_are_measured_on_and_not_held_out(capsys, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    many = {
+        "x_train": rng.integers(0, 256, (400, 28, 28), dtype=np.uint8),
+        "y_train": np.arange(400, dtype=np.uint8) % 10,
+        "x_test": rng.integers(0, 256, (50, 28, 28), dtype=np.uint8),
+        "y_test": np.arange(50, dtype=np.uint8) % 10,
+    }
+    np.savez(tmp_path / "mnist.npz", **many)
+    monkeypatch.setenv("DIGITCNN_DATA", str(tmp_path))
+    out = tmp_path / "m.digitcnn"
+    status, text, err = run(capsys, "train", "mnist", "--epochs", 1, "--json", "--out", out)
+    assert status == 0, err
+    assert json.loads(text)["digits"] == 50
+    assert json.loads(text)["training_digits"] == 320
+    assert len(digitcnn.load(out).validation_hits_) == 80
+
+
+def test_info_lists_the_recipes(capsys):
+    status, out, _ = run(capsys, "info", "--recipes")
+    assert status == 0
+    heads, *lines = out.split("\n\n")[0].splitlines()
+    assert heads.split() == ["recipe", "MNIST", "minutes"]
+    assert [line.split()[0] for line in lines] == list(RECIPES)
+    assert f" {RECIPES['fast'].accuracy:.2%} " in lines[0]
+    status, out, _ = run(capsys, "info", "--recipes", "--json")
+    assert json.loads(out)["ensemble"]["n_networks"] == 5
+
+
+def test_info_of_data_counts_what_is_wrong_with_it(capsys, tmp_path, digits):
+    X, y = digits
+    frame = pd.DataFrame(X[:50], columns=[f"pixel{i}" for i in range(64)]).astype(object)
+    frame.insert(0, "label", y[:50])
+    frame.loc[50] = frame.loc[3]
+    frame.loc[4, "pixel5"] = np.nan
+    frame.loc[6, "pixel7"] = 300
+    frame.loc[8, "pixel9"] = "x"
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    status, out, _ = run(capsys, "info", tmp_path / "odd.csv", "--json")
+    assert status == 0
+    result = json.loads(out)
+    assert result["rows"] == 51
+    assert result["image_shape"] == "8 x 8"
+    assert result["pixel_range"] == "0..300"
+    assert (result["missing_values"], result["not_numbers"]) == (1, 1)
+    assert result["exact_duplicates"] == 1
+    assert sum(result["class_counts"].values()) == 51
+
+
+def test_info_of_a_model_and_of_the_sample(capsys, model):
+    status, out, _ = run(capsys, "info", model)
+    assert status == 0
+    assert "compact" in out
+    assert "8 x 8 x 1" in out
+    status, out, _ = run(capsys, "info", "sample", "--json")
+    assert status == 0
+    assert json.loads(out)["rows"] == 1797
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        ([], "COMMAND"),
+        (["train", "nowhere.csv"], "nowhere.csv"),
+        (["train", "smaple"], "smaple"),
+        (["train", "--recipe", "fats"], "no recipe 'fats'; there are fast"),
+        (["train", "--epochs", "0"], "'0': expected a whole number from 1 up"),
+        (["train", "--seed", "-1"], "--seed"),
+        (["train", "--out", "no/such/folder/m"], "there is no folder no/such/folder"),
+        (["train", "--out", "."], "is a folder"),
+        (["predict", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
+        (["evaluate", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
+        (["evaluate", "m", "sample", "--report", "no/such/r.html"], "there is no folder no/such"),
+        (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
+        (["info", "nowhere.csv"], "nowhere.csv"),
+        (["info"], "expected a model file, data, or --recipes"),
+        (["predict", "m", "d", "--max-error", "2"], "'2': expected a number between 0 and 1"),
+        (["predict", "m", "d", "--max-error", "x"], "'x': expected a number between 0 and 1"),
+    ],
+)
+def test_mistake_ends_in_one_line_and_status_2(capsys, arguments, message):
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def damaged(folder, tmp_path, change):
+    lines = (folder / "train.csv").read_text().splitlines()
+    cells = lines[5].split(",")
+    change(cells)
+    lines[5] = ",".join(cells)
+    path = tmp_path / "bad.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda cells: cells.__setitem__(3, "256"), "256"),
+        (lambda cells: cells.__setitem__(3, "-1"), "-1"),
+        (lambda cells: cells.__setitem__(3, "1.5"), "1.5"),
+        (lambda cells: cells.__setitem__(3, "x"), "x"),
+        (lambda cells: cells.__setitem__(3, ""), ""),
+        (lambda cells: cells.pop(), "64"),
+    ],
+    ids=["256", "-1", "fraction", "text", "missing", "short"],
+)
+def test_bad_csv_is_refused_with_file_and_line_and_nothing_is_written(
+    capsys, folder, tmp_path, change, found
+):
+    path = damaged(folder, tmp_path, change)
+    status, _, err = run(capsys, "train", path, "--out", tmp_path / "m.digitcnn")
+    assert status == 2
+    assert str(path) in err
+    assert "line 6" in err
+    assert found in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "m.digitcnn").exists()
+
+
+def test_model_and_data_of_different_sizes_are_refused(capsys, model, tmp_path):
+    out = tmp_path / "s.csv"
+    status, _, err = run(capsys, "predict", model, "sample", "--out", out)
+    assert status == 2
+    assert "784" in err
+    assert "64" in err
+    assert not out.exists()
+
+
+def test_damaged_model_is_refused(capsys, model, tmp_path):
+    cut = tmp_path / "cut.digitcnn"
+    cut.write_bytes(model.read_bytes()[:1000])
+    status, _, err = run(capsys, "predict", cut, "sample")
+    assert status == 2
+    assert "is not a digitcnn model file" in err
+
+
+def test_unlabelled_data_cannot_be_trained_on_or_measured(capsys, folder, model):
+    for arguments in (["train", folder / "test.csv"], ["evaluate", model, folder / "test.csv"]):
+        status, _, err = run(capsys, *arguments)
+        assert status == 2
+        assert "label" in err
+
+
+def command(*arguments, **environment):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "digitcnn", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"} | environment,
+        check=False,
+    )
+
+
+def test_backend_start_up_messages_are_kept_back(folder, model):
+    done = command("predict", model, folder / "test.csv", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["digits"] == 297
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86's kernels")
+def test_tensorflow_starts_with_its_faster_kernels_unless_told_otherwise(monkeypatch):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    for given, wanted in ((None, "1"), ("0", "0"), ("1", "1")):
+        if given is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, given)
+        with tensorflow_start_up():
+            assert os.environ[name] == wanted
+        assert os.environ.get(name) == given
+
+
+def test_help_answers_without_tensorflow():
+    code = (
+        "import sys\n"
+        "from digitcnn.cli import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as error:\n    assert not error.code\n"
+        "assert not {'tensorflow', 'keras', 'sklearn', 'numpy'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "train" in done.stdout
+
+
+def test_reader_that_stops_early_is_no_error(folder, model):
+    done = subprocess.run(
+        f"'{sys.executable}' -m digitcnn predict '{model}' '{folder / 'train.csv'}' --proba"
+        " | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("ImageId,Label")
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
+def test_interrupted_training_still_writes_the_model(folder, tmp_path):
+    out = tmp_path / "m.digitcnn"
+    arguments = ["train", folder / "train.csv", "--epochs", 100_000, "--out", out, "--json"]
+    reading, writing = os.openpty()
+    # What a shell without job control has put in the background ignores interrupts, and so does
+    # all that it starts.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from digitcnn.cli import main; sys.exit(main())"
+    )
+    with (
+        os.fdopen(reading, "rb", buffering=0) as terminal,
+        subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            text=True,
+        ) as process,
+    ):
+        os.close(writing)
+        seen = b""
+        # Once the bar shows that something was learned.
+        while b"accuracy" not in seen:
+            seen += terminal.read(4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # Linux's word for the end of a terminal
+            while read := terminal.read(4096):
+                seen += read
+        result, _ = process.communicate(timeout=120)
+    assert b"interrupted in epoch" in seen, seen[-2000:]
+    assert process.returncode == 130
+    assert json.loads(result)["epochs"] == digitcnn.load(out).n_iter_ < 100_000
+
+
+def code_of(module, text):
+    """A function `f` as if a module had defined it."""
+    scope = {"__name__": module}
+    exec(text, scope)
+    return scope["f"]
+
+
+OURS = "digitcnn.tables.readers"
+CHECK = "from sklearn.utils import check_array\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "is_ours"),
+    [
+        (OURS, "def f():\n raise ValueError('x')", True),
+        (
+            OURS,
+            "def f():\n try: int('x')\n except ValueError as e: raise ValueError() from e",
+            True,
+        ),
+        (OURS, "def f():\n with memoryview(b'x'):\n  raise ValueError('x')", True),
+        (OURS, "def g():\n raise ValueError\ndef f():\n return list(g() for _ in 'a')", True),
+        (OURS, "def f():\n return int('x')", False),
+        (OURS, "def f():\n return [].index(3)", False),
+        (OURS, "def f():\n raise ValueError(f'{1:%Z}')", False),
+        (OURS, "def f():\n 'é'.encode('ascii')", False),
+        (OURS, "import numpy\ndef f():\n numpy.ones(3) + numpy.ones(4)", False),
+        (OURS, "import numpy\ndef f():\n numpy.ones(3).reshape(2, 2)", False),
+        (OURS, "import json\ndef f():\n json.loads('{')", False),
+        (OURS, "def f():\n raise KeyError('x')", False),
+        (OURS, "def f():\n assert False", False),
+        ("keras.layers", "def f():\n raise ValueError('x')", False),
+        ("sklearn.linear_model", "def f():\n raise ValueError('x')", False),
+        ("digitcnnother", "def f():\n raise ValueError('x')", False),
+        ("anywhere", "def f():\n open('no/such/file')", True),
+        ("anywhere", "def f():\n import no_such_module", True),
+        ("anywhere", "def f():\n raise MemoryError", True),
+        ("anywhere", f"{CHECK}def f():\n check_array([[float('nan')]])", True),
+        ("anywhere", f"{CHECK}def f():\n check_array([1])", True),
+    ],
+)
+def test_mistake_of_the_users_is_told_from_a_bug(module, text, is_ours):
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        code_of(module, text)()
+    assert is_refusal(caught.value) == is_ours
+
+
+def test_refusal_from_another_thread_is_one_still():
+    def f(_):
+        read_table("nowhere.xlsx", columns=["a"], names=1)
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(OSError) as caught:  # noqa: PT011
+        list(threads.map(f, [1]))
+    assert is_refusal(caught.value)
+
+
+@pytest.fixture
+def broken_recipes(monkeypatch):
+    """Recipes whose accuracy cannot be printed: the bug is found in the package's own code."""
+    monkeypatch.setitem(RECIPES, "odd", Recipe("odd", {}, accuracy="high"))
+
+
+def test_bug_is_called_one_and_says_where_to_report_it(capsys, broken_recipes):
+    status, _, err = run(capsys, "info", "--recipes")
+    assert status == 1
+    assert err.startswith("digitcnn info: ValueError: Unknown format code '%'")
+    assert "This is a bug in digitcnn. Please report it on GitHub" in err
+    assert "with --traceback" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "variable", "is_shown"),
+    [
+        (["--traceback"], None, True),
+        ([], "1", True),
+        ([], "yes", True),
+        ([], "0", False),
+        ([], "", False),
+        ([], None, False),
+    ],
+)
+def test_traceback_is_shown_when_it_is_asked_for(
+    capsys, broken_recipes, monkeypatch, flags, variable, is_shown
+):
+    monkeypatch.delenv("DIGITCNN_TRACEBACK", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("DIGITCNN_TRACEBACK", variable)
+    cases = {("info", "--recipes"): "in _print_recipes", ("info", "nowhere.csv"): "in _check_path"}
+    for arguments, place in cases.items():
+        _, _, err = run(capsys, *arguments, *flags)
+        assert ("Traceback (most recent call last)" in err) == (place in err) == is_shown
+        assert err.splitlines()[-1].startswith("digitcnn info: ")
+
+
+def test_library_that_is_missing_is_no_bug(capsys, folder, model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    status, _, err = run(capsys, "export", model, folder / "m.onnx")
+    assert status == 2
+    assert "pip install 'digitcnn[onnx]'" in err
+    assert "bug" not in err
+
+
+@pytest.mark.parametrize("command_", ["predict", "train"])
+def test_backend_that_is_none_is_named_and_not_the_model_file(folder, model, command_):
+    arguments = [model, folder / "test.csv"] if command_ == "predict" else [folder / "train.csv"]
+    done = command(command_, *arguments, KERAS_BACKEND="tf")
+    assert done.returncode == 2
+    assert "Keras cannot be imported with KERAS_BACKEND='tf'" in done.stderr
+    assert "not a whole" not in done.stderr
+    assert "bug" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def accented(folder, digits):
+    """A model and a table with labels that are not ASCII, nor all of Windows's western encoding."""
+    names = np.array(["zéro", "eins", "два", "3", "quattro", "五", "six", "sept", "huit", "neuf"])
+    X, y = digits
+    path = folder / "accented.csv"
+    frame = pd.DataFrame(X[:300], columns=[f"pixel{i}" for i in range(64)])
+    frame.assign(label=names[y[:300]]).to_csv(path, index=False)
+    clf = make_classifier(epochs=12, learning_rate=0.005).fit(X[:1200], names[y[:1200]])
+    clf.save(folder / "accented.digitcnn")
+    return folder / "accented.digitcnn", path, clf.predict(X[:300]).tolist()
+
+
+class Narrow(io.TextIOWrapper):
+    """A standard output of an encoding that has few letters."""
+
+    def __init__(self, encoding):
+        super().__init__(io.BytesIO(), encoding=encoding, errors="strict")
+
+    def text(self, encoding="utf-8"):
+        self.flush()
+        return self.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_labels_of_any_alphabet_come_through_an_output_that_has_not_its_letters(
+    accented, monkeypatch, encoding, tmp_path
+):
+    model, table, answers = accented
+
+    def output_of(*arguments):
+        screen = Narrow(encoding)
+        monkeypatch.setattr(sys, "stdout", screen)
+        assert main([str(argument) for argument in arguments]) == 0
+        return screen
+
+    submission = pd.read_csv(io.StringIO(output_of("predict", model, table).text()))
+    assert submission["Label"].tolist() == answers
+    found = json.loads(output_of("predict", model, table, "--json", "--proba").text("ascii"))
+    assert found["labels"] == answers
+    assert "два" in found["classes"]
+    out = tmp_path / "é.csv"
+    output_of("predict", model, table, "--out", out)
+    assert pd.read_csv(out)["Label"].tolist() == answers
+    text = output_of("evaluate", model, table).text(encoding)
+    assert text.count("confusion matrix") == 1
+    shown = "два".encode(encoding, "backslashreplace").decode(encoding)
+    assert f"{shown} " in text
+    assert json.loads(output_of("evaluate", model, table, "--json").text("ascii"))["digits"] == 300
+    assert "zéro" in json.loads(output_of("info", table, "--json").text("ascii"))["class_counts"]
+    output_of("info", table)
+    output_of("info", model)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_answers_on_standard_output_are_those_of_a_file(accented, encoding, tmp_path):
+    model, table, _ = accented
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    arguments = [sys.executable, "-m", "digitcnn", "predict", str(model), str(table)]
+    done = subprocess.run(arguments, capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert main([*arguments[3:], "--out", str(tmp_path / "s.csv")]) == 0
+    assert done.stdout == (tmp_path / "s.csv").read_bytes()
+
+
+def test_output_that_is_closed_is_no_error(folder, model):
+    done = subprocess.run(
+        f"'{sys.executable}' -m digitcnn predict '{model}' '{folder / 'test.csv'}' --max-error "
+        "0.03 >&- 2>&-",
+        shell=True,
+        check=False,
+    )
+    assert done.returncode == 0

@@ -1,0 +1,346 @@
+"""The commands read what they are given under its names, and write over none of it."""
+
+import json
+import os
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import digitcnn
+from conftest import make_classifier
+from digitcnn.cli import main
+
+NAMES = [f"pixel{i}" for i in range(64)]
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command; gives exit status, standard output and standard error."""
+
+    def run_command(*arguments):
+        status = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run_command
+
+
+@pytest.fixture(scope="module")
+def shuffled(digits):
+    """A classifier that was fitted on a DataFrame whose columns are in no order of a picture's."""
+    X, y = digits
+    order = np.random.default_rng(0).permutation(64)
+    frame = pd.DataFrame(X, columns=NAMES)[[NAMES[i] for i in order]]
+    return make_classifier(epochs=12, learning_rate=0.005).fit(frame[:1200], y[:1200])
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, fitted, digits):
+    """The folder that the command runs in, with a model and tables."""
+    monkeypatch.chdir(tmp_path)
+    X, y = digits
+    fitted.save("m.digitcnn")
+    frame = pd.DataFrame(X[1200:1500], columns=NAMES)
+    frame.insert(0, "label", y[1200:1500])
+    frame.to_csv("t.csv", index=False)
+    frame.to_csv("part-1.csv", index=False)
+    frame.to_csv("part-2.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Lets nothing be read."""
+
+    def read(*_, **__):
+        raise AssertionError
+
+    for name in ("load", "read_table", "iter_table"):
+        monkeypatch.setattr(f"digitcnn.cli._common.{name}", read)
+    monkeypatch.setattr("digitcnn.cli.train._training_data", read)
+
+
+def relative(path):
+    return f"./{path}"
+
+
+def absolute(path):
+    return os.path.abspath(path)
+
+
+def roundabout(path):
+    os.makedirs("sub", exist_ok=True)
+    return f"sub/../{path}"
+
+
+def symlink(path):
+    os.symlink(path, f"link-to-{path}")
+    return f"link-to-{path}"
+
+
+def link_of_link(path):
+    os.symlink(symlink(path), "second")
+    return "second"
+
+
+def through_linked_folder(path):
+    os.symlink(".", "here")
+    return f"here/{path}"
+
+
+def hard_link(path):
+    os.link(path, f"hard-{path}")
+    return f"hard-{path}"
+
+
+ALIASES = [str, relative, absolute, roundabout]
+if sys.platform != "win32":  # where links want rights
+    ALIASES += [symlink, link_of_link, through_linked_folder, hard_link]
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        (["train", "t.csv", "--out"], "t.csv"),
+        (["train", "part-*.csv", "--out"], "part-2.csv"),
+        (["train", "t.csv", "--checkpoint"], "t.csv"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "t.csv"),
+        (["predict", "m.digitcnn", "part-?.csv", "--out"], "part-1.csv"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "m.digitcnn"),
+        (["evaluate", "m.digitcnn", "t.csv", "--report"], "t.csv"),
+        (["evaluate", "m.digitcnn", "t.csv", "--report"], "m.digitcnn"),
+        (["export", "m.digitcnn"], "m.digitcnn"),
+    ],
+)
+def test_output_that_is_an_input_is_refused_before_any_work(
+    place, run, no_work, arguments, target, alias
+):
+    before = (place / target).read_bytes()
+    status, out, err = run(*arguments, alias(target))
+    assert (status, out) == (2, "")
+    assert "is read by this command" in err
+    assert err.count("\n") == 1
+    assert (place / target).read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["absent.digitcnn", "./absent.digitcnn"])
+def test_input_that_is_not_there_is_no_output_either(place, run, out):
+    status, _, err = run("export", "absent.digitcnn", out)
+    assert status == 2
+    assert "is read by this command" in err
+
+
+@pytest.mark.parametrize("name", ["mnist.npz", "mnist_train.csv", "t10k-labels-idx1-ubyte.gz"])
+def test_copy_of_mnist_is_an_input_too(place, run, no_work, monkeypatch, name):
+    monkeypatch.setenv("DIGITCNN_DATA", str(place))
+    (place / name).write_bytes(b"")
+    status, _, err = run("predict", "m.digitcnn", "mnist", "--out", name)
+    assert status == 2
+    assert "is read by this command" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target", "found"),
+    [
+        (["predict", "m.digitcnn", "t.csv", "--out"], "other", "is no table but model"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "a.onnx", "is no table but ONNX file"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "a.HTML", "is no table but page"),
+        (["evaluate", "m.digitcnn", "t.csv", "--report"], "other", "is no page but model"),
+        (["evaluate", "m.digitcnn", "t.csv", "--report"], "part-1.csv", "is no page but table"),
+        (["export", "m.digitcnn"], "other", "is no ONNX file but model"),
+        (["export", "m.digitcnn"], "a.csv.gz", "is no ONNX file but table"),
+        (["train", "t.csv", "--out"], "part-1.csv", "is no model but table"),
+        (["train", "t.csv", "--out"], "notes", "is no model but something else"),
+    ],
+)
+def test_file_of_another_kind_is_not_written_over(place, run, no_work, arguments, target, found):
+    shutil.copy("m.digitcnn", "other")
+    for name in ("a.onnx", "a.HTML", "a.csv.gz", "notes"):
+        (place / name).write_text("mine")
+    before = (place / target).read_bytes()
+    status, _, err = run(*arguments, target)
+    assert status == 2
+    assert f"is there already, and {found}" in err
+    assert (place / target).read_bytes() == before
+
+
+def test_file_of_the_same_kind_and_an_empty_one_are_written_over(place, run):
+    (place / "old.csv").write_text("ImageId,Label\n1,2\n")
+    (place / "empty").write_text("")
+    (place / "answers").write_text("of no kind that is known by its name")
+    for out in ("old.csv", "empty", "answers"):
+        assert run("predict", "m.digitcnn", "t.csv", "--out", out)[0] == 0
+        assert len(pd.read_csv(out)) == 300
+    shutil.copy("m.digitcnn", "other")
+    for out in ("other", "empty-model"):
+        (place / "empty-model").write_text("")
+        assert run("train", "t.csv", "--epochs", 1, "--out", out)[0] == 0
+        assert digitcnn.load(out).n_iter_ == 1
+
+
+@pytest.mark.parametrize("out", ["ckpt", "ckpt/training.json", "ckpt/deep/m.digitcnn"])
+def test_model_in_the_folder_of_the_checkpoint_is_refused(place, run, no_work, out):
+    if out != "ckpt":
+        (place / out).parent.mkdir(parents=True)
+    status, _, err = run("train", "t.csv", "--checkpoint", "ckpt", "--out", out)
+    assert status == 2
+    assert "lies in the checkpoint's folder" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "t.csv", "m.digitcnn"], "m.digitcnn is one. Swap the two"),
+        (["predict", "sample", "m.digitcnn"], "m.digitcnn is one. Swap the two"),
+        (["evaluate", "t.csv", "m.digitcnn"], "m.digitcnn is one. Swap the two"),
+        (["evaluate", "part-*.csv", "other"], "other is one. Swap the two"),
+        (["export", "new.onnx", "m.digitcnn"], "m.digitcnn is one. Swap the two"),
+        (["train", "m.digitcnn"], "m.digitcnn: expected data, got a model file"),
+        (["predict", "m.digitcnn", "other"], "other: expected data, got a model file"),
+        (["evaluate", "m.digitcnn", "oth*"], "other: expected data, got a model file"),
+    ],
+)
+def test_model_and_data_that_are_mixed_up_are_told_apart(place, run, no_work, arguments, message):
+    shutil.copy("m.digitcnn", "other")
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "reversed"])
+def test_columns_are_given_to_a_model_by_the_names_that_it_was_fitted_with(
+    place, run, shuffled, digits, order
+):
+    X, y = digits
+    shuffled.save("s.digitcnn")
+    frame = pd.DataFrame(X[1200:], columns=NAMES).assign(label=y[1200:], id=7)
+    frame[frame.columns[::order]].to_csv("named.csv", index=False)
+    expected = shuffled.score(frame[shuffled.feature_names_in_], y[1200:])
+    assert expected > 0.8
+    status, out, err = run("evaluate", "s.digitcnn", "named.csv", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["accuracy"] == expected
+    status, out, err = run("predict", "s.digitcnn", "named.csv", "--json")
+    assert (status, err) == (0, "")
+    answers = shuffled.predict(frame[shuffled.feature_names_in_])
+    assert json.loads(out)["labels"] == answers.tolist()
+    assert run("evaluate", "s.digitcnn", "named.csv", "--report", "r.html")[0] == 0
+    status, _, err = run("export", "s.digitcnn", "s.onnx")
+    assert (status, err) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_table_that_lacks_columns_of_a_model_is_refused_with_what_is_missing(
+    place, run, shuffled, command
+):
+    shuffled.save("s.digitcnn")
+    frame = pd.read_csv("t.csv")
+    frame.drop(columns=["pixel3", "pixel9"]).to_csv("few.csv", index=False)
+    status, out, err = run(command, "s.digitcnn", "few.csv")
+    assert (status, out) == (2, "")
+    assert "few.csv: pixel columns are missing: " in err
+    assert "'pixel3'" in err
+    assert "'pixel9'" in err
+    frame.columns = ["label", *(f"{i // 8 + 1}x{i % 8 + 1}" for i in range(64))]
+    frame.to_csv("other.csv", index=False)
+    status, _, err = run(command, "s.digitcnn", "other.csv")
+    assert status == 2
+    assert "other.csv: pixel columns are missing: " in err
+
+
+def test_data_without_names_goes_to_the_columns_that_are_numbered_alike(
+    place, run, shuffled, digits, monkeypatch
+):
+    X, y = digits
+    shuffled.save("s.digitcnn")
+    monkeypatch.setattr("digitcnn.datasets.load_sample_digits", lambda: (X[1200:], y[1200:]))
+    status, out, _ = run("evaluate", "s.digitcnn", "sample", "--json")
+    assert status == 0
+    frame = pd.DataFrame(X[1200:], columns=NAMES)[shuffled.feature_names_in_]
+    assert json.loads(out)["accuracy"] == shuffled.score(frame, y[1200:])
+
+
+@pytest.mark.parametrize("flags", [[], ["--stream"]])
+def test_model_of_columns_without_numbers_finds_them_by_name(
+    place, run, digits, monkeypatch, flags
+):
+    X, y = digits
+    words = ["".join(sorted(f"{i:06b}".replace("0", "a").replace("1", "b"))) for i in range(64)]
+    words = [f"{word}-{chr(97 + i % 26)}{chr(97 + i // 26)}" for i, word in enumerate(words)]
+    frame = pd.DataFrame(X[:400], columns=words).assign(label=y[:400])
+    frame.to_csv("words.csv", index=False)
+    frame[frame.columns[::-1]].to_csv("reversed.csv", index=False)
+    arguments = ["--epochs", 8, "--out", "w.digitcnn", *flags]
+    assert run("train", "words.csv", *arguments)[0] == 0
+    assert digitcnn.load("w.digitcnn").feature_names_in_.tolist() == words
+    results = [run("predict", "w.digitcnn", name) for name in ("words.csv", "reversed.csv")]
+    assert results[0] == results[1]
+    assert results[0][0] == 0
+    monkeypatch.setattr("digitcnn.datasets.load_sample_digits", lambda: (X[:9], y[:9]))
+    status, _, err = run("predict", "w.digitcnn", "sample")
+    assert status == 2
+    assert "sample: its pixels have no names" in err
+
+
+def test_model_of_numbered_columns_takes_tables_that_number_theirs_otherwise(place, run):
+    assert run("train", "t.csv", "--epochs", 1, "--out", "n.digitcnn")[0] == 0
+    assert not hasattr(digitcnn.load("n.digitcnn"), "feature_names_in_")
+    frame = pd.read_csv("t.csv")
+    frame.columns = ["label", *(f"{i // 8 + 1}x{i % 8 + 1}" for i in range(64))]
+    frame.to_csv("other.csv", index=False)
+    assert run("predict", "n.digitcnn", "other.csv") == run("predict", "n.digitcnn", "t.csv")
+
+
+def test_info_describes_the_files_of_a_pattern_as_one_table(place, run):
+    frame = pd.read_csv("t.csv").astype({"label": object})
+    frame.assign(label="07").to_csv("part-1.csv", index=False)
+    frame.assign(label=["x", *["07"] * 299]).to_csv("part-2.csv", index=False)
+    status, out, _ = run("info", "part-*.csv", "--json")
+    assert status == 0
+    result = json.loads(out)
+    assert result["rows"] == 600
+    assert result["class_counts"] == {"07": 599, "x": 1}
+    status, _, err = run("info", "part-*.tsv")
+    assert status == 2
+    assert "part-*.tsv: no file has such a name" in err
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zip", ".GZ"])
+def test_answers_are_compressed_as_the_name_of_their_file_says(place, run, ending):
+    assert run("predict", "m.digitcnn", "t.csv", "--proba", "--out", "plain.csv")[0] == 0
+    out = f"answers.csv{ending}"
+    assert run("predict", "m.digitcnn", "t.csv", "--proba", "--out", out)[0] == 0
+    assert not (place / out).read_bytes().startswith(b"ImageId")
+    found = pd.read_csv(out, compression={".gz": "gzip"}.get(ending.lower(), ending[1:]))
+    pd.testing.assert_frame_equal(found, pd.read_csv("plain.csv"))
+
+
+@pytest.mark.parametrize(
+    "out", ["a.parquet", "a.csv.zst", "a.tar", "a.tar.gz", "a.csv.tar.xz", "a.XLSX"]
+)
+def test_answers_are_not_written_under_a_name_of_what_they_are_not(place, run, no_work, out):
+    status, _, err = run("predict", "m.digitcnn", "t.csv", "--out", out)
+    assert status == 2
+    assert f"{out}: expected the name of a CSV" in err
+    assert not (place / out).exists()
+
+
+def test_home_folder_stands_for_a_tilde(place, run, monkeypatch):
+    home = place / "home"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    shutil.copy("t.csv", home)
+    arguments = ["--epochs", 1, "--out=~/m.digitcnn", "--checkpoint=~/ckpt", "--stream"]
+    assert run("train", "~/t.csv", *arguments)[0] == 0
+    assert run("predict", "~/m.digitcnn", "~/t*.csv", "--out=~/s.csv")[0] == 0
+    assert run("evaluate", "~/m.digitcnn", "~/t.csv", "--report=~/r.html")[0] == 0
+    assert run("export", "~/m.digitcnn", "~/m.onnx")[0] == 0
+    assert run("info", "~/m.digitcnn")[0] == run("info", "~/s.csv", "--label", "x")[0] == 0
+    written = {path.name for path in home.iterdir()}
+    assert written == {"t.csv", "m.digitcnn", "s.csv", "r.html", "m.onnx"}
+    assert not (place / "~").exists()

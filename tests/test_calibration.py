@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from digitcnn.calibration import (
+    calibration_error,
+    choose_threshold,
+    confidence_threshold,
+    fit_temperature,
+    note_confidence,
+    wilson_interval,
+    with_temperature,
+)
+
+
+@pytest.fixture(scope="module")
+def overfitted():
+    """Probabilities, for digits not trained on, of a model that is far too sure; and the truth.
+
+    Validation data first, then test data.
+    """
+    X, y = load_digits(return_X_y=True)
+    X, X_rest, y, y_rest = train_test_split(X, y, train_size=300, random_state=0)
+    clf = LogisticRegression(C=1e4, max_iter=500).fit(X, y)
+    half = len(y_rest) // 2
+    probabilities = clf.predict_proba(X_rest).astype(np.float32)
+    return (probabilities[:half], y_rest[:half]), (probabilities[half:], y_rest[half:])
+
+
+def test_temperature_mends_sureness_without_changing_an_answer(overfitted):
+    (probabilities, codes), (others, other_codes) = overfitted
+    temperature = fit_temperature(probabilities, codes)
+    assert temperature > 1.5
+    tempered = with_temperature(others, temperature)
+    np.testing.assert_array_equal(tempered.argmax(axis=1), others.argmax(axis=1))
+    assert calibration_error(tempered, other_codes) < 0.5 * calibration_error(others, other_codes)
+    assert log_loss(other_codes, tempered) < log_loss(other_codes, others)
+
+
+@given(true=st.floats(0.3, 3.0), seed=st.integers(0, 1000))
+@settings(max_examples=25, deadline=None)
+def test_temperature_of_made_up_answers_is_found_again(true, seed):
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (20_000, 5))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    fair = with_temperature(probabilities.astype(np.float32), true)
+    codes = (rng.random((len(fair), 1)) > fair.cumsum(axis=1)).sum(axis=1).clip(0, 4)
+    assert fit_temperature(probabilities, codes) == pytest.approx(true, rel=0.1)
+
+
+def test_few_images_all_read_rightly_do_not_make_sure_of_everything():
+    probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (5, 1))
+    assert 0.7 < fit_temperature(probabilities, np.zeros(5, int)) < 1.0
+
+
+@given(temperature=st.floats(0.05, 20), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_tempered_probabilities_are_probabilities(temperature, seed):
+    rng = np.random.default_rng(seed)
+    given_ones = rng.dirichlet([0.02] * 10, 20).astype(np.float32)  # with zeros among them
+    tempered = with_temperature(given_ones, temperature)
+    assert tempered.dtype == np.float32
+    assert np.isfinite(tempered).all()
+    np.testing.assert_allclose(tempered.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_temperature_1_gives_back_the_same_array():
+    probabilities = np.array([[0.5, 0.5]], np.float32)
+    assert with_temperature(probabilities, 1.0) is probabilities
+
+
+@given(
+    hits=st.lists(st.booleans(), min_size=1, max_size=60),
+    ties=st.integers(1, 60),
+    max_error=st.floats(0.02, 0.9),
+)
+@settings(max_examples=200, deadline=None)
+def test_threshold_answers_as_much_as_the_error_rate_allows(hits, ties, max_error):
+    hits = np.array(hits)
+    confidences = (np.arange(len(hits)) % ties / ties).astype(np.float32)
+    if len(hits) < 1 / max_error - 1:
+        with pytest.raises(ValueError, match="wanted are at least"):
+            choose_threshold(confidences, hits, max_error)
+        return
+
+    def rate(threshold):
+        answered = confidences >= threshold
+        return ((~hits & answered).sum() + 1) / (answered.sum() + 1)
+
+    allowed = [c for c in np.unique(confidences) if rate(c) <= max_error]
+    assert choose_threshold(confidences, hits, max_error) == min(allowed, default=np.inf)
+
+
+def test_error_rate_too_small_for_the_data_names_how_much_is_wanted():
+    with pytest.raises(ValueError, match=r"0\.001 cannot be seen in 500 .* at least 999"):
+        choose_threshold(np.ones(500), np.ones(500, bool), 0.001)
+
+
+def test_threshold_keeps_its_promise_on_other_digits(overfitted):
+    (probabilities, codes), (others, other_codes) = overfitted
+    threshold = choose_threshold(*note_confidence(probabilities, codes), max_error=0.03)
+    confidences, hits = note_confidence(others, other_codes)
+    answered = confidences >= threshold
+    assert (~hits[answered]).mean() < 0.04 < 0.06 < (~hits).mean()
+    assert answered.mean() > 0.5
+
+
+@pytest.mark.parametrize("max_error", [0, 1, -0.1])
+def test_error_rate_that_is_none_is_refused(max_error):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        confidence_threshold(object(), max_error)
+
+
+def test_threshold_without_validation_data_is_refused():
+    with pytest.raises(ValueError, match="there was none: give validation_fraction, or X_val"):
+        confidence_threshold(object(), 0.1)
+
+
+def test_calibration_error_is_that_of_its_definition(overfitted):
+    probabilities, codes = overfitted[0]
+    confidences, hits = note_confidence(probabilities, codes)
+    wanted = 0.0
+    for low in np.arange(15) / 15:
+        members = (confidences > low) & (confidences <= low + 1 / 15 + 1e-9)
+        if members.any():
+            gap = confidences[members].astype(float).mean() - hits[members].mean()
+            wanted += members.mean() * abs(gap)
+    assert calibration_error(probabilities, codes) == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 7), (99, 100), (100, 100), (9968, 10000)])
+def test_interval_ends_where_what_was_seen_is_two_deviations_away(hits, n):
+    low, high = wilson_interval(hits, n)
+    assert 0 <= low <= hits / n <= high <= 1
+    for end in (low, high):
+        deviation = np.sqrt(end * (1 - end) / n)
+        assert abs(hits / n - end) == pytest.approx(1.96 * deviation, rel=1e-3, abs=1e-12)
