@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from digitcnn.networks import build
+from digitcnn.backend.build import build
 
 try:
     import torch

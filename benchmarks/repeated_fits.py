@@ -17,7 +17,7 @@ from _report import in_turn, print_header, print_table, ratio, resident_megabyte
 from scikeras.wrappers import KerasClassifier
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.networks import build
+from digitcnn.backend.build import build
 
 
 def scikeras_classifier(architecture: str) -> KerasClassifier:

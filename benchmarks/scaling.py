@@ -16,8 +16,8 @@ import tensorflow as tf
 from _report import print_header, print_table
 
 from digitcnn import DigitCNNClassifier
+from digitcnn.backend.build import build
 from digitcnn.backend.devices import choose_precision
-from digitcnn.networks import build
 
 
 def best(call, repeats: int) -> float:

@@ -42,7 +42,7 @@ def compact(learning_rate: float):
     """The default's network, compiled, for SciKeras."""
     import keras
 
-    from digitcnn.networks import build
+    from digitcnn.backend.build import build
 
     model = build("compact", (28, 28, 1), 10, dropout=None, seed=0, dtype="float32")
     optimizer = keras.optimizers.Adam(learning_rate)

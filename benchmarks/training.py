@@ -32,8 +32,8 @@ from _settings import STILL
 from scikeras.wrappers import KerasClassifier
 
 from digitcnn import DigitCNNClassifier
+from digitcnn.backend.build import build
 from digitcnn.backend.devices import POLICIES, choose_precision
-from digitcnn.networks import build
 
 try:
     import torch

@@ -363,15 +363,6 @@ def test_frame_keeps_its_column_names_and_refuses_others(digits):
     np.testing.assert_array_equal(clf.predict(others[1][clf.feature_names_in_]), clf.predict(frame))
 
 
-@pytest.mark.parametrize("path", ["a.csv", Path("a.csv"), ["a.csv"], ("a.csv", Path("b.csv"))])
-def test_path_in_the_place_of_images_is_refused_with_what_reads_it(fitted, path):
-    for call in (fitted.predict, fitted.predict_proba, lambda X: fitted.score(X, [1])):
-        with pytest.raises(ValueError, match=r"got the path 'a\.csv'.*read_digits_csv.*command"):
-            call(path)
-    with pytest.raises(ValueError, match=r"got the path 'a\.csv'"):
-        make_classifier().fit(path, [1])
-
-
 # Bad input: what was found, and what is wanted.
 
 
@@ -507,10 +498,14 @@ def test_images_with_one_channel_first_are_taken(fitted, digits):
         clf.predict(coloured[0])
 
 
-@pytest.mark.parametrize("X", ["digits.csv", Path("digits.csv"), ["1.png", "2.png"]])
+@pytest.mark.parametrize(
+    "X", ["digits.csv", Path("digits.csv"), ["1.png", "2.png"], ("a.csv", Path("b.csv"))]
+)
 def test_paths_in_place_of_pixels_are_refused_with_what_to_do(fitted, X):
     with pytest.raises(ValueError, match=r"got a path or text.*Read the files? first"):
         fitted.predict(X)
+    with pytest.raises(ValueError, match=r"got a path or text.*Read the files? first"):
+        fitted.score(X, [0, 1])
     with pytest.raises(ValueError, match=r"got a path or text.*Read the files? first"):
         make_classifier().fit(X, [0, 1])
 

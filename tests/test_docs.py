@@ -34,7 +34,7 @@ def functions_of(module_name):
 
 
 def architectures():
-    from digitcnn.networks import ARCHITECTURES
+    from digitcnn.architectures import ARCHITECTURES
 
     return [f"digitcnn.networks.{function.__name__}" for function in ARCHITECTURES.values()]
 

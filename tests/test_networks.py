@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.networks import ARCHITECTURES, build, reseed, weight_shapes
+from digitcnn.architectures import ARCHITECTURES, weight_shapes
+from digitcnn.backend.build import build, reseed
 
 OPTIONS = {"dropout": None, "seed": 3, "dtype": "float32"}
 
@@ -164,7 +165,7 @@ def test_callable_with_another_number_of_outputs_is_refused():
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("image_shape", [(28, 28, 1), (8, 8, 3), (1, 1, 1), (5, 23, 2)])
 def test_shapes_of_the_weights_are_known_without_building_the_network(architecture, image_shape):
-    built = ARCHITECTURES[architecture](image_shape, 7).get_weights()
+    built = build(architecture, image_shape, 7).get_weights()
     assert weight_shapes(architecture, image_shape, 7) == [array.shape for array in built]
 
 

@@ -272,7 +272,7 @@ def test_optimizer_does_to_an_own_model_what_it_does_in_keras(digits, kind):
 
 @pytest.mark.parametrize("kind", ["averages", "accumulates", "scales the loss"])
 def test_optimizer_does_to_a_named_network_what_it_does_in_keras(digits, kind):
-    from digitcnn.networks import build
+    from digitcnn.backend.build import build
 
     options = {"dropout": 0.0, "dtype": "float32"}
     clf = by_the_estimator(

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from conftest import ROOT
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._utils.parameters import check_parameters
+from digitcnn.architectures import choose_dropout
 from digitcnn.classifier import _LEARNING_RATE
-from digitcnn.networks import choose_dropout
 from digitcnn.recipes import RECIPES, make_classifier, search_space
 
 

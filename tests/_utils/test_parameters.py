@@ -13,8 +13,8 @@ def test_every_parameter_has_a_rule_that_its_default_keeps():
 
 
 def test_names_in_the_rules_are_those_that_are_there():
+    from digitcnn.architectures import ARCHITECTURES
     from digitcnn.backend.optimizers import OPTIMIZERS
-    from digitcnn.networks import ARCHITECTURES
 
     assert set(ARCHITECTURE_NAMES) == set(ARCHITECTURES)
     assert set(OPTIMIZER_NAMES) == set(OPTIMIZERS)

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from digitcnn.backend.build import build
 from digitcnn.backend.cache import make_steps
 from digitcnn.backend.optimizers import make_loss, make_optimizer
 from digitcnn.backend.steps import KerasSteps, OwnModelSteps, ProcessorSteps, Regularization
-from digitcnn.networks import build
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="other backends have Keras's steps alone"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from digitcnn.networks import build
+from digitcnn.backend.build import build
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("other backends have Keras's steps alone", allow_module_level=True)

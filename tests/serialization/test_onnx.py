@@ -201,10 +201,10 @@ def functional(image_shape, n_classes):
     return keras.Model(x, y)
 
 
-def sequential(*middle):
+def sequential(make_layer):
     def network(image_shape, n_classes):
         last = layers.Dense(n_classes, activation="softmax")
-        return keras.Sequential([keras.Input(image_shape), *middle, layers.Flatten(), last])
+        return keras.Sequential([keras.Input(image_shape), make_layer(), layers.Flatten(), last])
 
     return network
 
@@ -213,12 +213,18 @@ def sequential(*middle):
     ("architecture", "says"),
     [
         (functional, "a Functional cannot be exported to ONNX; wanted is a keras.Sequential"),
-        (sequential(layers.LayerNormalization(name="ln")), "layer 'ln', a LayerNormalization, can"),
-        (sequential(layers.Conv2D(2, 3, activation="silu")), "the activation 'silu' of layer"),
-        (sequential(layers.ReLU(threshold=0.5)), "a ReLU with a threshold"),
-        (sequential(layers.Softmax(axis=1)), "a softmax along axis 1"),
-        (sequential(layers.Dense(3)), "a Dense layer on pictures"),
-        (sequential(layers.BatchNormalization(axis=1)), "only a normalisation of channels"),
+        (
+            sequential(lambda: layers.LayerNormalization(name="ln")),
+            "layer 'ln', a LayerNormalization, can",
+        ),
+        (
+            sequential(lambda: layers.Conv2D(2, 3, activation="silu")),
+            "the activation 'silu' of layer",
+        ),
+        (sequential(lambda: layers.ReLU(threshold=0.5)), "a ReLU with a threshold"),
+        (sequential(lambda: layers.Softmax(axis=1)), "a softmax along axis 1"),
+        (sequential(lambda: layers.Dense(3)), "a Dense layer on pictures"),
+        (sequential(lambda: layers.BatchNormalization(axis=1)), "only a normalisation of channels"),
     ],
 )
 def test_network_that_is_not_known_is_refused_and_nothing_is_written(

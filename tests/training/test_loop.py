@@ -7,10 +7,10 @@ from sklearn.exceptions import NotFittedError
 
 from conftest import make_classifier
 from digitcnn.augmentation.batches import DigitBatches
+from digitcnn.backend.build import build
 from digitcnn.backend.cache import CompiledNetwork
 from digitcnn.backend.optimizers import make_loss, make_optimizer
 from digitcnn.backend.steps import Regularization
-from digitcnn.networks import build
 from digitcnn.training.loop import train
 
 

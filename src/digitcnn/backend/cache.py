@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from digitcnn.backend.build import reseed
 from digitcnn.backend.devices import count_devices
 from digitcnn.backend.steps import (
     KerasSteps,
@@ -21,7 +22,6 @@ from digitcnn.backend.steps import (
     has_jax_steps,
     has_processor_steps,
 )
-from digitcnn.networks import reseed
 
 # Compiled networks that are kept for reuse: the last ones used.
 _CACHE_SIZE = 4

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from digitcnn._utils.workers import deal_out, worker_number, worker_threads
-from digitcnn.networks import takes_option
+from digitcnn.backend.own_models import takes_option
 
 # The precision's public name -> the dtype policy that its layers carry.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -7,7 +7,6 @@ a training stays a list of arrays on the device from one step to the next.
 
 from typing import Any
 
-import jax
 import keras
 import numpy as np
 from keras import ops
@@ -31,13 +30,15 @@ class JaxSteps(KerasSteps):
     """
 
     def __init__(self, model: keras.Model) -> None:
+        import jax  # which is installed where it is the backend
+
         super().__init__(model)
         # What regularises is an argument of each step as well, but for the dropout.
         self._weight_decay: float | None = None
         self._smoothing = 0.0
         # Weights, other state (moving averages, dropout's seeds) and the optimizer's, as arrays on
         # the device; None where the variables hold what is newest.
-        self._state: list[list[jax.Array]] | None = None
+        self._state: list[list[Any]] | None = None
         # The learning rate is the callbacks' to set: it is an argument of each step.
         rate = model.optimizer.learning_rate
         places = [i for i, one in enumerate(model.optimizer.variables) if one is rate]
@@ -104,6 +105,8 @@ class JaxSteps(KerasSteps):
     def _train_purely(
         self, state: list[list[Any]], values: Any, images: Any, codes: Any, weights: Any
     ) -> tuple[list[list[Any]], Any]:
+        import jax
+
         model, (weight_decay, smoothing) = self.model, values
 
         def loss_of(trainable: list[Any], other: list[Any]) -> tuple[Any, Any]:
@@ -131,6 +134,8 @@ class JaxSteps(KerasSteps):
         return [list(trainable), list(other), list(optimizer)], figures
 
     def _predict_purely(self, state: list[list[Any]], images: Any) -> Any:
+        import jax
+
         with jax.default_matmul_precision(_PRECISION):
             answers, _ = self.model.stateless_call(*state, images, training=False)
         return answers

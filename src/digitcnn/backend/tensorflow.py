@@ -9,7 +9,7 @@ batch. Three of them have cheaper forms that compute the same function:
 - dropout, whose mask needs no more than 16 random bits for a number.
 
 The layers stay Keras's own, with their variables: only the order of the arithmetic is changed. What
-is done here is right for layers as `digitcnn.networks` makes them, not for every setting that
+is done here is right for layers as `digitcnn.backend.build` makes them, not for every setting that
 Keras's layers have: a user's model is never sent this way.
 """
 
@@ -31,7 +31,7 @@ def forward(
     Parameters
     ----------
     model : keras.Model
-        Of a key of `digitcnn.networks.ARCHITECTURES`.
+        Of a key of `digitcnn.architectures.ARCHITECTURES`.
     images : tensor of shape (n, height, width, channels), float32
     training : bool
     dropout : variable or None, default=None

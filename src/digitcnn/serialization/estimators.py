@@ -134,7 +134,7 @@ def _check_sizes(networks: list[KeptNetwork]) -> list[KeptNetwork]:
 
     A network of the size that a file declares might take any amount of memory.
     """
-    from digitcnn.networks import weight_shapes
+    from digitcnn.architectures import weight_shapes
 
     for kept in networks:
         architecture = kept.parameters.get("architecture", "compact")

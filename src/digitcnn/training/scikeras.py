@@ -18,8 +18,10 @@ import keras
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
+from digitcnn.architectures import choose_dropout
 from digitcnn.augmentation.batches import DigitBatches, scale
 from digitcnn.augmentation.distortion import look_again
+from digitcnn.backend.build import build
 from digitcnn.backend.cache import (
     CompiledNetwork,
     borrow,
@@ -31,8 +33,8 @@ from digitcnn.backend.cache import (
 )
 from digitcnn.backend.devices import device_scope, on_processor, settle
 from digitcnn.backend.optimizers import compile_model, floats_of_32_bits, kind_of, make_optimizer
+from digitcnn.backend.own_models import answers_in_logits
 from digitcnn.backend.steps import Regularization, has_jax_steps, has_processor_steps
-from digitcnn.networks import answers_in_logits, build, choose_dropout
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.loop import train
 
@@ -96,7 +98,7 @@ class NetworkClassifier(_KerasClassifier):
     Parameters
     ----------
     network : dict
-        Keyword arguments of `digitcnn.networks.build`.
+        Keyword arguments of `digitcnn.backend.build.build`.
     optimizer : dict
         Keyword arguments of `digitcnn.backend.optimizers.make_optimizer`.
     label_smoothing : float

@@ -1,0 +1,204 @@
+"""A user's own models: built, tried out, and held against what a classifier can be."""
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any
+from weakref import WeakValueDictionary
+
+import keras
+import numpy as np
+
+from digitcnn.architectures import ImageShape
+
+# Python's and NumPy's global generators are one each for all threads.
+_seeding = RLock()
+
+# The weights that networks of callables train, by their identity: a model that is returned twice
+# has some of them.
+_trained: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+
+@contextmanager
+def _seeded_global_generators(seed: int) -> Iterator[None]:
+    """For the time that a user's callable builds its network, and no longer.
+
+    A layer without a seed draws one from Python's global generator.
+    """
+    with _seeding:
+        states = random.getstate(), np.random.get_state()  # noqa: NPY002
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])  # noqa: NPY002
+
+
+def takes_option(architecture: Callable[..., keras.Model], name: str) -> bool:
+    """Whether a callable has a parameter for an option of `build_own`.
+
+    Parameters
+    ----------
+    architecture : callable
+    name : {"dropout", "seed", "dtype"}
+
+    Examples
+    --------
+    >>> from digitcnn.backend.own_models import takes_option
+    >>> takes_option(lambda image_shape, n_classes, dtype: None, "dtype")
+    True
+    """
+    parameters = inspect.signature(architecture).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def build_own(
+    architecture: Callable[..., keras.Model],
+    image_shape: ImageShape,
+    n_classes: int,
+    **options: Any,
+) -> keras.Model:
+    """The model of a user's callable, checked.
+
+    Parameters
+    ----------
+    architecture : callable
+        ``f(image_shape, n_classes, **options) -> keras.Model``. It is given those of the options
+        that it has parameters for.
+    image_shape : tuple of int (height, width, channels)
+        Pixels, in 0..1.
+    n_classes : int
+        Number of outputs.
+    **options
+        ``dropout``, ``seed`` and ``dtype``, as `digitcnn.backend.build.build` takes them.
+
+    Returns
+    -------
+    keras.Model
+        Built. It answers in probabilities or in logits: see `answers_in_logits`.
+
+    Raises
+    ------
+    TypeError
+        If a callable gives something other than a Keras model.
+    ValueError
+        If it cannot take the images, if its output is not one column for each class, if it is a
+        model that the callable gave before, or if it overrides `fit`.
+    """
+    seed = options["seed"]
+    options = {k: value for k, value in options.items() if takes_option(architecture, k)}
+    with _seeded_global_generators(seed):
+        model = architecture(image_shape, n_classes, **options)
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"architecture={architecture!r} returned {type(model).__name__}, not a keras.Model"
+            )
+        _check_is_new(model, architecture)
+        try:
+            if isinstance(model, keras.Sequential) and not model.built:
+                model.build((None, *image_shape))  # a call would fix the number of images
+            # A subclass is built by a call.
+            shape = tuple(_try_out(model, image_shape).shape)
+        except Exception as error:
+            raise ValueError(
+                f"architecture={architecture!r} returned a model that cannot take images of shape "
+                f"{image_shape}: {error}. Build it for the image_shape that the function is given"
+            ) from error
+    if shape[1:] != (n_classes,):
+        raise ValueError(
+            f"architecture={architecture!r} gives an output of shape {(None, *shape[1:])}; "
+            f"expected (None, {n_classes}): a softmax over the classes"
+        )
+    if type(model).fit is not keras.Model.fit:
+        raise ValueError(
+            f"architecture={architecture!r} returned a {type(model).__name__} with a method fit of "
+            "its own, which is not called here. Override train_step or compute_loss instead"
+        )
+    with _seeding:
+        # What is frozen may be shared: nothing that one training learns is in it.
+        _trained.update({id(variable): variable for variable in model.trainable_variables})
+    return model
+
+
+def _check_is_new(model: keras.Model, architecture: Callable[..., keras.Model]) -> None:
+    if any(id(variable) in _trained for variable in model.trainable_variables):
+        raise ValueError(
+            f"architecture={architecture!r} returned a model, or layers, that it had returned "
+            "before: a fit would go on from what another has learned. Make the model and its "
+            "layers inside the function"
+        )
+
+
+def _try_out(model: keras.Model, image_shape: ImageShape) -> np.ndarray:
+    """What a model answers to black, white and noise. Its state is afterwards as it was."""
+    images = np.random.default_rng(0).random((4, *image_shape), dtype=np.float32)
+    images[0], images[1] = 0.0, 1.0
+    before = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in model.variables]
+    answers = model(images, training=False)
+    for variable, value in before:
+        variable.assign(value)
+    return np.array(keras.ops.convert_to_numpy(keras.ops.cast(answers, "float32")))
+
+
+def _last_activation(model: keras.Model) -> Callable[..., Any] | None:
+    """The activation of the layer that a model's output comes from, where that can be known."""
+    own_classes = [c for c in type(model).__mro__ if c.__module__.partition(".")[0] != "keras"]
+    if any("call" in vars(c) for c in own_classes) or not getattr(model, "outputs", None):
+        return None
+    for layer in model.layers:
+        if getattr(layer, "output", None) is model.outputs[0]:
+            activation: Callable[..., Any] | None = getattr(layer, "activation", None)
+            return activation
+    return None
+
+
+def answers_in_logits(model: keras.Model, image_shape: ImageShape) -> bool:
+    """Whether the answers of a user's model are logits, of which the softmax is probabilities.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built, of any kind.
+    image_shape : tuple of int (height, width, channels)
+        Pixels, in 0..1.
+
+    Returns
+    -------
+    bool
+        False where they are probabilities. True where the last layer is linear; of a model whose
+        last layer cannot be known, where some answers are below 0 or above 1.
+
+    Raises
+    ------
+    ValueError
+        If the last layer has another activation, or the answers are between 0 and 1 and do not sum
+        to 1.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from digitcnn.backend.own_models import answers_in_logits
+    >>> stack = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    >>> answers_in_logits(keras.Sequential(stack), (8, 8, 1))
+    True
+    """
+    answers = _try_out(model, image_shape)
+    # 16 bits round to some thousandths.
+    if (answers >= 0).all() and np.allclose(answers.sum(axis=1), 1.0, atol=0.02):
+        return False
+    activation = _last_activation(model)
+    if activation in (keras.activations.linear, keras.activations.log_softmax):
+        return True
+    found = f"the activation {getattr(activation, '__name__', activation)!r}"
+    if activation is None:
+        if (answers < 0).any() or (answers > 1).any():
+            return True
+        found = "answers between 0 and 1 that do not sum to 1"
+    raise ValueError(
+        f"expected a network that ends in a softmax, or in a linear layer, got {found}. End it in "
+        "keras.layers.Dense(n_classes, activation='softmax')"
+    )
