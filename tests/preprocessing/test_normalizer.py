@@ -117,6 +117,8 @@ def test_arrays_lists_and_rows_are_the_same_pictures():
     objects = np.empty(len(images), object)
     objects[:] = list(images)
     np.testing.assert_array_equal(DigitNormalizer().fit_transform(objects), wanted)
+    column = pd.Series(list(images), index=np.arange(len(images))[::-1])
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(column), wanted)
     # Pictures of many sizes at once, each drawn as if alone.
     mixed = [images[0], wide[1], a_stroke(50, 31), images[2]]
     np.testing.assert_array_equal(DigitNormalizer().transform(mixed)[[0, 1, 3]], wanted[:3])
@@ -156,6 +158,19 @@ def test_picture_without_ink_is_all_zeros(dtype, value):
     out = DigitNormalizer().fit_transform(np.full((3, 9, 7), value, dtype))
     assert out.shape == (3, 784)
     assert not out.any()
+
+
+@pytest.mark.parametrize("deviation", [3, 20])
+@pytest.mark.parametrize("side", [14, 40])
+def test_sheet_with_noise_alone_is_mostly_all_zeros(side, deviation):
+    noise = np.random.default_rng(0).normal(128, deviation, (100, side, side)).astype(np.uint8)
+    assert DigitNormalizer().transform(noise).any(axis=1).mean() < 0.3
+
+
+def test_ink_of_the_other_polarity_is_none():
+    images = 255 * np.stack([a_stroke(30, 20), a_stroke(30, 20)[:, ::-1]])
+    assert not DigitNormalizer(invert=True).transform(images).any()
+    assert not DigitNormalizer(invert=False).transform(255 - images).any()
 
 
 def test_blank_8_bit_sheet_with_noise_is_all_zeros():
@@ -208,6 +223,42 @@ def test_digits_cropped_to_the_ink_are_drawn_as_with_a_margin(mnist_like, margin
     assert drawn.any(axis=1).all()
     assert np.quantile(differences(drawn, wanted), 0.99) < 5
     assert differences(drawn, wanted).max() < 12
+
+
+def reduced(image, side):
+    """A picture with this longer side, of pixels that are means of the larger one's."""
+    height, width = image.shape
+    scale = side / max(height, width)
+
+    def means(old, new):
+        bounds = np.linspace(0, old, new + 1)
+        first, last = bounds[:-1, None], bounds[1:, None]
+        place = np.arange(old)
+        part = np.clip(np.minimum(place + 1, last) - np.maximum(place, first), 0, 1)
+        return part / part.sum(axis=1, keepdims=True)
+
+    down = means(height, max(1, round(scale * height)))
+    return down @ image @ means(width, max(1, round(scale * width))).T
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("side", [6, 8, 10, 12, 15])
+def test_digits_cropped_and_reduced_to_few_pixels_keep_their_ink(mnist_like, side, dark):
+    images, wanted = mnist_like
+    given = [reduced(cropped(image), side) for image in images]
+    for dtype in (np.float64, np.uint8):
+        parts = [(255 - part if dark else part).astype(dtype) for part in given]
+        drawn = DigitNormalizer().transform(parts)
+        assert drawn.any(axis=1).all()
+        if side >= 8:
+            assert np.median(differences(drawn, wanted)) < 12
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_small_digits_cropped_to_the_ink_keep_their_ink(dark):
+    given = [cropped(image) for image in load_digits().images]
+    drawn = DigitNormalizer().transform([16 - image if dark else image for image in given])
+    assert drawn.any(axis=1).all()
 
 
 def a_bar(height, width, lean):
@@ -283,6 +334,11 @@ def test_size_and_box_are_kept():
         ({"image_shape": "square"}, np.zeros((1, 4)), "image_shape must be"),
         ({"image_shape": (3, 3)}, np.zeros((1, 4)), "does not fit 4 columns"),
         ({}, np.zeros((1, 785)), "785 columns make no square picture. Was the label column"),
+        ({"image_shape": 28}, np.zeros((1, 784)), "image_shape must be .*, got 28"),
+        ({"image_shape": None}, np.zeros((1, 4)), "image_shape must be .*, got None"),
+        ({"image_shape": (2, 2, 1)}, np.zeros((1, 4)), "image_shape must be"),
+        ({"invert": np.array([True, False])}, np.zeros((2, 4)), "invert must be"),
+        ({}, np.zeros((28, 28)), r"single picture, give X\[np.newaxis\]"),
         ({}, np.full((1, 2, 2), np.nan), "contains NaN"),
         ({}, [np.zeros((2, 2)), np.zeros(4)], "picture 1 has 1 dimensions, not 2"),
         ({}, [np.zeros((2, 2)), np.full((2, 2), np.inf)], "picture 1 contains inf"),

@@ -36,8 +36,8 @@ def list_pictures(X: Any) -> list[np.ndarray] | None:
     Parameters
     ----------
     X : object
-        A list, a tuple or a one-dimensional array of objects may hold arrays, nested lists and
-        Pillow's images, of one size or of many.
+        A list, a tuple, a one-dimensional array of objects or a Series may hold arrays, nested
+        lists and Pillow's images, of one size or of many.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def list_pictures(X: Any) -> list[np.ndarray] | None:
         )
     if hasattr(X, "getbands"):
         raise ValueError("expected a list of pictures, got a single image. Give [image]")
+    if hasattr(X, "iloc") and str(getattr(X, "dtype", "")) == "object":  # a column of pictures
+        X = X.to_numpy()
     is_list = isinstance(X, list | tuple) or (
         isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
     )
