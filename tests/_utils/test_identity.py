@@ -70,6 +70,16 @@ def value(n):
 def other(n):
     return value(n - 1) if n else 1
 """
+LIBRARY = """
+import re
+import reprlib
+from numpy import exp
+from numpy.linalg import norm
+made = reprlib.recursive_repr("a")
+pattern = re.compile("b")
+def value(image_shape, n_classes):
+    return made, pattern, exp, norm
+"""
 OPTIMIZER = """
 import keras
 @keras.saving.register_keras_serializable("tests")
@@ -117,6 +127,10 @@ def made_by(code, name="__main__"):
         (CLOSURE, ("range(3)", "range(4)")),
         (DECORATED, ("return 1", "return 2")),
         (MUTUAL, ("else 1", "else 2")),
+        (LIBRARY, ("import exp", "import log as exp")),
+        (LIBRARY, ("import norm", "import det as norm")),
+        (LIBRARY, ('repr("a")', 'repr("c")')),
+        (LIBRARY, ('"b"', '"c"')),
         (OPTIMIZER, ("Warm(0.1)", "Warm(0.2)")),
         (OPTIMIZER, ("return self.rate\n", "return self.rate / 2\n")),
         (OPTIMIZER, ("assign_sub", "assign_add")),
@@ -132,7 +146,7 @@ def test_values_of_one_name_that_do_otherwise_are_told_apart(code, change):
 
 
 def test_description_is_json_and_equal_in_another_process(tmp_path):
-    codes = [PLAIN, OBJECT, SLOTS, PARTIAL, CLOSURE, DECORATED, MUTUAL, OPTIMIZER]
+    codes = [PLAIN, OBJECT, SLOTS, PARTIAL, CLOSURE, DECORATED, MUTUAL, LIBRARY, OPTIMIZER]
     codes.append('value = lambda x: x in {"a", "b", "c", "d"}')
     script = (
         "import json, sys\nfrom digitcnn._utils.identity import as_plain\n"

@@ -6,6 +6,7 @@ function's code and all that the code reads, an object's class and state. What a
 from installed libraries counts by its name.
 """
 
+import copyreg
 import dis
 import functools
 import hashlib
@@ -245,7 +246,8 @@ class _Walk:
     def _object(self, value: Any) -> list[Any]:
         """What pickle would keep of it."""
         try:
-            reduced = value.__reduce_ex__(4)
+            reduce = copyreg.dispatch_table.get(type(value))
+            reduced = value.__reduce_ex__(4) if reduce is None else reduce(value)
         except Exception:
             raise _UnknownError(f"a {_name(type(value))}") from None
         if isinstance(reduced, str):  # the name of a global
@@ -256,7 +258,7 @@ class _Walk:
         if make in (getattr, object.__new__) or isinstance(make, types.BuiltinFunctionType):
             make = _name(make)
         return [
-            self.describe(make),
+            self._referred_to(make),
             self.describe(arguments),
             self.describe(state),
             self.describe(None if items is None else list(items)),
@@ -265,10 +267,7 @@ class _Walk:
 
     def _referred_to(self, value: Any) -> Any:
         """What a function or a class refers to: a library's by its name, its own whole."""
-        is_named = isinstance(value, types.FunctionType | type)
-        if is_named and not _is_own(value.__module__):
-            return _name(value)
-        return self.describe(value)
+        return _name(value) if _is_a_librarys(value) else self.describe(value)
 
     def _source(self, module: types.ModuleType) -> str | None:
         """A digest of a module of the program's own: any of it may be used."""
@@ -303,6 +302,20 @@ def _is_own(module: str | None) -> bool:
     path = os.path.realpath(path)
     is_installed = "site-packages" in path or "dist-packages" in path
     return not is_installed and not path.startswith(_INSTALLED)
+
+
+def _is_a_librarys(value: Any) -> bool:
+    """Whether an installed library has this function or class under the name that it bears.
+
+    What a library's function has made, such as a function with a closure, only looks so.
+    """
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or _is_own(module):
+        return False
+    found: Any = sys.modules[module]
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is value
 
 
 def _name(value: Any) -> str:
