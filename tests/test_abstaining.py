@@ -7,10 +7,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from conftest import make_classifier
-from digitcnn import AbstainingClassifier, DigitCSVTransformer
+from digitcnn import AbstainingClassifier, DigitCSVTransformer, DigitNormalizer
 from digitcnn.abstaining import with_no_answer
 
 LENIENT = AbstainingClassifier(
@@ -98,8 +99,14 @@ def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_error": 0}, "max_error=0: wanted is a number between 0 and 1"),
-        ({"validation_fraction": 1.0}, "validation_fraction=1.0"),
+        ({"max_error": 0}, "expected max_error between 0 and 1, got 0"),
+        ({"max_error": "1%"}, "expected max_error between 0 and 1, got '1%'"),
+        ({"validation_fraction": 1.0}, "expected validation_fraction between 0 and 1, got 1.0"),
+        (
+            {"validation_fraction": 0.005},
+            "enough .* to hold out validation_fraction=0.005, got 600",
+        ),
+        ({"classifier": LinearSVC()}, r"with predict_proba, got LinearSVC\(\)\. Put a sklearn"),
         ({"no_answer": 3}, "3 stands for no answer and is one of the labels too"),
         ({"max_error": 0.001}, "cannot be seen in 60 validation images; wanted are at least 999"),
     ],
@@ -133,6 +140,40 @@ def test_label_for_none_and_labels_keep_their_values_whatever_the_type(dtype, no
         top = min(int(np.iinfo(dtype).max), 2**53 if no_answer == 0.1 else 2**64)
     labels = with_no_answer(np.array([top, 0], dtype), np.array([True, False]), no_answer)
     assert labels.tolist() == [top, no_answer]
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([3, 0]), np.array([True, False]), np.array([0.5, 1]), np.array(["d", "e"])]
+)
+@pytest.mark.parametrize("no_answer", [b"none", ("no", "answer"), np.datetime64("2000-01-01")])
+def test_label_for_none_of_another_kind_leaves_the_labels_as_they_are(labels, no_answer):
+    answers = with_no_answer(labels, np.array([True, False]), no_answer)
+    assert answers[0] == labels[0]
+    assert type(answers[0]) is type(labels[0].item())
+    assert answers[1] == no_answer
+
+
+def test_dates_are_labels_and_may_have_a_date_for_none():
+    days, answered = np.array(["2000-01-01", "2000-01-02"], "M8[D]"), np.array([True, False])
+    answers = with_no_answer(days, answered, np.datetime64("1970-01-01"))
+    assert answers.tolist() == [days[0].item(), np.datetime64("1970-01-01").item()]
+    assert with_no_answer(days, answered, -1).tolist() == [days[0].item(), -1]
+
+
+def test_tables_of_arrow_and_lists_of_pictures_are_divided_by_rows(digits):
+    pa = pytest.importorskip("pyarrow")
+    X, y = digits
+    table = pa.table({f"pixel{i}": X[:300, i] for i in range(64)})
+    # Of many sizes: no array holds them.
+    pictures = [np.pad(image, i % 3) for i, image in enumerate(X[:300].reshape(-1, 8, 8))]
+    for step, rows in ((DigitCSVTransformer(), table), (DigitNormalizer(), pictures)):
+        clf = AbstainingClassifier(
+            make_pipeline(step, GaussianNB()),
+            max_error=0.3,
+            validation_fraction=0.3,
+            random_state=0,
+        )
+        assert clf.fit(rows, y[:300]).predict(rows).shape == (300,)
 
 
 def test_label_for_none_takes_no_wider_type_than_it_needs():

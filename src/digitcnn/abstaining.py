@@ -1,12 +1,11 @@
 """A classifier that leaves unanswered what it is not sure of."""
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import train_test_split
-from sklearn.utils import assert_all_finite, column_or_1d, indexable
+from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -14,6 +13,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from digitcnn._utils.images import hold_out
 from digitcnn.calibration import choose_threshold, note_confidence
 
 
@@ -125,9 +125,15 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             If the part held out is too small for `max_error`, or `no_answer` is a label.
         """
         for name in ("max_error", "validation_fraction"):
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise ValueError(f"{name}={value!r}: wanted is a number between 0 and 1")
+            value: Any = getattr(self, name)
+            is_number: Any = isinstance(value, Real)
+            if not is_number or not 0 < value < 1:
+                raise ValueError(f"expected {name} between 0 and 1, got {value!r}")
+        if not hasattr(self.classifier, "predict_proba"):
+            raise ValueError(
+                f"expected a classifier with predict_proba, got {self.classifier!r}. Put a "
+                "sklearn.calibration.CalibratedClassifierCV around it"
+            )
         if y is None:
             raise ValueError(
                 "AbstainingClassifier requires y to be passed, but the target y is None"
@@ -136,22 +142,17 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         no_answer = self._choose_no_answer(np.unique(y))
-        kept, held = train_test_split(
-            np.arange(len(y)),
-            test_size=self.validation_fraction,
-            stratify=y,
-            random_state=self.random_state,
-        )
+        kept, held = hold_out(y, self.validation_fraction, self.random_state)
         # Before the training, which may take long.
         choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.max_error)
-        X_val, y_val = _rows(X, held), y[held]
+        X_val, y_val = _safe_indexing(X, held), y[held]
         arguments: dict[str, Any] = {}
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             arguments["sample_weight"] = weights[kept]
         if has_fit_parameter(self.classifier, "X_val"):
             arguments |= {"X_val": X_val, "y_val": y_val}
-        classifier = clone(self.classifier).fit(_rows(X, kept), y[kept], **arguments)
+        classifier = clone(self.classifier).fit(_safe_indexing(X, kept), y[kept], **arguments)
         probabilities = classifier.predict_proba(X_val)
         codes = np.searchsorted(classifier.classes_, y_val)
         self.threshold_ = choose_threshold(
@@ -230,21 +231,17 @@ def with_no_answer(labels: np.ndarray, is_answered: np.ndarray, no_answer: Any) 
 
     The type is one that holds both.
     """
-    if isinstance(no_answer, str) or labels.dtype.kind in "OUS":
-        answers = labels.astype(object)
-        if isinstance(no_answer, str) and labels.dtype.kind == "U":
-            return np.where(is_answered, labels, no_answer)
-        answers[~is_answered] = no_answer
-        return answers
-    is_whole = isinstance(no_answer, Integral)
-    own = np.min_scalar_type(no_answer) if is_whole else np.asarray(no_answer).dtype
-    dtype = np.result_type(labels.dtype, own)
-    if is_whole and labels.dtype.kind in "bui" and dtype.kind == "f":
-        dtype = np.dtype(object)  # of uint64 and -1 NumPy makes float64, which rounds
-    return np.where(is_answered, labels.astype(dtype), np.array(no_answer, dtype))
-
-
-def _rows(X: Any, places: np.ndarray) -> Any:
-    if hasattr(X, "iloc"):
-        return X.iloc[places]
-    return X[places] if hasattr(X, "shape") else np.asarray(X)[places]
+    kind, is_one = labels.dtype.kind, not np.ndim(no_answer)
+    if kind in "UM" and is_one and np.asarray(no_answer).dtype.kind == kind:
+        return np.where(is_answered, labels, no_answer)
+    if kind in "biuf" and isinstance(no_answer, Real):
+        is_whole = isinstance(no_answer, Integral)
+        number: Any = no_answer
+        own = np.min_scalar_type(number) if is_whole else np.asarray(number).dtype
+        dtype = np.result_type(labels.dtype, own)
+        if is_whole and kind != "f" and dtype.kind == "f":
+            dtype = np.dtype(object)  # of uint64 and -1 NumPy makes float64, which rounds
+        return np.where(is_answered, labels.astype(dtype), np.array(no_answer, dtype))
+    filling = np.empty((), object)
+    filling[()] = no_answer
+    return np.where(is_answered, labels.astype(object), filling)

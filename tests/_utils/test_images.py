@@ -1,6 +1,10 @@
+import tracemalloc
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,9 +12,12 @@ from sklearn.datasets import load_digits
 
 from digitcnn._utils.images import (
     check_images,
+    check_labels,
     check_pixel_scale,
+    hold_out,
     resolve_image_shape,
     resolve_pixel_range,
+    size_hint,
 )
 
 
@@ -156,6 +163,13 @@ def test_images_of_a_much_smaller_scale_are_refused_whatever_their_type(white, f
         assert check_pixel_scale(X[:1], (0.0, fitted), "auto", "X") is not None
 
 
+def test_few_pixels_far_outside_are_a_scalers_doing():
+    X = some_digits(16) / 16
+    X[:, 3] *= 40
+    with pytest.raises(ValueError, match=r"data\. A scaler in front, such as a MinMaxScaler"):
+        check_pixel_scale(X, (0.0, 1.0), "auto", "X")
+
+
 def test_range_that_was_given_takes_images_of_any_brightness():
     X = some_digits(255)
     np.testing.assert_array_equal(check_pixel_scale(X, (0.0, 1e6), (0, 1e6), "X"), X)
@@ -176,6 +190,8 @@ def test_fractions_up_to_1_are_refused_on_a_larger_scale(highest, n):
     "X",
     [
         np.zeros((4, 64)),
+        # Resampling leaves rounding where black was.
+        1e-13 * some_digits(1, 4),
         np.eye(64)[:4],
         np.full((4, 64), 1),
         some_digits(3, 1),
@@ -187,6 +203,7 @@ def test_fractions_up_to_1_are_refused_on_a_larger_scale(highest, n):
     ],
     ids=[
         "black",
+        "nearly black",
         "a speck",
         "even",
         "faint",
@@ -209,7 +226,14 @@ def test_faint_and_blank_images_are_legal_on_the_scale_of_bytes(X, dtype):
         (some_digits(255), (0.0, 16.0), r"scale 0\.\.255: .*by 0\.0627"),
         (some_digits(16), (0.0, 1.0), r"scale 0\.\.16: .*by 0\.0625"),
         (some_digits(60), (0.0, 1.0), r"scale 0\.\.255: "),
-        (some_digits(16) / 8 - 1, (0.0, 1.0), "such as a StandardScaler"),
+        # Resampled, so of fractions.
+        (some_digits(255) - 0.3, (0.0, 1.0), r"scale 0\.\.255: .*by 0\.00392"),
+        (some_digits(255) / 1.003 - 2, (0.0, 16.0), r"scale 0\.\.255: "),
+        (some_digits(65535), (0.0, 255.0), r"scale 0\.\.65535: .*by 0\.00389"),
+        (some_digits(16) * 1.03 - 0.2, (0.0, 1.0), r"scale 0\.\.16: "),
+        (some_digits(16) * 1.03 - 0.2, (0.0, 16.0), r"Resampled images.*np\.clip\(X, 0, 16\)"),
+        (some_digits(260) - 3, (0.0, 255.0), r"np\.clip\(X, 0, 255\)\. A scaler in front"),
+        (some_digits(16) / 8 - 1, (0.0, 1.0), r"0\.\.1, .*data\. A scaler.* as a StandardScaler"),
         (some_digits(16) / 13, (0.0, 1.0), "such as a MinMaxScaler that was fitted on other rows"),
     ],
 )
@@ -288,3 +312,40 @@ def test_pictures_of_unequal_size_in_an_array_of_objects_are_refused():
     objects[:] = [np.zeros((8, 8)), np.zeros((8, 7))]
     with pytest.raises(ValueError, match=r"one size, got sizes \(8, 7\), \(8, 8\)"):
         check_images(objects)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
+def test_missing_label_is_named_with_its_row(missing):
+    with pytest.raises(ValueError, match="y has no label in row 1"):
+        check_labels(np.array(["a", missing, "b"], object))
+
+
+def test_class_too_small_to_be_held_out_is_refused_with_the_parameter():
+    with pytest.raises(
+        ValueError, match=r"hold out validation_fraction=0\.25, got 4 images: The l"
+    ):
+        hold_out(np.array([0, 0, 0, 1]), 0.25, 0)
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.1, got 6 images: .*classes = 3"):
+        hold_out(np.array([0, 0, 1, 1, 2, 2]), 0.1, 0)
+
+
+def test_rows_with_a_column_more_may_have_kept_their_label():
+    assert "Was the label column left in?" in size_hint((5, 785), (28, 28, 1))
+    assert "label" not in size_hint((5, 784), (8, 8, 1))
+
+
+@pytest.mark.parametrize("high", [0.9, 8, 16, 250])
+@pytest.mark.parametrize("fitted", [None, (0.0, 16.0), (0.0, 255.0)])
+def test_large_data_is_looked_at_in_parts(high, fitted):
+    X = np.random.default_rng(0).integers(0, 2, (40, 300_000)).astype(np.float32)
+    X *= np.float32(high)
+    tracemalloc.start()
+    with warnings.catch_warnings(), suppress(ValueError):
+        warnings.simplefilter("ignore")
+        if fitted is None:
+            resolve_pixel_range("auto", X)
+        elif high <= fitted[1]:
+            check_pixel_scale(X, fitted, "auto", "X")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 4

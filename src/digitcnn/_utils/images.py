@@ -1,12 +1,13 @@
 """What data the estimator may be given, and the words of the errors when it is other data."""
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from math import isqrt
 from os import PathLike
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -162,9 +163,39 @@ def check_labels(y: np.ndarray) -> None:
     """
     if y.dtype.kind == "O":
         for row, label in enumerate(y):
-            if label is None or label != label:
+            try:
+                is_missing = label is None or bool(label != label)
+            except TypeError:  # pandas' NA is neither equal to itself nor different
+                is_missing = True
+            if is_missing:
                 raise ValueError(f"y has no label in row {row}: {label}")
     check_classification_targets(y)
+
+
+def hold_out(codes: np.ndarray, fraction: float, random_state: Any) -> list[np.ndarray]:
+    """Divide rows at random, by class: those to train on, and those to validate with.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        The classes.
+    fraction : float
+        Part of the rows that are held out of training.
+    random_state : int, RandomState instance or None
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows of a class.
+    """
+    rows = np.arange(len(codes))
+    try:
+        return train_test_split(rows, test_size=fraction, stratify=codes, random_state=random_state)
+    except ValueError as error:
+        raise ValueError(
+            f"expected images enough of each class to hold out validation_fraction={fraction}, got "
+            f"{len(rows)} images: {error}"
+        ) from error
 
 
 def resolve_image_shape(
@@ -292,6 +323,8 @@ def size_hint(shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> str:
         return f"{expected}. If X is a single image, give X[np.newaxis]"
     root = isqrt(shape[1])
     given = f", X looks like images of {root}x{root}" if root * root == shape[1] else ""
+    if shape[1] == height * width * channels + 1:
+        return f"{expected}. Was the label column left in?"
     return (
         f"{expected}{given}. Resize the images, or put a DigitNormalizer in front, of the training "
         "too"
@@ -359,7 +392,7 @@ def resolve_pixel_range(
             "If a scaler such as StandardScaler stands in front, take it out. For another scale "
             "give pixel_range=(low, high); for tables that are not pictures pixel_range='data'"
         )
-    if high == 16 and low >= 0 and not np.any(X % 1):
+    if high == 16 and low >= 0 and not _has_fractions(X):
         return 0.0, 16.0
     is_integer = X.dtype.kind in "iu"
     if high == 0:
@@ -450,18 +483,24 @@ def check_pixel_scale(
 
 def _outside_hint(X: np.ndarray, low: float, high: float, fitted: tuple[float, float]) -> str:
     """What may have happened to images with numbers outside, and what to do."""
-    white = fitted[1]
-    if low >= 0 and high > 2 * white and not np.any(X % 1):
-        for other in _WHITES:
-            if _NEAR_WHITE * other <= high <= other or high <= other == 255:
+    black, white = fitted
+    span = white - black
+    # A scaler makes some pixels too bright, another scale most of the ink.
+    if low >= -_OVERSHOOT * high and high > 2 * white and np.median(X[X > 0]) > white > 0:
+        for other in (*_WHITES, 65535.0):
+            is_whole = high <= other >= 255 and not _has_fractions(X)
+            if is_whole or _NEAR_WHITE * other <= high <= other * (1 + _OVERSHOOT):
                 return (
                     f"It looks like the scale 0..{other:g}: treat the training data and these "
                     f"images alike, or multiply by {white / other:g}"
                 )
-    step = "StandardScaler" if low < 0 else "MinMaxScaler that was fitted on other rows"
+    hint = ""
+    if low >= black - _OVERSHOOT * span and high <= white + _OVERSHOOT * span:
+        hint = f"Resampled images go beyond black and white: np.clip(X, {black:g}, {white:g}). "
+    step = "StandardScaler" if low < black else "MinMaxScaler that was fitted on other rows"
     return (
-        f"A scaler in front, such as a {step}, does that: leave it out and pass raw pixels, or use "
-        "MinMaxScaler(clip=True), or pixel_range='data'"
+        f"{hint}A scaler in front, such as a {step}, does that: leave it out and pass raw pixels, "
+        "or use MinMaxScaler(clip=True), or pixel_range='data'"
     )
 
 
@@ -470,16 +509,19 @@ def _smaller_white(X: np.ndarray, high: float, white: float) -> tuple[float, boo
 
     0 and False where there is none: images that are dark, faint or blank are no matter of scale.
     """
+    if high <= _ROUNDING * white:  # what resampling leaves of black
+        return 0.0, False
     for other in _WHITES:
         if not 0 < high <= other * (1 + _OVERSHOOT):
             continue
         if other > white * _MUCH_SMALLER:
             break
-        if other == 1 and X.dtype.kind == "f" and np.any(X % 1):
+        if other == 1 and X.dtype.kind == "f" and _has_fractions(X):
             return other, True
         peaks = X.max(axis=1)
         inked = peaks > 0
-        area = np.median(np.mean(X[inked] > 0, axis=1))
+        areas = np.concatenate([np.mean(part > 0, axis=1) for part in _parts(X)])
+        area = np.median(areas[inked])
         if np.median(peaks[inked]) >= _NEAR_WHITE * other and _INK[0] <= area <= _INK[1]:
             return other, bool(inked.sum() > 1)
         break
@@ -488,5 +530,14 @@ def _smaller_white(X: np.ndarray, high: float, white: float) -> tuple[float, boo
 
 def _has_above(X: np.ndarray, limit: float) -> bool:
     """Whether a number is above `limit`; of large data mostly a small part is looked at."""
+    return any(part.max() > limit for part in _parts(X))
+
+
+def _has_fractions(X: np.ndarray) -> bool:
+    return any(np.any(part % 1) for part in _parts(X))
+
+
+def _parts(X: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows, some at a time: what is computed of all may be as large as a file."""
     step = max(1, _LOOKED_AT // X[:1].size)
-    return any(X[i : i + step].max() > limit for i in range(0, len(X), step))
+    return (X[i : i + step] for i in range(0, len(X), step))
