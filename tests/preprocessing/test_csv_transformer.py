@@ -127,6 +127,14 @@ def test_table_that_cannot_be_read_is_refused_with_what_is_taken(frame):
             DigitCSVTransformer().fit(table)
 
 
+def test_what_holds_a_table_in_another_way_is_refused_with_what_is_taken(frame, write):
+    path = write(frame.to_csv(index=False))
+    with path.open() as file:
+        for given in (file, str(path).encode(), frame.to_dict("list")):
+            with pytest.raises(ValueError, match="expected a path, an array, or a DataFrame, got"):
+                DigitCSVTransformer().fit(given)
+
+
 def test_table_of_dask_is_refused(frame):
     dask = pytest.importorskip("dask.dataframe")
     with pytest.raises(ValueError, match=r"expected a path, an array, or a DataFrame, got a dask"):

@@ -12,6 +12,8 @@ from digitcnn.tables.readers import pixel_columns_of, put_pixels, read_frame, re
 
 # What has to do with tables and is no DataFrame of pandas has: a Series, a lazy table, a stream.
 _TABLES_HAVE = ("iloc", "collect_schema", "__dataframe__", "__arrow_c_stream__")
+# A dict has the method keys, an open file read, and bytes, which are no path here, decode.
+_NO_TABLES_HAVE = ("keys", "read", "decode")
 
 
 class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -158,7 +160,7 @@ def _as_pandas(X: Any) -> Any:
             ) from error
         if hasattr(frame, "iloc") and hasattr(frame, "columns"):
             return frame
-    elif not any(hasattr(X, name) for name in _TABLES_HAVE):
+    elif not any(hasattr(X, name) for name in _TABLES_HAVE + _NO_TABLES_HAVE):
         return X
     raise ValueError(
         f"expected a path, an array, or a DataFrame, got a {type(X).__module__}."
