@@ -85,6 +85,20 @@ def raise_interrupt(*arguments, **more):
     raise KeyboardInterrupt
 
 
+def test_interrupt_after_the_last_epoch_loses_nothing(some):
+    X, y = some
+    callback = Interrupt()
+    callback.on_train_batch_end = lambda *arguments, **more: None
+    callback.on_train_end = raise_interrupt
+    clf = make_classifier(callbacks=[callback], validation_fraction=0.2)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        clf.fit(X, y)
+    assert "up to epoch 3" in interrupt.value.__notes__[0]
+    assert clf.n_iter_ == 3
+    whole = make_classifier(validation_fraction=0.2).fit(X, y)
+    assert (clf.predict(X) == whole.predict(X)).all()
+
+
 def test_after_a_cut_fit_a_training_goes_on_at_the_rate_from_scratch(some):
     clf = cut(learning_rate="auto", schedule=None, warm_start=True)
     with pytest.raises(KeyboardInterrupt):

@@ -172,7 +172,10 @@ def train(
     model.optimizer.finalize_variable_values(model.trainable_variables)
     # With JAX the weights would be the averages' own arrays, which the next step gives away.
     put_in(model.trainable_variables, take_out(model.trainable_variables))
-    told.on_train_end(logs)
+    try:
+        told.on_train_end(logs)
+    except KeyboardInterrupt:  # all is learned
+        is_interrupted = True
     # The last step's doing, which no loss tells of.
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise ValueError(f"the weights became infinite in the last batch: {_DIVERGED}")
