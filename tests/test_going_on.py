@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import keras
 import numpy as np
@@ -71,6 +72,22 @@ def test_what_predict_reads_acts_at_once_and_is_in_the_file(some, short, tmp_pat
         np.testing.assert_array_equal(one.predict_proba(X), answers)
         assert one.test_time_augmentation == 3
         assert one.fill_mode == clf.fill_mode
+
+
+class Holder(keras.callbacks.Callback):
+    """It holds something that cannot be copied."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+def test_callbacks_that_were_taken_away_are_in_no_copy_and_no_file(some, tmp_path):
+    X, _ = some
+    clf = make_classifier(epochs=1, callbacks=[Holder()]).fit(*some).set_params(callbacks=None)
+    clf.save(tmp_path / "m.digitcnn")  # and no warning that they are left out
+    for one in (copy.deepcopy(clf), pickle.loads(pickle.dumps(clf))):
+        np.testing.assert_array_equal(one.predict_proba(X), clf.predict_proba(X))
 
 
 def test_device_is_that_of_the_next_prediction(some, short):

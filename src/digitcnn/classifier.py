@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -19,6 +18,7 @@ from digitcnn._utils.images import (
     check_labels,
     check_pixel_scale,
     check_side,
+    hold_out,
     refuse_single_image,
     resolve_image_shape,
     resolve_pixel_range,
@@ -55,7 +55,7 @@ _LEARNING_RATE_GOING_ON = 0.0002
 # Parameters that say nothing about the trained network: they may change after `fit`, and count as
 # they stand. `predict` reads the first three.
 _READ_BY_PREDICT = ("test_time_augmentation", "fill_mode", "device")
-_NOT_OF_THE_FIT = (*_READ_BY_PREDICT, "verbose", "warm_start")
+_NOT_OF_THE_FIT = (*_READ_BY_PREDICT, "callbacks", "verbose", "warm_start")
 
 
 class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -611,6 +611,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         parameters = {
             name: copy.copy(value) if isinstance(value, dict | list) else value
             for name, value in self._parameters().items()
+            if name not in _NOT_OF_THE_FIT  # callbacks may hold what no copy can have
         }
         if goes_on:
             self._check_goes_on(parameters)
@@ -639,7 +640,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         now = self._parameters()
         of_the_fit = vars(self).get("_fit_parameters", {})
-        return {**now, **of_the_fit, **{name: now[name] for name in _NOT_OF_THE_FIT}}
+        return {**now, **of_the_fit}
 
     def _check_training_data(
         self, X: Any, y: Any, sample_weight: Any, classes: Any, goes_on: bool
@@ -762,12 +763,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         By the network's own seed. So a training that goes on with the same data never holds out
         what the network was trained on.
         """
-        kept, held = train_test_split(
-            np.arange(len(X)),
-            test_size=self.validation_fraction,
-            stratify=codes,
-            random_state=self._seed,
-        )
+        assert self.validation_fraction is not None
+        kept, held = hold_out(codes, self.validation_fraction, self._seed)
         return kept, (X[held], codes[held])
 
     def _start_wrapper(self) -> None:
