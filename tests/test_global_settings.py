@@ -1,12 +1,14 @@
 """What a user sets for a whole process changes nothing of a named network's, nor is it changed."""
 
+import copy
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from conftest import make_classifier
 from digitcnn.training import clear_cache
@@ -111,6 +113,50 @@ def test_setting_changes_no_answer_with_it_nor_after_it(digits, clean, name):
     assert_equal(answers(digits, network)[1], clean[network])
     assert model.dtype_policy.name == "float32"
     assert_equal(model.get_weights(), clean[network][1:])
+
+
+def own(image_shape, n_classes, seed):
+    """A network of the user's that says its types and its data format."""
+    says = {"dtype": "float32", "kernel_initializer": keras.initializers.GlorotUniform(seed)}
+    return keras.Sequential(
+        [
+            keras.Input(image_shape, dtype="float32"),
+            keras.layers.Conv2D(4, 3, data_format="channels_last", **says),
+            keras.layers.Flatten(data_format="channels_last", dtype="float32"),
+            keras.layers.Dense(n_classes, "softmax", **says),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def own_fitted(digits):
+    X, y = digits
+    return make_classifier(architecture=own, epochs=2, label_smoothing=0.2).fit(X[:150], y[:150])
+
+
+@pytest.mark.parametrize("name", ["floatx float16", "floatx float64", "channels_first"])
+def test_setting_changes_nothing_of_an_own_network_that_says_its_types(digits, own_fitted, name):
+    X, y = digits
+    with SETTINGS[name]():
+        clf = clone(own_fitted).fit(X[:150], y[:150])
+        assert_equal([clf.predict_proba(X[150:])], [own_fitted.predict_proba(X[150:])])
+
+
+@pytest.mark.parametrize("names", [("mixed_float16", "floatx float16"), ("mixed_float16", "")])
+@pytest.mark.parametrize("optimizer", ["adamw", keras.optimizers.SGD(0.01)])
+def test_copy_of_an_own_network_may_live_under_other_settings(digits, names, optimizer):
+    X, y = digits
+    first, then = (SETTINGS.get(name, nullcontext) for name in names)
+    with first():
+        clf = make_classifier(architecture=own, epochs=1, optimizer=optimizer).fit(X[:90], y[:90])
+    again, expected = copy.deepcopy(clf), copy.deepcopy(clf)
+    with then():
+        assert_equal([again.predict_proba(X[150:])], [clf.predict_proba(X[150:])])
+        again.partial_fit(X[:90], y[:90])
+    expected.partial_fit(X[:90], y[:90])
+    assert_equal(again.wrapper_.get_weights(), expected.wrapper_.get_weights())
+    with SETTINGS["mixed_bfloat16"]():
+        assert_equal([copy.deepcopy(clf).predict_proba(X[150:])], [clf.predict_proba(X[150:])])
 
 
 @pytest.mark.parametrize(

@@ -491,6 +491,54 @@ def test_softmax_of_its_own_layer_is_one(digits, ending):
     by_the_estimator(digits, network)
 
 
+class OwnAnswers(keras.Sequential):
+    """Logits, of which `predict_step` makes probabilities."""
+
+    def predict_step(self, data):
+        return ops.softmax(super().predict_step(data))
+
+
+def test_probabilities_of_a_predict_step_are_not_taken_for_logits(digits):
+    def network(image_shape, n_classes):
+        return OwnAnswers(logits(image_shape, n_classes).layers)
+
+    X = digits[0][HELD_OUT]
+    with pytest.warns(UserWarning, match="does not end in a softmax"):
+        clf = by_the_estimator(digits, network)
+    twin = by_the_estimator(digits, sequence())
+    np.testing.assert_allclose(clf.predict_proba(X), twin.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(clf.predict_proba(X[:1]), twin.predict_proba(X[:1]), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (lambda p: {"probabilities": p}, "return an array of probabilities, got a dict"),
+        (lambda p: ops.log(p), r"return probabilities of shape \(\d+, n_classes\), got numbers"),
+        (lambda p: ops.argmax(p, axis=1), r"return .*, got numbers from .* of shape \(\d+,\)"),
+    ],
+    ids=["dict", "logarithms", "labels"],
+)
+def test_predict_step_that_gives_no_probabilities_is_refused(digits, answers, message):
+    class Other(keras.Sequential):
+        def predict_step(self, data):
+            return answers(super().predict_step(data))
+
+    with pytest.raises(ValueError, match=f"expected predict_step of Other to {message}"):
+        by_the_estimator(digits, sequence(kind=Other))
+
+
+@pytest.mark.parametrize("several", [list, lambda outputs: {"a": outputs[0], "b": outputs[1]}])
+def test_network_with_several_outputs_is_refused(digits, several):
+    def network(image_shape, n_classes):
+        image = keras.Input(image_shape)
+        flat = layers.Flatten()(image)
+        return keras.Model(image, several([softmax(n_classes)(flat), softmax(n_classes)(flat)]))
+
+    with pytest.raises(ValueError, match=r"gives a (list|dict) of 2 outputs; expected one output"):
+        by_the_estimator(digits, network)
+
+
 def test_one_model_for_two_fits_is_refused(digits):
     X, y = digits
     shared = sequence(lambda: dense(16))((8, 8, 1), 10)

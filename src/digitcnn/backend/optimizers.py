@@ -79,17 +79,26 @@ def make_loss(label_smoothing: float, is_logits: bool = False) -> Any:
         return keras.losses.SparseCategoricalCrossentropy(
             from_logits=is_logits, name="crossentropy", dtype="float32"
         )
+    return _SmoothedCrossentropy(label_smoothing, is_logits)
 
-    def crossentropy(codes: Any, answers: Any) -> Any:
+
+class _SmoothedCrossentropy(keras.losses.Loss):
+    """In float32, where a function would be computed in the global floatx."""
+
+    def __init__(self, label_smoothing: float, is_logits: bool) -> None:
+        super().__init__(name="crossentropy", dtype="float32")
+        self.label_smoothing = label_smoothing
+        self.is_logits = is_logits
+
+    def call(self, codes: Any, answers: Any) -> Any:
         n_classes = answers.shape[-1]
-        targets = ops.one_hot(ops.cast(ops.reshape(codes, (-1,)), "int32"), n_classes)
+        codes = ops.cast(ops.reshape(codes, (-1,)), "int32")
+        targets = ops.one_hot(codes, n_classes, dtype="float32")
         return ops.categorical_crossentropy(
-            targets * (1.0 - label_smoothing) + label_smoothing / n_classes,
+            targets * (1.0 - self.label_smoothing) + self.label_smoothing / n_classes,
             answers,
-            from_logits=is_logits,
+            from_logits=self.is_logits,
         )
-
-    return crossentropy
 
 
 def compile_model(

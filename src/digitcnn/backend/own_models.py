@@ -102,12 +102,18 @@ def build_own(
             if isinstance(model, keras.Sequential) and not model.built:
                 model.build((None, *image_shape))  # a call would fix the number of images
             # A subclass is built by a call.
-            shape = tuple(_try_out(model, image_shape).shape)
+            answers = _try_out(model, image_shape)
         except Exception as error:
             raise ValueError(
                 f"architecture={architecture!r} returned a model that cannot take images of shape "
                 f"{image_shape}: {error}. Build it for the image_shape that the function is given"
             ) from error
+    if isinstance(answers, dict | list | tuple):
+        raise ValueError(
+            f"architecture={architecture!r} gives a {type(answers).__name__} of {len(answers)} "
+            f"outputs; expected one output of shape (None, {n_classes}): a softmax over the classes"
+        )
+    shape = tuple(answers.shape)
     if shape[1:] != (n_classes,):
         raise ValueError(
             f"architecture={architecture!r} gives an output of shape {(None, *shape[1:])}; "
@@ -133,7 +139,7 @@ def _check_is_new(model: keras.Model, architecture: Callable[..., keras.Model]) 
         )
 
 
-def _try_out(model: keras.Model, image_shape: ImageShape) -> np.ndarray:
+def _try_out(model: keras.Model, image_shape: ImageShape) -> Any:
     """What a model answers to black, white and noise. Its state is afterwards as it was."""
     images = np.random.default_rng(0).random((4, *image_shape), dtype=np.float32)
     images[0], images[1] = 0.0, 1.0
@@ -141,7 +147,7 @@ def _try_out(model: keras.Model, image_shape: ImageShape) -> np.ndarray:
     answers = model(images, training=False)
     for variable, value in before:
         variable.assign(value)
-    return np.array(keras.ops.convert_to_numpy(keras.ops.cast(answers, "float32")))
+    return answers
 
 
 def _last_activation(model: keras.Model) -> Callable[..., Any] | None:
@@ -186,7 +192,8 @@ def answers_in_logits(model: keras.Model, image_shape: ImageShape) -> bool:
     >>> answers_in_logits(keras.Sequential(stack), (8, 8, 1))
     True
     """
-    answers = _try_out(model, image_shape)
+    answers = keras.ops.cast(_try_out(model, image_shape), "float32")
+    answers = np.array(keras.ops.convert_to_numpy(answers))
     # 16 bits round to some thousandths.
     if (answers >= 0).all() and np.allclose(answers.sum(axis=1), 1.0, atol=0.02):
         return False

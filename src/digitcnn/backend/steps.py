@@ -120,7 +120,16 @@ class KerasSteps:
         """
         n = len(images)
         with self._lock:
-            return self.model.predict_on_batch(images[self._rows(n)])[:n]
+            answers = self.model.predict_on_batch(images[self._rows(n)])
+        return self._one_output(answers)[:n]
+
+    def _one_output(self, answers: Any) -> Any:
+        if not hasattr(answers, "shape"):
+            raise ValueError(
+                f"expected predict_step of {type(self.model).__name__} to return an array of "
+                f"probabilities, got a {type(answers).__name__}"
+            )
+        return answers
 
     def _rows(self, n: int) -> Any:
         """The rows of a batch that the devices divide evenly."""
@@ -168,8 +177,10 @@ class OwnModelSteps(KerasSteps):
             for name in ("make_train_function", "make_test_function", "make_predict_function")
         )
         self._is_compiled_here = keras.backend.backend() == "tensorflow" and not any(overrides)
-        self._functions: dict[tuple[str, int], Any] = {}
+        self._functions: dict[tuple[str, int, bool], Any] = {}
         self._kerass_function: Any = None
+        # They may be probabilities though the model's are logits, or the other way round.
+        self._has_own_answers = type(model).predict_step is not keras.Model.predict_step
 
     def train(
         self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
@@ -198,14 +209,30 @@ class OwnModelSteps(KerasSteps):
         """As in `KerasSteps`."""
         if self._is_compiled_here:
             with self._lock:
-                answers = self._function("predict", images)(images).numpy()
+                answers = self._one_output(self._function("predict", images)(images)).numpy()
         else:
             answers = super().predict(images)
         answers = answers.astype(np.float32, copy=False)
-        if self.is_logits:
+        is_logits = self.is_logits
+        if self._has_own_answers:
+            is_logits = self._are_logits(answers, len(images))
+        if is_logits:
             answers = np.exp(answers - answers.max(axis=1, keepdims=True), dtype=np.float64)
             answers = (answers / answers.sum(axis=1, keepdims=True)).astype(np.float32)
         return answers
+
+    def _are_logits(self, answers: np.ndarray, n: int) -> bool:
+        """Whether answers of a `predict_step` of the model's own are logits."""
+        is_table = answers.ndim == 2 and len(answers) == n
+        if is_table and (answers >= 0).all() and np.allclose(answers.sum(axis=1), 1.0, atol=0.02):
+            return False
+        if is_table and (self.is_logits or not np.isfinite(answers).all()):
+            return self.is_logits
+        raise ValueError(
+            f"expected predict_step of {type(self.model).__name__} to return probabilities of "
+            f"shape ({n}, n_classes), got numbers from {answers.min():g} to {answers.max():g} of "
+            f"shape {answers.shape}"
+        )
 
     def _run(self, step: str, *batch: np.ndarray) -> dict[str, float]:
         # Without this the figures would be those of all batches so far.
@@ -226,20 +253,23 @@ class OwnModelSteps(KerasSteps):
         if model.train_function is not self._kerass_function:
             self._kerass_function = model.train_function
             self._functions.clear()
-        key = step, len(batch)
+        is_eager = model.run_eagerly or tf.config.functions_run_eagerly()
+        key = step, len(batch), is_eager
         if key not in self._functions:
 
             def run(*data: Any) -> Any:
                 return getattr(model, f"{step}_step")(data if len(data) > 1 else data[0])
 
-            if not model.run_eagerly:
-                run = tf.function(
-                    run,
-                    input_signature=[tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in batch],
-                    autograph=False,
-                    jit_compile=model.jit_compile,
+            if is_eager:
+                self._functions[key] = lambda *arrays: run(*map(tf.constant, arrays))
+            else:
+                compiled = tf.function(run, autograph=False, jit_compile=model.jit_compile)
+                # Traced for good: TensorFlow takes the networks of a search for one function that
+                # it traces again and again, and warns of it.
+                traced = compiled.get_concrete_function(
+                    *(tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in batch)
                 )
-            self._functions[key] = run
+                self._functions[key] = lambda *arrays: traced(*map(tf.constant, arrays))
         return self._functions[key]
 
 

@@ -463,16 +463,22 @@ class NetworkClassifier(_KerasClassifier):
         model = self._keras_build_fn()
         is_logits = is_own and answers_in_logits(model, self.network["image_shape"])
         with floats_of_32_bits():
+            optimizer = make_optimizer(**self.optimizer)
+            # What a named network's float16 needs, the user's policy does not decide. Of a model of
+            # the user's it does when the training begins, and not for whoever makes it again.
+            if "_scales_loss" not in vars(self):
+                self._scales_loss = is_own and model.dtype_policy.name == "mixed_float16"
+            if self._scales_loss and not hasattr(optimizer, "inner_optimizer"):
+                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             compile_model(
                 model,
-                make_optimizer(**self.optimizer),
+                optimizer,
                 label_smoothing=self.label_smoothing,
                 is_logits=is_logits,
                 # XLA makes convolutions on the processor several times slower than TensorFlow's
                 # own.
                 jit_compile=False if has_processor_steps(self.device) else "auto",
-                # What a named network's float16 needs, the user's policy does not decide.
-                auto_scale_loss=is_own,
+                auto_scale_loss=False,
             )
             return CompiledNetwork(model, self.device, is_own=is_own, is_logits=is_logits)
 
