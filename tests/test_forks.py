@@ -71,8 +71,8 @@ def run(fitted, digits, tmp_path_factory):
 def test_model_that_is_loaded_before_forks_answers_after_them(run):
     said = run("""
 clf = digitcnn.load({model!r})
-from digitcnn.backend import devices
-assert not devices._tensorflow_is_in_use()
+from digitcnn._utils import workers
+assert not workers._tensorflow_is_in_use()
 again = pickle.loads(pickle.dumps(clf))
 children = [in_child(lambda: clf.predict(X)), in_child(lambda: again.predict(X))]
 own = clf.predict(X)
@@ -98,3 +98,13 @@ print(in_child(lambda: clf.fit(X, np.arange(len(X)) % 3)))
 """)
     assert said.count("RuntimeError: expected a process in which") == 2
     assert said.count("forked after tensorflow was in use") == 2
+
+
+def test_child_says_so_too_where_the_package_did_nothing_before_the_fork(run):
+    said = run("""
+import keras
+keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+assert "digitcnn.backend.devices" not in sys.modules
+print(in_child(lambda: digitcnn.load({model!r}).predict(X)))
+""")
+    assert "RuntimeError: expected a process in which" in said

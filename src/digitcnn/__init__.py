@@ -7,6 +7,7 @@ Keras nor that of scikit-learn.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from digitcnn._utils import workers as workers  # it notes when the process forks
 from digitcnn._version import __version__ as __version__
 
 if TYPE_CHECKING:

@@ -1,14 +1,59 @@
-"""Worker processes of joblib and Dask: each takes its share of the cores and the GPUs, no more."""
+"""Processes: joblib's and Dask's workers, which take their share of the cores and GPUs, and forks.
+
+It is imported with the package, for it has to be there when a process forks.
+"""
 
 import multiprocessing
 import os
 import re
+import sys
 from collections.abc import Sequence
 
 # What joblib calls the processes of its default backend, counted from 1 by the process that
 # starts them; and what Dask calls its own.
 _LOKY = re.compile(r"LokyProcess-(?:\d+:)*(\d+)")
 _DASK = "Dask Worker process"
+
+# Whether the backend is in use in this process by this package, and whether this process was forked
+# from one in which it was in use, by this package or by anybody else.
+_in_use = False
+_inherited = False
+
+
+def note_use() -> None:
+    """From now on this package uses Keras's backend in this process."""
+    global _in_use
+    _in_use = True
+
+
+def was_forked_from_use() -> bool:
+    """Whether threads of Keras's backend were left behind when this process was forked."""
+    return _inherited
+
+
+def _note_fork() -> None:
+    global _inherited
+    _inherited = _in_use or _tensorflow_is_in_use()
+
+
+def _tensorflow_is_in_use() -> bool:
+    if "tensorflow" not in sys.modules:
+        return False
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    threads = threading.get_inter_op_parallelism_threads()
+    try:
+        # Refused once TensorFlow's threads have been started.
+        threading.set_inter_op_parallelism_threads(threads + 1)
+    except RuntimeError:
+        return True
+    threading.set_inter_op_parallelism_threads(threads)
+    return False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
 
 
 def worker_number() -> int | None:

@@ -1,7 +1,6 @@
 """Devices: which there are, which to use, in what precision, and how to compile for them."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, lru_cache
@@ -11,7 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from digitcnn._utils.workers import deal_out, worker_number, worker_threads
+from digitcnn._utils.workers import (
+    deal_out,
+    note_use,
+    was_forked_from_use,
+    worker_number,
+    worker_threads,
+)
 from digitcnn.backend.own_models import takes_option
 
 # The precision's public name -> the dtype policy that its layers carry.
@@ -95,49 +100,17 @@ def choose_precision(precision: str, device: str = "auto") -> str:
     return "bfloat16" if has_bfloat16 else "float32"
 
 
-# Whether the backend is in use in this process by this package, and whether this process was forked
-# from one in which it was in use.
-_in_use = False
-_inherited = False
-
-
-def _note_fork() -> None:
-    global _inherited
-    _inherited = _in_use or _tensorflow_is_in_use()
-
-
-def _tensorflow_is_in_use() -> bool:
-    if "tensorflow" not in sys.modules:
-        return False
-    import tensorflow as tf
-
-    threading = tf.config.threading
-    threads = threading.get_inter_op_parallelism_threads()
-    try:
-        # Refused once TensorFlow's threads have been started.
-        threading.set_inter_op_parallelism_threads(threads + 1)
-    except RuntimeError:
-        return True
-    threading.set_inter_op_parallelism_threads(threads)
-    return False
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
 def _check_process() -> None:
     """Refuse to compute where the backend would wait for threads that a fork left behind."""
-    global _in_use
     backend = keras.backend.backend()
-    if _inherited and backend in ("tensorflow", "jax"):
+    if was_forked_from_use() and backend in ("tensorflow", "jax"):
         raise RuntimeError(
             f"expected a process in which Keras's backend can start its threads, got one that was "
             f"forked after {backend} was in use: it would wait for ever. Start processes with "
             "'spawn' or 'forkserver' (joblib's default does so), or load the model before the fork "
             "and train and predict after it alone"
         )
-    _in_use = True
+    note_use()
 
 
 @cache
