@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from digitcnn._utils.text import some_of
+
 # The errors that are listed: the most confident ones.
 _LISTED_ERRORS = 6
 
@@ -46,11 +48,13 @@ def check_labels_known(y: np.ndarray, classes: np.ndarray) -> None:
     ValueError
         If there are others.
     """
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
+    # As Python compares: NumPy would take 1 and "1" for one.
+    known = set(classes.tolist())
+    unknown = [label for label in dict.fromkeys(y.tolist()) if label not in known]
+    if unknown:
         raise ValueError(
-            f"the data holds labels that the model does not know: {unknown[:5].tolist()}; "
-            f"it knows {classes.tolist()}"
+            f"expected labels that the model knows ({some_of(classes.tolist())}), got "
+            f"{some_of(unknown)}. Correct the labels, or train a model with them"
         )
 
 

@@ -78,7 +78,7 @@ def test_prediction_that_fails_leaves_the_old_submission(capsys, folder, model, 
 def test_nothing_but_a_regular_file_is_written_to(capsys, folder, model):
     status, _, err = run(capsys, "predict", model, folder / "test.csv", "--out", "/dev/null")
     assert status == 2
-    assert "/dev/null: is no regular file" in err
+    assert "/dev/null: expected a regular file or a new name" in err
 
 
 def test_train_prints_accuracy_and_confusion_matrix_and_writes_the_model(capsys, folder, tmp_path):
@@ -329,10 +329,10 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["train", "nowhere.csv"], "nowhere.csv"),
         (["train", "smaple"], "smaple"),
         (["train", "--recipe", "fats"], "no recipe 'fats'; there are fast"),
-        (["train", "--epochs", "0"], "'0': expected a whole number from 1 up"),
+        (["train", "--epochs", "0"], "'0': expected a whole number from 1 to 4294967295"),
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--out", "no/such/folder/m"], "there is no folder no/such/folder"),
-        (["train", "--out", "."], "is a folder"),
+        (["train", "--out", "."], "got a folder"),
         (["predict", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
         (["evaluate", "nowhere.digitcnn", "sample"], "nowhere.digitcnn: there is no such"),
         (["evaluate", "m", "sample", "--report", "no/such/r.html"], "there is no folder no/such"),
@@ -592,7 +592,7 @@ def test_traceback_is_shown_when_it_is_asked_for(
     monkeypatch.delenv("DIGITCNN_TRACEBACK", raising=False)
     if variable is not None:
         monkeypatch.setenv("DIGITCNN_TRACEBACK", variable)
-    cases = {("info", "--recipes"): "in _print_recipes", ("info", "nowhere.csv"): "in _check_path"}
+    cases = {("info", "--recipes"): "in _print_recipes", ("info", "nowhere.csv"): "in find_paths"}
     for arguments, place in cases.items():
         _, _, err = run(capsys, *arguments, *flags)
         assert ("Traceback (most recent call last)" in err) == (place in err) == is_shown
@@ -615,6 +615,57 @@ def test_backend_that_is_none_is_named_and_not_the_model_file(folder, model, com
     assert "Keras cannot be imported with KERAS_BACKEND='tf'" in done.stderr
     assert "not a whole" not in done.stderr
     assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (OSError(28, "No space left on device", "a.csv"), 2, "a.csv: No space left on device"),
+        (OSError(28, "No space left on device"), 2, "No space left on device"),
+        (OSError(1, "Not permitted", "temporary", None, "a.csv"), 2, "a.csv: Not permitted"),
+        (OSError("said by us"), 2, "said by us"),
+        (BrokenPipeError(32, "Broken pipe"), 2, "Broken pipe"),
+        (MemoryError(), 2, "there is not enough memory"),
+        (MemoryError("3 GiB"), 2, "there is not enough memory: 3 GiB"),
+        (AssertionError(), 1, "AssertionError. This is a bug"),
+        (KeyError("x"), 1, "KeyError: 'x'. This is a bug"),
+    ],
+)
+def test_error_is_one_plain_line(capsys, monkeypatch, error, status, message):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr("digitcnn.cli.info._raw_table", fail)
+    found, out, err = run(capsys, "info", "sample")
+    assert (found, out) == (status, "")
+    assert err.startswith(f"digitcnn info: {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["predict", "m", "t.csv", "--lable", "x"],
+            "digitcnn predict: unrecognized arguments: --lable x. Did you mean --label?",
+        ),
+        (["predict", "m", "t.csv", "--outt=x"], "Did you mean --out?"),
+        (["train", "a.csv", "b.csv"], "b.csv. Name several files by a pattern in quotes"),
+        (["evaluate", "m", "a.csv", "b.csv"], "digitcnn evaluate: unrecognized arguments: b.csv."),
+        (["info", "a.csv", "b.csv"], "b.csv. Name several files by a pattern in quotes"),
+        (["export", "m", "a.onnx", "b.onnx"], "b.onnx (see digitcnn export --help)"),
+        (["--json", "info", "sample"], "digitcnn: unrecognized arguments: --json. Options stand"),
+        (["predict", "m", ""], "argument DATA: '': expected a file's name"),
+        (["predict", "m", "t.csv", "--out", "-"], "argument --out: '-': expected a file's name"),
+        (["train", "--checkpoint", ""], "argument --checkpoint: '': expected a file's name"),
+        (["train", "--seed", "4294967296"], "expected a whole number from 0 to 4294967295"),
+    ],
+)
+def test_arguments_that_are_none_are_answered_with_what_may_be_meant(capsys, arguments, message):
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
 
 
 @pytest.fixture(scope="module")

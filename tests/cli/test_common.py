@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -306,7 +307,7 @@ def test_info_describes_the_files_of_a_pattern_as_one_table(place, run):
     assert result["class_counts"] == {"07": 599, "x": 1}
     status, _, err = run("info", "part-*.tsv")
     assert status == 2
-    assert "part-*.tsv: no file has such a name" in err
+    assert "part-*.tsv: there is no such file" in err
 
 
 @pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zip", ".GZ"])
@@ -344,3 +345,133 @@ def test_home_folder_stands_for_a_tilde(place, run, monkeypatch):
     written = {path.name for path in home.iterdir()}
     assert written == {"t.csv", "m.digitcnn", "s.csv", "r.html", "m.onnx"}
     assert not (place / "~").exists()
+
+
+# Labels
+
+
+def evaluated(run, clf, labels, X):
+    clf.save("e.digitcnn")
+    frame = pd.DataFrame(X, columns=NAMES)
+    frame.insert(0, "label", labels)
+    frame.to_csv("e.csv", index=False)
+    return run("evaluate", "e.digitcnn", "e.csv", "--json")
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        (lambda y: np.where(y < 8, np.char.zfill(y.astype(str), 2), "x"), str),
+        (lambda y: np.where(y < 8, y.astype(str), "x"), "{}.0".format),
+        (lambda y: y.astype(str), str),
+        (lambda y: y.astype(float), str),
+        (lambda y: y > 4, str),
+    ],
+    ids=["zeros in front", "floats for text", "text", "floats", "booleans"],
+)
+def test_labels_in_a_file_are_matched_with_the_classes_of_a_model(place, run, digits, name, write):
+    X, y = digits
+    known = name(y)
+    clf = make_classifier(epochs=8, learning_rate=0.005).fit(X[:1200], known[:1200])
+    rows = np.flatnonzero(y[1200:] < 8) + 1200  # those with names are not in this file
+    status, out, err = evaluated(run, clf, [write(label) for label in known[rows]], X[rows])
+    assert (status, err) == (0, "")
+    assert json.loads(out)["accuracy"] == clf.score(X[rows], known[rows]) > 0.5
+    status, out, _ = run("evaluate", "e.digitcnn", "e.csv", "--json", "--report", "r.html")
+    assert json.loads(out)["accuracy"] == clf.score(X[rows], known[rows])
+
+
+def test_labels_that_a_model_does_not_know_are_named_and_no_others(place, run, fitted, digits):
+    X, y = digits
+    status, out, err = evaluated(run, fitted, [*y[:97], "x", 77, "eight"], X[:100])
+    assert (status, out) == (2, "")
+    assert "labels that the model knows (0, 1, 2, 3, 4 and 5 more), got 'x', '77', 'eight'." in err
+
+
+# Where the command prints to
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("alias", ALIASES)
+def test_file_that_the_command_prints_to_is_no_output(
+    place, run, no_work, monkeypatch, stream, alias
+):
+    (place / "log").write_text("of earlier runs\n")
+    out = alias("log")
+    with open("log", "a") as log, monkeypatch.context() as patch:
+        patch.setattr(sys, stream, log)
+        assert main(["predict", "m.digitcnn", "t.csv", "--out", out]) == 2
+    assert (place / "log").read_text().startswith("of earlier runs\n")
+
+
+@pytest.mark.parametrize("arguments", [["predict", "m.digitcnn", "t.csv"], ["train", "t.csv"]])
+def test_table_that_the_command_would_print_into_is_not_read(
+    place, capsys, no_work, monkeypatch, arguments
+):
+    before = (place / "t.csv").read_text()
+    with open("t.csv", "a") as table, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", table)
+        assert main(arguments) == 2
+    assert "what it prints would be added to it" in capsys.readouterr().err
+    assert (place / "t.csv").read_text() == before
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="a name of Unix's")
+def test_name_of_standard_output_destroys_no_file_that_it_leads_to(place):
+    (place / "all.csv").write_text("of earlier runs\n")
+    command = [sys.executable, "-m", "digitcnn.cli", "predict", "m.digitcnn", "t.csv"]
+    with open("all.csv", "a") as log:
+        done = subprocess.run(
+            [*command, "--out", "/dev/stdout"],
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "Without --out the table goes to standard output" in done.stderr
+    assert (place / "all.csv").read_text() == "of earlier runs\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "t.csv", "--out", "old"], ["predict", "m.digitcnn", "t.csv", "--out", "old"]],
+)
+def test_file_that_is_protected_against_writing_is_not_replaced(
+    place, run, no_work, monkeypatch, arguments
+):
+    shutil.copy("m.digitcnn" if arguments[0] == "train" else "t.csv", "old")
+    # To root nothing is protected, but by other means than a file's mode.
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and str(path) != "old")
+    status, _, err = run(*arguments)
+    assert status == 2
+    assert "old: is there already, and is protected against writing" in err
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        ("smaple", "Did you mean 'sample'?"),
+        ("MNIST", "Did you mean 'mnist'?"),
+        ("https://example.org/t.csv", "https://example.org/t.csv: there is no such file. Download"),
+        ("digits.csv", "digits.csv: there is no such file\n"),
+    ],
+)
+def test_data_that_is_not_there_is_named_with_what_may_be_meant(place, run, no_work, data, hint):
+    for arguments in (["train", data], ["predict", "m.digitcnn", data], ["info", data]):
+        status, _, err = run(*arguments)
+        assert status == 2
+        assert hint in err
+
+
+@pytest.mark.parametrize(
+    ("model", "what"), [("folder", "got a folder"), ("absent", "no such file")]
+)
+def test_model_that_is_a_folder_or_absent_is_said_to_be_that(place, run, model, what):
+    (place / "folder").mkdir()
+    for command in ("predict", "evaluate"):
+        status, _, err = run(command, model, "t.csv")
+        assert status == 2
+        assert f"digitcnn {command}: {model}: " in err
+        assert what in err

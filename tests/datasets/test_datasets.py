@@ -49,5 +49,7 @@ def test_csv_gives_pixels_and_labels(tmp_path):
     assert y.tolist() == [7, 8]
     X, y = read_digits_csv([path, path], label="digit")
     assert y.tolist() == [7, 8, 7, 8]
-    with pytest.raises(ValueError, match=r"no label column 'label'; .* are 'digit'"):
+    with pytest.raises(
+        ValueError, match=r"expected a label column 'label', got, beside the pixels, 'digit'"
+    ):
         read_digits_csv(path)

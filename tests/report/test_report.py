@@ -256,7 +256,7 @@ def test_one_image_is_enough(plain, tmp_path):
     [
         ({"y": [0, 1]}, "X has 60 images, y has 2 labels"),
         ({"rows": [1, 2, 3]}, "rows has 3 names"),
-        ({"y": np.full(60, 7)}, r"does not know: \[7\]"),
+        ({"y": np.full(60, 7)}, r"labels that the model knows \(0, 1, 2\), got 7"),
         ({"image_shape": (5, 5)}, "wants 25"),
         ({"X": np.zeros((60, 15))}, "not a square number of pixels"),
     ],

@@ -233,6 +233,18 @@ def test_backend_that_is_none_is_told_from_a_bad_file(saved, backend):
     assert "model file" not in done.stdout
 
 
+def test_backend_of_the_configuration_file_is_named_as_its_own(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "tf"}')
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
+    environment.pop("KERAS_BACKEND", None)
+    code = "from digitcnn.serialization.estimators import import_keras\nimport_keras()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    last = done.stderr.splitlines()[-1]
+    assert "Keras cannot be imported with the backend of its keras.json: " in last
+
+
 def test_callable_architecture_cannot_be_saved(digits, tmp_path):
     X, y = digits
 
@@ -385,7 +397,7 @@ def test_there_is_a_file_of_the_present_version():
 def test_missing_file_and_folder_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.digitcnn: there is no such file"):
         digitcnn.load(tmp_path / "nowhere.digitcnn")
-    with pytest.raises(ValueError, match="is a folder"):
+    with pytest.raises(ValueError, match="got a folder"):
         digitcnn.load(tmp_path)
 
 

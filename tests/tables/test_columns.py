@@ -42,11 +42,20 @@ def test_pixels_are_ordered_by_row_and_column(data, first):
         (["p0", "p999999999999"], "missing: 'p1', 'p2', 'p3', 'p4', 'p5' and 999999999993 more"),
         (["1x1x1", "1x1x9999999"], "missing: '1x1x2'"),
         (["", "label"], "no pixel columns"),
+        (["p0", "label", "p2"], "missing: 'p1'"),
     ],
 )
 def test_pixels_that_cannot_be_told_are_refused(names, message):
     with pytest.raises(ValueError, match=message):
         find_pixel_columns(names)
+
+
+@pytest.mark.parametrize("label", ["p1", "p2", "1x2"])
+def test_label_that_is_named_like_a_pixel_is_said_to_be_one(label):
+    names = ["1x1", "1x2", "2x1", "2x2"] if "x" in label else ["p0", "p1", "p2", "p3"]
+    with pytest.raises(ValueError, match=f"{label!r} is taken for the label; give the name of"):
+        find_pixel_columns([*names, "digit"], label)
+    assert find_pixel_columns([*names, "digit"], "digit") == names
 
 
 def test_names_without_numbers_keep_the_order_of_the_file():

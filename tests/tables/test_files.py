@@ -3,11 +3,13 @@
 import gzip
 import itertools
 import os
+import re
 import subprocess
 import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from digitcnn.cli import main
@@ -152,7 +154,7 @@ def test_cell_of_any_length_is_refused_at_once(write, cell):
         ("label,p" + "x" * 1001, "names of up to 1002 characters"),
         (",".join(map(str, range(524_289))), "524289 columns"),
         ("label,p" + "1" * 999 + ",p1,p2", "missing"),
-        ("x" * 900 + "1," + "y" * 900 + "1", "no label column|equally many"),
+        ("x" * 900 + "1," + "y" * 900 + "1", "expected a label column|equally many"),
     ],
 )
 def test_header_that_is_none_is_refused(write, header, message):
@@ -194,9 +196,11 @@ def test_zips_that_cannot_be_read_are_refused(tmp_path):
 
 def test_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.csv")
-    with pytest.raises(ValueError, match=r"a\.csv'?: is no regular file"):
+    with pytest.raises(
+        ValueError, match=r"expected a regular file, got '.*a\.csv'|a\.csv: expected a regular file"
+    ):
         read_table(tmp_path / "a.csv")
-    with pytest.raises(ValueError, match="is no regular file"), opened(tmp_path / "a.csv"):
+    with pytest.raises(ValueError, match="expected a regular file"), opened(tmp_path / "a.csv"):
         pass
 
 
@@ -231,3 +235,36 @@ def test_npz_that_is_a_bomb_or_says_too_much_is_refused(tmp_path):
                 archive.writestr(f"{name}.npy", data)
         with pytest.raises(ValueError, match=rf"{i}\.npz': damaged, or no such"):
             load_mnist(tmp_path / f"{i}.npz")
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        ("gzip", "compressed by gzip. Give it the ending .gz"),
+        ("zip", "a zip archive, as workbooks of Excel are too. Give it the ending .zip"),
+        ("parquet", "a Parquet file. Give it the ending .parquet"),
+        ("bz2", "compressed by bzip2. Unpack it"),
+        ("xz", "compressed by xz. Unpack it"),
+    ],
+)
+def test_file_of_another_kind_that_is_named_csv_is_told_by_how_it_begins(tmp_path, kind, hint):
+    frame = pd.DataFrame({"label": [1, 2], "p0": [3, 4], "p1": [5, 6]})
+    path = tmp_path / "a.csv"
+    if kind == "parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, compression=kind)
+    for read in (read_table, read_raw_frame, pixel_columns_of):
+        with pytest.raises(
+            ValueError, match=re.escape(f"a.csv: expected text, got a file that is {hint}")
+        ):
+            read(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_characters_are_told_with_and_without_a_mark(tmp_path, encoding):
+    (tmp_path / "a.csv").write_bytes("label,p0,p1\n1,2,3\n".encode(encoding))
+    with pytest.raises(
+        ValueError, match=r"a\.csv, line 1: expected UTF-8 text, got UTF-16\. Save the"
+    ):
+        read_table(tmp_path / "a.csv")

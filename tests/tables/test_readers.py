@@ -9,10 +9,12 @@ from hypothesis import settings
 
 from digitcnn.datasets import read_digits_csv
 from digitcnn.tables.readers import (
+    match_labels,
     pixel_columns_of,
     read_frame,
     read_raw_frame,
     read_table,
+    tidy_labels,
 )
 
 few = settings(max_examples=25, deadline=None)
@@ -46,7 +48,10 @@ def test_every_kind_of_file_gives_the_same_table(frame, tmp_path, ending):
         ("label\n1\n", "no pixel columns; the columns are 'label'"),
         ("label,p0,p0\n1,2,3\n", "stand more than once: 'p0'; .* header"),
         ("label,p0,p1,p4\n1,2,3,4\n", "pixel columns are missing: 'p2', 'p3'"),
-        ("Label,p0,p1\n1,2,3\n", "no label column 'label'; .* are 'Label'"),
+        (
+            "Label,p0,p1\n1,2,3\n",
+            "expected a label column 'label', got, beside the pixels, 'Label'",
+        ),
     ],
 )
 def test_columns_that_make_no_table_are_refused(write, text, message):
@@ -70,14 +75,16 @@ def test_paths_that_are_no_table_are_refused(frame, tmp_path, write, read):
         write("", "empty.csv.gz"): "the file is empty",
         write(b"PK\3\4 nothing", "bad.zip"): "damaged, or no .zip file",
         write(b"label,p0\n1,2\n", "plain.csv.gz"): "damaged, or no .gz file",
-        write("label,p0,p1\n1,2,3\n".encode("utf-16"), "wide.csv"): "UTF-16, not UTF-8 text",
+        write(
+            "label,p0,p1\n1,2,3\n".encode("utf-16"), "wide.csv"
+        ): "expected UTF-8 text, got UTF-16",
     }
     for path, message in cases.items():
         with pytest.raises(ValueError, match=message) as caught:
             read(path)
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(IsADirectoryError, match="is a folder"):
+    with pytest.raises(IsADirectoryError, match="which is a folder"):
         read(tmp_path)
 
 
@@ -89,7 +96,7 @@ def test_absent_file_is_named_whatever_its_kind(tmp_path, name, read):
 
 
 def test_empty_list_of_paths_is_refused():
-    with pytest.raises(ValueError, match="list of paths is empty"):
+    with pytest.raises(ValueError, match="got an empty list of paths"):
         read_table([])
 
 
@@ -290,3 +297,72 @@ def test_names_compare_as_text():
     table = pd.DataFrame([[1, 2, 3]], columns=[1, 0, "label"])
     assert read_frame(table).columns == ["0", "1"]
     assert read_frame(pd.DataFrame([[7, 1, 2]], columns=[9, 0, 1]), label=9).columns == ["0", "1"]
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["1.0", "2.000e+00", "x"], ["1", "2", "x"]),
+        (["0.5", "1.0", "1"], ["0.5", "1", "1"]),
+        (["01", "1.", "1e3", "x"], ["01", "1", "1e3", "x"]),
+        (["-0.0", "x"], ["0", "x"]),
+        (["1.0", "2"], [1, 2]),
+    ],
+)
+def test_whole_number_is_one_label_however_it_is_written(labels, expected):
+    assert tidy_labels(labels).tolist() == expected
+
+
+def test_label_is_the_same_from_csv_and_parquet_beside_names(write, tmp_path):
+    number = write("label,p0,p1\n3.0,1,2\n0.5,1,2\n", "a.csv")
+    name = write("label,p0,p1\nx,1,2\n3,1,2\n", "b.csv")
+    pd.read_csv(number).to_parquet(tmp_path / "a.parquet")
+    for first in (number, tmp_path / "a.parquet"):
+        labels = read_table([first, name], with_labels=True).labels
+        assert labels.tolist() == ["3", "0.5", "x", "3"]
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "NA", "n/a", "<NA>"])
+@pytest.mark.parametrize("numbers", [["1", "2"], ["1.5", "7"]])
+def test_label_that_is_missing_among_numbers_is_no_class(write, text, numbers):
+    with pytest.raises(ValueError, match=f"expected a label in each row, got '{text}' beside"):
+        tidy_labels([*numbers, text])
+    assert tidy_labels([*numbers, text, "x"]).tolist() == [*numbers, text, "x"]
+    path = write("label,p0,p1\n" + "".join(f"{label},1,2\n" for label in [*numbers, text, ""]))
+    assert read_raw_frame(path)["label"].isna().tolist() == [False, False, True, True]
+
+
+@pytest.mark.parametrize("name", ["None", "NA", "nan", "null"])
+def test_name_that_other_programs_take_for_none_is_counted_as_training_takes_it(write, name):
+    path = write(f"label,p0,p1\n{name},1,2\n x ,3,4\n")
+    assert read_raw_frame(path)["label"].tolist() == [name, "x"]
+    assert read_table(path, with_labels=True).labels.tolist() == [name, "x"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "texts", "expected"),
+    [
+        (["01", "02", "x"], ["01", "02", "01"], ["01", "02", "01"]),
+        (["1", "2", "x"], ["2", "1.0"], ["2", "1"]),
+        (["1.0", "x"], ["1", "1.0"], ["1.0", "1.0"]),
+        (["1", "1.0"], ["1", "1.0"], ["1", "1.0"]),
+        ([1, 2, 10], ["02", "10.0", " +1"], [2, 10, 1]),
+        ([0.5, 2.0], ["0.50", "2"], [0.5, 2.0]),
+        ([False, True], ["True", "False"], [True, False]),
+        ([1, 2], ["1", "x"], [1, "x"]),
+        (["01", "x"], ["1", "x"], ["1", "x"]),
+    ],
+)
+def test_labels_in_files_are_the_classes_that_they_stand_for(classes, texts, expected):
+    matched = match_labels(texts, np.array(classes))
+    assert matched.tolist() == expected
+    is_known = set(expected) <= set(classes)
+    assert matched.dtype == (np.array(classes).dtype if is_known else object)
+
+
+def test_table_in_place_of_a_path_is_refused(frame):
+    with pytest.raises(ValueError, match="expected a path or a list of paths, got a table"):
+        read_digits_csv(frame)

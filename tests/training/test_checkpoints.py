@@ -622,6 +622,10 @@ def test_command_refuses_the_folder_of_another_training_and_says_what_differs(
     assert main([*training, "--epochs", "4"]) == 2
     assert "of another training: --epochs was 3 and is 4. Give another" in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["training.json"]
+    shorter = tmp_path / "shorter.csv"
+    shorter.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    assert main(["train", str(shorter), *training[2:], "--epochs", "3"]) == 2
+    assert "of another training: the data is another. Give another" in capsys.readouterr().err
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("")

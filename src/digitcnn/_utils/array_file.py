@@ -152,8 +152,8 @@ def read_model_file(
     if not target.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if not target.is_file():
-        what = "a folder" if target.is_dir() else "no regular file"
-        raise ValueError(f"{path}: is {what}; wanted is a {form} file")
+        what = "a folder" if target.is_dir() else "something that is no regular file"
+        raise ValueError(f"{path}: expected a {form} file, got {what}")
     with open(target, "rb") as file:
         try:
             return _read(file, form)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from digitcnn._version import __version__
-from digitcnn.cli._output import say, turn_off_output
+from digitcnn.cli._output import OutputClosedError, describe_os_error, say
 
 COMMANDS = ("train", "evaluate", "predict", "export", "info")
 # Set to anything but 0, it is as --traceback.
@@ -35,6 +35,25 @@ class _Parser(argparse.ArgumentParser):
         near = difflib.get_close_matches(choice, COMMANDS, 1)
         hint = f". Did you mean {near[0]!r}?" if near else ""
         self.exit(2, f"{self.prog}: {message}{hint} (see {self.prog} --help)\n")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what a command does not know in the command's own words, not in the program's."""
+        found, rest = super().parse_known_args(args, namespace)
+        if not rest:
+            return found, rest
+        hint = ""
+        if rest[0].startswith("-"):
+            options = [option for option in self._option_string_actions if option != "-h"]
+            near = difflib.get_close_matches(rest[0].partition("=")[0], options, 1)
+            if "command" in found:
+                hint = ". Options stand behind the command"
+            elif near:
+                hint = f". Did you mean {near[0]}?"
+        elif "data" in found or "source" in found:
+            hint = ". Name several files by a pattern in quotes, as 'part-*.csv'"
+        self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,9 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = importlib.import_module(f"digitcnn.cli.{options.command}")
         status: int | None = getattr(module, options.command)(options)
         return status or 0
-    except BrokenPipeError:
-        # Whoever read the output has read enough.
-        turn_off_output()
+    except OutputClosedError:
         return 0
     except KeyboardInterrupt:
         say(f"{name}: stopped")
@@ -67,16 +84,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.traceback or os.environ.get(_TRACEBACK_VARIABLE, "0") not in ("", "0"):
             say("".join(traceback.format_exception(error)).rstrip())
-        message = " ".join(str(error).split())
+        message = _describe(error)
         if is_refusal(error):
-            say(f"{name}: {message or type(error).__name__}")
+            say(f"{name}: {message}")
             return 2
         say(
-            f"{name}: {type(error).__name__}: {message}. This is a bug in digitcnn. Please report "
-            "it on GitHub, under the repository's Issues tab, with what the same command says with "
-            "--traceback"
+            f"{name}: {message}. This is a bug in digitcnn. Please report it on GitHub, under the "
+            "repository's Issues tab, with what the same command says with --traceback"
         )
         return 1
+
+
+def _describe(error: Exception) -> str:
+    """An error in one line."""
+    if isinstance(error, OSError) and str(error):
+        return describe_os_error(error)
+    message = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        kind = "there is not enough memory"
+    elif message and is_refusal(error):
+        return message
+    else:
+        kind = type(error).__name__
+    return f"{kind}: {message}" if message else kind
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -129,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "data",
         nargs="?",
-        type=os.path.expanduser,
+        type=_path,
         default="sample",
         metavar="DATA",
         help=_DATA_HELP,
@@ -145,14 +175,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--out",
-        type=os.path.expanduser,
+        type=_path,
         default="digits.digitcnn",
         metavar="FILE",
         help="default: digits.digitcnn",
     )
     train.add_argument(
         "--checkpoint",
-        type=os.path.expanduser,
+        type=_path,
         metavar="DIR",
         help="note each epoch in this folder; the same command goes on from there if it was "
         "stopped, and deletes the folder when the model is written",
@@ -160,25 +190,25 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = command("evaluate", "Measure a model on labelled digits.")
     evaluate.add_argument(
-        "model", type=os.path.expanduser, metavar="MODEL", help="a file that 'digitcnn train' wrote"
+        "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
     )
-    evaluate.add_argument("data", type=os.path.expanduser, metavar="DATA", help=_DATA_HELP)
+    evaluate.add_argument("data", type=_path, metavar="DATA", help=_DATA_HELP)
     evaluate.add_argument("--label", default="label", metavar="NAME", help="the label's column")
     evaluate.add_argument(
         "--report",
-        type=os.path.expanduser,
+        type=_path,
         metavar="FILE",
         help="write a page about it too, with the digits that were read wrongly: one HTML file",
     )
 
     predict = command("predict", "Read digits, and write their labels as Kaggle takes them.")
     predict.add_argument(
-        "model", type=os.path.expanduser, metavar="MODEL", help="a file that 'digitcnn train' wrote"
+        "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
     )
-    predict.add_argument("data", type=os.path.expanduser, metavar="DATA", help=_DATA_HELP)
+    predict.add_argument("data", type=_path, metavar="DATA", help=_DATA_HELP)
     predict.add_argument(
         "--out",
-        type=os.path.expanduser,
+        type=_path,
         metavar="FILE",
         help="a CSV, compressed where it ends in .gz, .zip, .bz2 or .xz; default: standard output",
     )
@@ -198,15 +228,15 @@ def _parser() -> argparse.ArgumentParser:
         "export", "Write a model as an ONNX file, and check that it reads as the model does."
     )
     export.add_argument(
-        "model", type=os.path.expanduser, metavar="MODEL", help="a file that 'digitcnn train' wrote"
+        "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
     )
-    export.add_argument("out", type=os.path.expanduser, metavar="FILE", help="the ONNX file")
+    export.add_argument("out", type=_path, metavar="FILE", help="the ONNX file")
 
     info = command("info", "Describe a model file, or data, or the recipes.")
     info.add_argument(
         "source",
         nargs="?",
-        type=os.path.expanduser,
+        type=_path,
         metavar="MODEL_OR_DATA",
         help=f"a model file, {_DATA_HELP}",
     )
@@ -218,10 +248,18 @@ def _parser() -> argparse.ArgumentParser:
 def _whole_number(low: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and low <= int(text) < 2**32):
-            raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from {low} up")
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: expected a whole number from {low} to {2**32 - 1}"
+            )
         return int(text)
 
     return parse
+
+
+def _path(text: str) -> str:
+    if text in ("", "-"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a file's name")
+    return os.path.expanduser(text)
 
 
 def _error_rate(text: str) -> float:

@@ -1,6 +1,7 @@
 """What the commands share: their data, their model, and where they write."""
 
 import argparse
+import difflib
 import glob
 import os
 import platform
@@ -19,7 +20,7 @@ from digitcnn.classifier import load
 from digitcnn.cli._output import show
 from digitcnn.datasets._mnist import mnist_files
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
-from digitcnn.tables.readers import iter_table, read_table
+from digitcnn.tables.readers import iter_table, match_labels, read_table
 
 _FAST_KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 # Data that is no file.
@@ -71,6 +72,12 @@ def check_files(
     inputs = [] if model is None else [Path(model)]
     if data is not None:
         inputs += _files_of(data)
+    for source in inputs:
+        if _is_own_output(source):
+            raise ValueError(
+                f"{source}: is read by this command, and what it prints would be added to it. "
+                "Send that to another file"
+            )
     for kind, path in written.items():
         for source in inputs:
             if is_same_file(path, source):
@@ -105,15 +112,22 @@ def _files_of(data: str) -> list[Path]:
 
 def _check_can_write(path: str, kind: str) -> None:
     target = Path(path)
+    hint = ". Without --out the table goes to standard output" if kind == "table" else ""
     if target.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder; expected a file's name")
+        raise IsADirectoryError(f"{path}: expected a file's name, got a folder")
     if target.exists() and not target.is_file():
-        raise OSError(f"{path}: is no regular file, and cannot be replaced by one")
+        raise OSError(f"{path}: expected a regular file or a new name, got something else{hint}")
+    if _is_own_output(target):
+        raise ValueError(
+            f"{path}: is where this command prints to, and the {kind} would take its place{hint}"
+        )
     parent = Path(os.path.realpath(path)).parent
     if not parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
     if not os.access(parent, os.W_OK):
         raise PermissionError(f"{path}: the folder {target.parent} cannot be written to")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"{path}: is there already, and is protected against writing")
     if not target.exists() or not target.stat().st_size:
         return
     # A model is known by its content too, whatever its name. Of what nobody knows, a model does not
@@ -126,6 +140,16 @@ def _check_can_write(path: str, kind: str) -> None:
         )
 
 
+def _is_own_output(path: Path) -> bool:
+    """Whether a file is what this process's standard output or standard error goes to."""
+    for stream in (sys.stdout, sys.stderr):
+        # There may be none, or something in memory in its place, or no such file.
+        with suppress(AttributeError, OSError, ValueError):
+            if path.is_file() and os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                return True
+    return False
+
+
 def _kind_of(path: str) -> str | None:
     name = path.lower()
     return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), None)
@@ -134,20 +158,27 @@ def _kind_of(path: str) -> str | None:
 def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np.ndarray]:
     """Digits and their labels; of MNIST the test set.
 
-    For a model that was fitted with names of columns the digits are a DataFrame with these.
+    For a model that was fitted with names of columns the digits are a DataFrame with these, and
+    the labels are of the type of its classes.
     """
     names = _names_of(clf)
     if options.data == "sample":
         X, y = datasets.load_sample_digits()
+        X = _named_picture(X, names, options.data)
     elif options.data == "mnist":
         X, y = datasets.load_mnist(split="test")
+        X = _named_picture(X, names, options.data)
     else:
         table = read_table(
-            find_paths(options.data), label=options.label, columns=names, with_labels=True
+            find_paths(options.data),
+            label=options.label,
+            columns=names,
+            with_labels=True,
+            tidy=clf is None,
         )
         assert table.labels is not None
-        return with_names(table.pixels, names), table.labels
-    return _named_picture(X, names, options.data), y
+        X, y = with_names(table.pixels, names), table.labels
+    return X, y if clf is None else match_labels([str(label) for label in y], clf.classes_)
 
 
 def iter_images(options: argparse.Namespace, clf: Any) -> Iterator[Any]:
@@ -195,18 +226,19 @@ def _named_picture(X: np.ndarray, names: list[str] | None, source: str) -> Any:
 
 def find_paths(data: str) -> str | list[str]:
     """The files that a pattern as 'part-*.csv' stands for, or the one file of that name."""
-    if Path(data).exists() or not any(sign in data for sign in "*?["):
+    if Path(data).exists():
         return data
-    found = sorted(glob.glob(data))
-    if not found:
-        raise FileNotFoundError(f"{data}: no file has such a name")
-    return found
+    if any(sign in data for sign in "*?[") and (found := sorted(glob.glob(data))):
+        return found
+    near = difflib.get_close_matches(data.lower(), NAMED_DATA, 1)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    if "://" in data:
+        hint = ". Download it first"
+    raise FileNotFoundError(f"{data}: there is no such file{hint}")
 
 
 def load_model(path: str) -> Any:
     """A model, with the backend's start-up messages kept back."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: there is no such model file")
     with tensorflow_start_up():
         return load(path)
 

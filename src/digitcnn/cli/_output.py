@@ -5,6 +5,10 @@ import os
 import sys
 
 
+class OutputClosedError(Exception):
+    """Whoever read standard output has read enough, and more need not be computed."""
+
+
 def show(text: str = "") -> None:
     """Print a line of the result.
 
@@ -32,16 +36,34 @@ def say(message: str) -> None:
 
 
 def write_out(text: str) -> None:
-    """Write a part of a table to standard output: as a file of it would be, in UTF-8."""
+    """Write a part of a table to standard output: as a file of it would be, in UTF-8.
+
+    Raises
+    ------
+    OutputClosedError
+        If nobody reads it any more.
+    """
     if sys.stdout is None:
         return
     binary = getattr(sys.stdout, "buffer", None)
-    if binary is None:  # something in memory that took the place of standard output
-        sys.stdout.write(text)
-        return
-    sys.stdout.flush()
-    binary.write(text.encode("utf-8", "backslashreplace"))
-    binary.flush()
+    try:
+        if binary is None:  # something in memory that took the place of standard output
+            sys.stdout.write(text)
+            return
+        sys.stdout.flush()
+        binary.write(text.encode("utf-8", "backslashreplace"))
+        binary.flush()
+    except BrokenPipeError:
+        turn_off_output()
+        raise OutputClosedError from None
+
+
+def describe_os_error(error: OSError) -> str:
+    """What the system says, with the file that it speaks of, and without a number."""
+    if error.strerror is None:
+        return " ".join(str(error).split())
+    name = error.filename2 if error.filename2 is not None else error.filename
+    return error.strerror if name is None else f"{os.fsdecode(name)}: {error.strerror}"
 
 
 def turn_off_output() -> None:

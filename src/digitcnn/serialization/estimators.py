@@ -123,9 +123,10 @@ def import_keras() -> None:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND")
+        setting = f"KERAS_BACKEND={backend!r}" if backend else "the backend of its keras.json"
         raise ImportError(
-            f"Keras cannot be imported with KERAS_BACKEND={backend!r}: {error}. Expected a "
-            "backend that is installed: 'tensorflow', 'jax' or 'torch'"
+            f"Keras cannot be imported with {setting}: {error}. Expected a backend that is "
+            "installed: 'tensorflow', 'jax' or 'torch'"
         ) from error
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from digitcnn._utils.text import shorten, some_of
 from digitcnn.tables.csv_reader import Layout
-from digitcnn.tables.files import shorten, some_of
 
 # Numbers in names. One that is longer counts nothing.
 _NUMBERS = re.compile(r"(?<![0-9])([0-9]{1,15})(?![0-9])")
@@ -71,7 +71,7 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
     }
     if len(numbered) < size:
         raise ValueError(f"{where}two pixel columns have the same number (as in '1' and '01').")
-    _check_no_gaps(numbered, family, where)
+    _check_no_gaps(numbered, family, where, label)
     return [numbered[number] for number in sorted(numbered)]
 
 
@@ -139,8 +139,9 @@ def layout_of(
     if with_labels and str(label) not in position:
         taken = set(pixels)
         raise ValueError(
-            f"{source}: there is no label column {str(label)!r}; the columns beside the pixels "
-            f"are {some_of([name for name in names if name not in taken])}."
+            f"{source}: expected a label column {str(label)!r}, got, beside the pixels, "
+            f"{some_of([name for name in names if name not in taken])}. Name the label's column: "
+            "label=NAME, or --label NAME in the command"
         )
     label_at = position[str(label)] if with_labels else None
     at = [position[name] for name in pixels]
@@ -151,7 +152,7 @@ def layout_of(
 
 
 def _check_no_gaps(
-    numbered: dict[tuple[int, ...], str], family: tuple[str, ...], where: str
+    numbered: dict[tuple[int, ...], str], family: tuple[str, ...], where: str, label: Any
 ) -> None:
     axes = [range(1 if min(axis) else 0, max(axis) + 1) for axis in zip(*numbered, strict=True)]
     n_missing = math.prod(map(len, axes)) - len(numbered)
@@ -162,6 +163,8 @@ def _check_no_gaps(
             words = itertools.chain(*zip(family, map(str, number), strict=False))
             few.append("".join((*words, family[-1])))
         hint = " Is there a header line?" if set(family) == {""} else ""
+        if label is not None and str(label) in few:
+            hint = f" {str(label)!r} is taken for the label; give the name of another column."
         raise ValueError(
             f"{where}pixel columns are missing: {some_of(few, n_missing)} "
             f"({len(numbered)} columns are named like {_pattern(family)}).{hint}"

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from digitcnn.tables.files import opened, rows_of, shorten
+from digitcnn._utils.text import shorten
+from digitcnn.tables.files import opened, rows_of
 
 # Small enough for a block's index arrays to stay in the cache, large enough for the threads not to
 # wait for Python's lock all the time.
@@ -169,8 +170,8 @@ def _check_names(row: list[str], where: str) -> list[str]:
     other = next((mark for mark in ";\t|" if mark in row[0]), None)
     if len(names) == 1 and other:
         raise ValueError(
-            f"{where}: the columns are separated by {other!r}; a comma is wanted. Read the file "
-            f"with pandas.read_csv(sep={other!r}) and hand over the DataFrame."
+            f"{where}: expected columns separated by commas, got {other!r}. Save the table with "
+            f"commas, as pandas.read_csv(path, sep={other!r}).to_csv(new, index=False) does"
         )
     return names
 

@@ -6,10 +6,12 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from digitcnn._utils.text import some_of
 
 # Bytes of a row, at most: pictures of 1000 by 1000 pixels have some four million.
 _LONGEST_ROW = 2**23
@@ -19,6 +21,17 @@ _BLOCK_BYTES = 2**18
 # Text of digits becomes some ten times shorter.
 _ALWAYS_UNPACKED = 2**26
 _MOST_UNPACKED = 100
+# How files begin that get names of text now and then, and what to do with them.
+_NO_TEXT = {
+    b"\x1f\x8b": "compressed by gzip. Give it the ending .gz",
+    b"PK\x03\x04": "a zip archive, as workbooks of Excel are too. Give it the ending .zip, or save "
+    "the workbook as CSV",
+    b"PAR1\x15": "a Parquet file. Give it the ending .parquet",
+    b"BZh91AY": "compressed by bzip2. Unpack it",
+    b"\xfd7zXZ": "compressed by xz. Unpack it",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd. Unpack it",
+    b"\xd0\xcf\x11\xe0": "a workbook of Excel. Save it as CSV",
+}
 # What opening a damaged zip ends in: OSError is a place before the file's beginning, RuntimeError
 # what this zip module does not know.
 _ZIP_DAMAGE = (
@@ -53,7 +66,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         it than of any file of digits.
     """
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path}: is no regular file.")
+        raise ValueError(f"{path}: expected a regular file")
     kind = path.suffix.lower()
     with path.open("rb") as file:
         try:
@@ -64,6 +77,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
                 with _opened_zip(path, file) as unpacked:
                     yield _guarded(path, unpacked)
             else:
+                start = file.peek(6)
+                for mark, what in _NO_TEXT.items():
+                    if start.startswith(mark):
+                        raise ValueError(f"{path}: expected text, got a file that is {what}")
                 yield file
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: damaged, or no {kind} file ({error}).") from error
@@ -122,10 +139,12 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
             if since_last > _LONGEST_ROW:
                 raise ValueError(f"{path}, line {number}: a row of more than {_LONGEST_ROW} bytes.")
             if b"\0" in line:
-                found = "there is a NUL byte; wanted is UTF-8 text"
-                if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    found = "it is UTF-16, not UTF-8 text"
-                raise ValueError(f"{path}, line {number}: {found}.")
+                found = "a NUL byte"
+                # Or letters of a header, each with a NUL beside it.
+                is_spaced = number == 1 and 3 * line.count(0) > len(line)
+                if is_spaced or line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    found = "UTF-16. Save the table as UTF-8"
+                raise ValueError(f"{path}, line {number}: expected UTF-8 text, got {found}.")
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             blank = not line.strip(b" \t\r\n")
@@ -193,20 +212,6 @@ def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
             "wanted, as zip programs use it."
         )
     return files[0]
-
-
-def some_of(names: Sequence[str], n: int | None = None) -> str:
-    """The first few of the names, for an error; `n` is how many there are."""
-    n = len(names) if n is None else n
-    if not n:
-        return "none"
-    shown = ", ".join(shorten(repr(name)) for name in names[:5])
-    return shown if n <= 5 else f"{shown} and {n - 5} more"
-
-
-def shorten(text: str) -> str:
-    """A text, for an error, no longer than is good for one."""
-    return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"
 
 
 class _Guard(io.RawIOBase):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitcnn._utils.atomic import as_path
+from digitcnn._utils.text import some_of
 from digitcnn.tables.columns import check_same_columns, layout_of, text_names
 from digitcnn.tables.csv_reader import (
     describe_bad_pixel,
@@ -31,6 +32,8 @@ _BLOCK_ROWS = 4096
 _PARQUET_ROWS = 1024  # read at once, where a file is read in parts
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 _MOST_LABEL_TEXT = 2**28
+# What programs write for a number that is missing, in small letters.
+_MISSING = {"nan", "na", "n/a", "#n/a", "<na>"}
 
 
 class DigitTable(NamedTuple):
@@ -90,6 +93,7 @@ def read_table(
     label: Any = "label",
     columns: Sequence[str] | None = None,
     with_labels: bool = False,
+    tidy: bool = True,
     names: Sequence[str] | None = None,
 ) -> DigitTable:
     """Read pictures from CSV or Parquet files.
@@ -106,6 +110,9 @@ def read_table(
         :func:`find_pixel_columns`.
     with_labels : bool, default=False
         Whether to read the label column too; it must then be there.
+    tidy : bool, default=True
+        Whether labels become numbers where all are, see :func:`tidy_labels`. Otherwise they are
+        strings, as they stand in the files.
     names : sequence of str, default=None
         Names of the columns of CSV files that have no header line.
 
@@ -140,12 +147,12 @@ def read_table(
         parts.append(pixels)
         texts += labels
     assert columns is not None
-    # All at once: whether labels are numbers hangs on the labels of all files.
-    return DigitTable(
-        parts[0] if len(parts) == 1 else np.concatenate(parts),
-        tidy_labels(texts) if with_labels else None,
-        list(columns),
-    )
+    found = None
+    if with_labels:
+        # All at once: whether labels are numbers hangs on the labels of all files.
+        found = tidy_labels(texts) if tidy else np.array(texts, dtype=object)
+    pixels = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return DigitTable(pixels, found, list(columns))
 
 
 def iter_table(
@@ -202,22 +209,78 @@ def iter_table(
 def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Labels as int64 where all are whole numbers, as strings where one is not.
 
+    Of strings too, 3.0 is 3: what a program wrote as a float in one file is no other class than
+    what stands as a whole number in another.
+
     Raises
     ------
     ValueError
-        If as strings, all as long as the longest, they would take gigabytes.
+        If there are numbers, and beside them only what stands for a missing one (``nan``); or if
+        as strings, all as long as the longest, they would take gigabytes.
     """
     texts = [str(label) for label in labels]
     whole = [_whole_of_text(text) for text in texts]
     if None not in whole:
         return np.array(whole, np.int64)
+    if missing := _missing_beside_numbers(texts):
+        raise ValueError(
+            f"expected a label in each row, got {some_of(sorted(missing))} beside numbers. Fill in "
+            "the labels that are missing, or leave their rows out"
+        )
     longest = max(map(len, texts))
     if longest * len(texts) > _MOST_LABEL_TEXT:
         raise ValueError(
-            f"{len(texts)} labels of up to {longest} characters are too much; wanted are numbers "
-            "or short names."
+            f"expected numbers or short names as labels, got {len(texts)} of up to {longest} "
+            "characters. Give the classes shorter names"
         )
-    return np.array(texts)
+    return np.array([_without_fraction(text) for text in texts])
+
+
+def match_labels(texts: Sequence[str] | np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """The classes of a model that labels in files stand for.
+
+    A model of the classes ``x`` and ``01`` knows the 01 of a file in which all labels look like
+    numbers, and one of numbers its own beside a stray name.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Labels as they stand in files.
+    classes : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Of the classes' dtype; where a label is none of them it is left as it is, and the dtype is
+        object.
+    """
+    simplify = _without_fraction if classes.dtype.kind in "OUS" else _number_in_short
+    known = {simplify(str(value)): value for value in classes.tolist()}
+    known |= {str(value): value for value in classes.tolist()}
+    found = {text: known.get(text, known.get(simplify(text), text)) for text in set(texts)}
+    matched = np.array([found[text] for text in texts], dtype=object)
+    is_all = set(found.values()) <= set(classes.tolist())
+    return matched.astype(classes.dtype) if is_all else matched
+
+
+def _missing_beside_numbers(texts: Sequence[str]) -> set[str]:
+    """What stands for missing labels, where all others are numbers."""
+    others = {text for text in set(texts) if number_of_text(text) is None}
+    is_missing = len(others) < len(set(texts)) and all(text.lower() in _MISSING for text in others)
+    return others if is_missing else set()
+
+
+def _without_fraction(text: str) -> str:
+    """3.0 as 3."""
+    whole = _whole_of_text(text) if "." in text else None
+    return text if whole is None else str(whole)
+
+
+def _number_in_short(text: str) -> str:
+    """A number as Python writes it, and 3.0 as 3."""
+    whole = _whole_of_text(text)
+    number = number_of_text(text) if whole is None else whole
+    return text if number is None else str(number)
 
 
 def _whole_of_text(text: str) -> int | None:
@@ -341,8 +404,13 @@ def read_raw_frame(paths: PathLike | Sequence[PathLike], label: Any = "label") -
     frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     if str(label) in frame.columns:
         cells = frame[str(label)].astype(object)
-        known = cells.notna().to_numpy()
-        cells[known] = tidy_labels([_text_of_label(cell) for cell in cells[known]]).tolist()
+        texts = [
+            "" if is_missing else _text_of_label(cell)
+            for cell, is_missing in zip(cells, cells.isna(), strict=True)
+        ]
+        missing = {"", *_missing_beside_numbers([text for text in texts if text])}
+        known = np.array([text not in missing for text in texts], dtype=bool)
+        cells[known] = tidy_labels([text for text in texts if text not in missing]).tolist()
         cells[~known] = None
         frame[str(label)] = cells
     return frame
@@ -356,18 +424,23 @@ def _read_raw_file(file: Path, label: str) -> Any:
         frame.columns = text_names(frame.columns)
         return frame
     names, _ = read_header(file)  # It has the better words for what is no CSV at all.
-    as_text = {i: str for i, name in enumerate(names) if name == label}
     with opened(file) as stream:
-        content = io.BytesIO(stream.read())
+        content = stream.read()
+    read = {"encoding_errors": "replace", "low_memory": False}
     try:
-        frame = pd.read_csv(
-            content, encoding_errors="replace", low_memory=False, dtype=as_text or None
-        )
+        frame = pd.read_csv(io.BytesIO(content), **read)
+        # pandas takes what stands before the named columns for an index.
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("the first row has more values than the header names columns")
+        if label in names:
+            # As it stands: "None" may be a label.
+            at = names.index(label)
+            texts = pd.read_csv(
+                io.BytesIO(content), usecols=[at], dtype=str, keep_default_na=False, **read
+            )
+            frame.isetitem(at, texts.iloc[:, 0].str.strip())
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{file}: no table of rows ({_first_line(error)}).") from error
-    # pandas takes what stands before the named columns for an index.
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError(f"{file}: the first row has more values than the header names columns.")
     frame.columns = [name.strip() for name in text_names(frame.columns)]
     return frame
 
@@ -398,10 +471,15 @@ def put_pixels(numbers: np.ndarray, out: np.ndarray) -> tuple[int, int] | None:
 
 
 def _files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    if hasattr(paths, "columns"):
+        raise ValueError(
+            "expected a path or a list of paths, got a table. Its pixels are what "
+            "DigitCSVTransformer().fit_transform(table) gives"
+        )
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     files = [as_path(path) for path in given]
     if not files:
-        raise ValueError("The list of paths is empty; at least one file is wanted.")
+        raise ValueError("expected at least one file, got an empty list of paths")
     for path in files:
         _check_path(path)
     return files
@@ -411,9 +489,9 @@ def _check_path(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(f"There is no file '{path}'.")
     if path.is_dir():
-        raise IsADirectoryError(f"'{path}' is a folder; a CSV or Parquet file is wanted.")
+        raise IsADirectoryError(f"expected a CSV or Parquet file, got '{path}', which is a folder")
     if not path.is_file():
-        raise ValueError(f"'{path}': is no regular file.")
+        raise ValueError(f"expected a regular file, got '{path}', which is none")
     if path.suffix.lower() not in {".csv", ".gz", ".zip", ".parquet"}:
         raise ValueError(
             f"'{path}': unknown kind of file; .csv, .csv.gz, .csv.zip and .parquet can be read."

@@ -280,7 +280,10 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
     names = [name for name in {**training, **found} if training.get(name) != found.get(name)]
     if names:
         differing = "; ".join(
-            f"{name} was {found.get(name)!r} and is {training.get(name)!r}" for name in names
+            f"{name} was {found.get(name)!r} and is {training.get(name)!r}"
+            if not name.endswith("digest")
+            else "the data is another"
+            for name in names
         )
         raise ValueError(
             f"{folder}: holds the checkpoint of another training: {differing}. Give another "
