@@ -1,6 +1,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn._utils.array_file import read_model_file, write_model_file
-from digitcnn._utils.atomic import is_same_file, remove_left_over, write_whole
+from digitcnn._utils.atomic import folder_beside, is_same_file, remove_left_over, write_whole
 from digitcnn.datasets import load_mnist, read_digits_csv, stream_digits
 
 
@@ -90,14 +91,14 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path, make):
     target = tmp_path / "target"
     make(target)
     kind = target.stat().st_mode
-    with pytest.raises(OSError, match=r"target: is (no regular file|a folder)"):
+    with pytest.raises(OSError, match=r"target: expected a (regular file|file.s name)"):
         write_whole(target, put("new"))
     assert target.stat().st_mode == kind
     assert names_in(tmp_path) == ["target"]
 
 
 def test_device_is_not_replaced():
-    with pytest.raises(OSError, match="/dev/null: is no regular file"):
+    with pytest.raises(OSError, match="/dev/null: expected a regular file or a new name"):
         write_whole("/dev/null", put("new"))
 
 
@@ -278,6 +279,33 @@ def test_what_another_machine_left_is_removed_an_hour_later(tmp_path):
     os.utime(far, (time.time() - 3700,) * 2)
     remove_left_over(tmp_path / "file")
     assert names_in(tmp_path) == ["file"]
+
+
+def test_folder_beside_a_file_is_gone_in_the_end_and_what_is_in_it(tmp_path):
+    with folder_beside(tmp_path / "file") as folder:
+        (folder / "one").write_text("1")
+        assert folder.parent == tmp_path
+    assert names_in(tmp_path) == []
+
+
+def test_folder_that_a_killed_process_left_is_removed_by_the_next_writer(tmp_path):
+    code = (
+        "from digitcnn._utils.atomic import folder_beside\n"
+        "with folder_beside(sys.argv[1]) as folder:\n"
+        "    (folder / 'one').write_text('1')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert in_a_process(code, tmp_path / "file").returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    prefix, mark, _, *rest = left.name.split("-")
+    far = left.parent / "-".join([prefix, mark, "0" * 8, *rest])
+    shutil.copytree(left, far)
+    # Of another machine, that may be using it all the time.
+    os.utime(far, (time.time() - 7200,) * 2)
+    with folder_beside(tmp_path / "file") as own:
+        remove_left_over(tmp_path / "file")
+        assert names_in(tmp_path) == sorted([own.name, far.name])
+        assert (far / "one").exists()
 
 
 def test_what_a_living_process_is_writing_is_left_to_it(tmp_path):

@@ -1,7 +1,9 @@
 """What a training has learned gets into its file, however it ends, and once at a time."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -140,6 +142,137 @@ def test_interrupt_while_the_model_is_written_waits(place, interrupted, monkeypa
     assert main(["train", "t.csv", "--out", "m.digitcnn"]) == 130
     assert signal.getsignal(signal.SIGINT) is before
     assert digitcnn.load("m.digitcnn").n_iter_ == 2
+
+
+@pytest.fixture
+def press(monkeypatch):
+    """Presses Ctrl-C, as in a shell's foreground."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def pressed_again(press):
+    """A fit in which Ctrl-C comes, and comes again before what was learned is kept."""
+    fit = DigitCNNClassifier.fit
+
+    def fit_and_press(self, *arguments, **named):
+        try:
+            press()
+            time.sleep(5)
+        except KeyboardInterrupt:
+            press()
+            press()
+            fit(self, *arguments, **named)
+            raise
+
+    return fit_and_press
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals as Unix does")
+def test_ctrl_c_that_is_pressed_again_at_once_loses_no_model(place, press, monkeypatch, capsys):
+    monkeypatch.setattr(DigitCNNClassifier, "fit", pressed_again(press))
+    assert main(["train", "t.csv", "--out", "m.digitcnn"]) == 130
+    assert "interrupted in epoch 2" in capsys.readouterr().err
+    assert digitcnn.load("m.digitcnn").n_iter_ == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals as Unix does")
+def test_ctrl_c_that_is_pressed_again_later_stops_all(place, press, monkeypatch, capsys):
+    monkeypatch.setattr(command_train, "_PATIENCE", 0.0)
+    monkeypatch.setattr(DigitCNNClassifier, "fit", pressed_again(press))
+    assert main(["train", "t.csv", "--out", "m.digitcnn"]) == 130
+    assert "stopped before there was a model" in capsys.readouterr().err
+    assert not (place / "m.digitcnn").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals as Unix does")
+@pytest.mark.parametrize("is_pressed", [True, False])
+def test_error_that_an_interrupt_has_become_in_a_library_is_no_bug(
+    place, press, monkeypatch, capsys, is_pressed
+):
+    def fit(self, *_, **__):
+        try:
+            if is_pressed:
+                press()
+                time.sleep(5)
+        except KeyboardInterrupt:
+            pass
+        raise SystemError("bad argument to internal function")
+
+    monkeypatch.setattr(DigitCNNClassifier, "fit", fit)
+    assert main(["train", "t.csv", "--out", "m.digitcnn"]) == (130 if is_pressed else 1)
+    err = capsys.readouterr().err
+    assert ("stopped before there was a model to write" in err) == is_pressed
+    assert ("This is a bug" in err) != is_pressed
+
+
+def test_interrupt_after_the_model_is_written_says_where_it_is(place, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_train, "measure", stop)
+    arguments = ["train", "t.csv", "--out", "m.digitcnn", "--checkpoint", "ckpt"]
+    assert main(arguments) == 130
+    assert "stopped; the model is in m.digitcnn" in capsys.readouterr().err
+    assert digitcnn.load("m.digitcnn").n_iter_ == 2
+    assert not (place / "ckpt").exists()
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    """A fit that ends in a place that its model cannot be written to any more."""
+    fit = DigitCNNClassifier.fit
+
+    def fit_and_remove(self, *arguments, **named):
+        fit(self, *arguments, **named)
+        os.rmdir("gone")
+        return self
+
+    monkeypatch.setattr(DigitCNNClassifier, "fit", fit_and_remove)
+    os.mkdir("gone")
+
+
+def test_model_that_cannot_be_written_to_its_place_is_written_elsewhere(place, gone, capsys):
+    assert main(["train", "t.csv", "--out", "gone/m.digitcnn"]) == 2
+    err = capsys.readouterr().err.splitlines()[-1]
+    message, _, spare = err.partition(". The model is in ")
+    assert message == f"digitcnn train: gone/m.digitcnn: {os.strerror(errno.ENOENT)}"
+    assert digitcnn.load(spare).n_iter_ == 2
+    shutil.rmtree(os.path.dirname(spare))
+
+
+def test_model_that_cannot_be_written_anywhere_says_so_and_leaves_nothing(
+    place, gone, monkeypatch, capsys
+):
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(command_train.tempfile, "tempdir", str(elsewhere))
+
+    def full(clf, path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(command_train, "save", full)
+    assert main(["train", "t.csv", "--out", "m.digitcnn"]) == 2
+    err = capsys.readouterr().err.splitlines()[-1]
+    assert err == f"digitcnn train: m.digitcnn: {os.strerror(errno.ENOSPC)}"
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as Unix does")
+def test_pixels_that_a_killed_training_left_are_removed_by_the_next(place):
+    code = (
+        "import os, signal\nfrom digitcnn import command_train\nfrom digitcnn.cli import main\n"
+        "command_train.make_classifier = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "main(['train', 't.csv', '--stream', '--out', 'm.digitcnn'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = place.glob(".digitcnn-*")
+    assert (left / "pixels.npy").exists()
+    assert main(["train", "t.csv", "--stream", "--out", "m.digitcnn"]) == 0
+    assert not list(place.glob(".digitcnn-*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals as Unix does")

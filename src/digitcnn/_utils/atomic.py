@@ -6,9 +6,11 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import stat
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +59,9 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
     """
     target = Path(os.path.realpath(as_path(path)))
     if target.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder; wanted is a file's name")
+        raise IsADirectoryError(f"{path}: expected a file's name, got a folder")
     if target.exists() and not target.is_file():
-        raise OSError(f"{path}: is no regular file, and cannot be replaced by one")
+        raise OSError(f"{path}: expected a regular file or a new name, got something else")
     remove_left_over(target)
     own = target.parent / f"{_mark(target)}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -75,21 +77,46 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
             file.flush()
             os.fsync(file.fileno())
         os.replace(own, target)
-    except BaseException:
+    except BaseException as error:
         own.unlink(missing_ok=True)
+        # The system names no file, or one that nobody knows. `write` may have read others.
+        if isinstance(error, OSError) and error.errno and error.filename in (None, str(own)):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
     _sync_folder(target.parent)
 
 
+@contextlib.contextmanager
+def folder_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder beside a file that is to be written, for what is needed until then.
+
+    A process that is killed leaves it; on the same machine, whoever writes to the same target next
+    removes it.
+    """
+    target = Path(os.path.realpath(as_path(path)))
+    remove_left_over(target)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{_mark(target)}-{_HOST}-{os.getpid()}-",
+        suffix=".tmp",
+        dir=target.parent,
+        ignore_cleanup_errors=True,
+    ) as folder:
+        yield Path(folder)
+
+
 def remove_left_over(path: Path) -> None:
-    """Remove what processes that were killed have left of a file, however many they were.
+    """Remove what processes that were killed have left beside a file, however many they were.
 
     What another process is still writing stays.
     """
     old = time.time() - _LEFT_OVER
     with contextlib.suppress(OSError):
         for found in path.parent.glob(f"{_mark(path)}-*.tmp"):
-            if _is_left_by_the_dead(found.name) or found.lstat().st_mtime <= old:
+            is_left = _is_left_by_the_dead(found.name)
+            if is_left and found.is_dir() and not found.is_symlink():
+                shutil.rmtree(found, ignore_errors=True)
+            # A folder's time does not say when its files were written to.
+            elif is_left or (found.lstat().st_mtime <= old and not found.is_dir()):
                 found.unlink(missing_ok=True)
 
 
@@ -100,7 +127,7 @@ def _mark(target: Path) -> str:
 
 def _is_left_by_the_dead(name: str) -> bool:
     """Whether the process that began a file is known to have ended."""
-    found = re.search(r"-([0-9a-f]{8})-(\d+)-[0-9a-f]+\.tmp$", name)
+    found = re.search(r"-([0-9a-f]{8})-(\d+)-[0-9a-z_]+\.tmp$", name)
     # On Windows, asking for a process in this way would end it.
     if found is None or found[1] != _HOST or os.name != "posix":
         return False

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import signal
 import tempfile
 import threading
@@ -10,12 +11,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from digitcnn import datasets
+from digitcnn._utils.atomic import folder_beside
 from digitcnn._utils.identity import digest_arrays
 from digitcnn._version import __version__
 from digitcnn.calibration import note_confidence
@@ -29,7 +31,7 @@ from digitcnn.cli._common import (
     tensorflow_start_up,
     with_names,
 )
-from digitcnn.cli._output import say, show
+from digitcnn.cli._output import describe_os_error, say, show
 from digitcnn.evaluation import measure
 from digitcnn.recipes import get_recipe, make_classifier
 from digitcnn.serialization.estimators import import_keras
@@ -41,6 +43,8 @@ from digitcnn.training.checkpoints import claim_folder, hold_folder, release_fol
 # Digits held out of training, to measure the accuracy and what the probabilities are worth: a
 # fifth, but no more than this.
 _HELD_OUT = 2000
+# Seconds in which Ctrl-C, pressed again, is the same one: until the training has ended.
+_PATIENCE = 5.0
 INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
 
 
@@ -86,85 +90,146 @@ def _train_and_save(
     if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
         watched = {"X_val": X_held, "y_val": y_held}
     start = time.perf_counter()
-    is_interrupted = False
-    with warnings.catch_warnings():
-        # A line of its own, not Python's two with a place in the source.
-        warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
-        is_interrupted = _fit(clf, X, y, watched)
-    if is_interrupted and not _is_fitted(clf):
-        say("digitcnn train: stopped before there was a model to write")
-        _tell_of_checkpoint(options)
-        return INTERRUPTED
-    seconds = time.perf_counter() - start
-    networks = getattr(clf, "estimators_", [clf])
-    # Nothing is printed, and nothing can fail, between the training and its file. Another
-    # interrupt, of somebody who has grown impatient, waits.
-    with _uninterrupted():
-        # Of the running program, not of the model.
+    with _Interrupts() as interrupts:
+        is_interrupted = _fit(clf, X, y, watched, interrupts)
+        if is_interrupted and not _is_fitted(clf):
+            say("digitcnn train: stopped before there was a model to write")
+            _tell_of_checkpoint(options)
+            return INTERRUPTED
+        seconds = time.perf_counter() - start
+        networks = getattr(clf, "estimators_", [clf])
+        # Nothing is printed, and nothing can fail, between the training and its file.
         for network in networks:
-            network.set_params(verbose=0)
-        save(clf, options.out)
+            network.set_params(verbose=0)  # of the running program, not of the model
+        _write(clf, options.out)
         if not watched:  # else fit has noted them
             clf.validation_confidences_, clf.validation_hits_ = note_confidence(
                 clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
             )
-            save(clf, options.out)
-    if is_interrupted:
-        say(
-            f"digitcnn train: interrupted in epoch {networks[0].n_iter_}; the model is as trained "
-            "so far"
-        )
-        _tell_of_checkpoint(options)
-    elif options.checkpoint is not None:
-        release_folder(options.checkpoint)
+            _write(clf, options.out)
+        if not is_interrupted and options.checkpoint is not None:
+            release_folder(options.checkpoint)
+    try:
+        if is_interrupted:
+            say(
+                f"digitcnn train: interrupted in epoch {networks[0].n_iter_}; the model is as "
+                "trained so far"
+            )
+            _tell_of_checkpoint(options)
+        _show_result(options, clf, len(X), seconds, measure(clf, X_test, y_test, rows))
+    except KeyboardInterrupt:
+        say(f"digitcnn train: stopped; the model is in {options.out}")
+        return INTERRUPTED
+    return INTERRUPTED if is_interrupted else 0
+
+
+def _show_result(
+    options: argparse.Namespace, clf: Any, n_digits: int, seconds: float, measures: dict[str, Any]
+) -> None:
+    network = getattr(clf, "estimators_", [clf])[0]
     result = {
         "data": options.data,
         "recipe": options.recipe,
         "seed": options.seed,
-        "epochs": networks[0].n_iter_,
-        "precision": networks[0].precision_,
-        "training_digits": len(X),
+        "epochs": network.n_iter_,
+        "precision": network.precision_,
+        "training_digits": n_digits,
         "seconds": round(seconds, 1),
-        **measure(clf, X_test, y_test, rows),
+        **measures,
         "model": options.out,
     }
     if options.json:
         show(json.dumps(result))
-    else:
-        show(
-            f"trained {result['epochs']} epochs on {len(X):,} digits in {seconds:.0f} s "
-            f"({result['precision']})"
-        )
-        print_measures(result)
-        show(f"model written to {options.out}")
-    return INTERRUPTED if is_interrupted else 0
+        return
+    show(
+        f"trained {result['epochs']} epochs on {n_digits:,} digits in {seconds:.0f} s "
+        f"({result['precision']})"
+    )
+    print_measures(result)
+    show(f"model written to {options.out}")
 
 
-def _fit(clf: Any, X: Any, y: np.ndarray, watched: dict[str, Any]) -> bool:
-    """Train, and tell whether an interrupt ended it."""
+class _Interrupts:
+    """Ctrl-C while a model is trained and written.
+
+    One ends the training. Those that follow, of somebody who grows impatient, do nothing.
+    """
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+        self._before = signal.getsignal(signal.SIGINT)
+        # Only the main thread may set a handler, and one that is not Python's cannot be set again.
+        is_main = threading.current_thread() is threading.main_thread()
+        self._is_ours = is_main and self._before is not None
+
+    def __enter__(self) -> Self:
+        if self._is_ours and self._before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._raise)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGINT, self._before)
+
+    def ignore(self) -> None:
+        """Let every Ctrl-C do nothing from now on."""
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def has_just_come(self) -> bool:
+        """Whether there was a Ctrl-C in the last seconds."""
+        return time.monotonic() - self._last < _PATIENCE
+
+    def _raise(self, *_: object) -> None:
+        if not self.has_just_come():
+            self._last = time.monotonic()
+            raise KeyboardInterrupt
+
+
+def _fit(
+    clf: Any,
+    X: Any,
+    y: np.ndarray,
+    watched: dict[str, Any],
+    interrupts: _Interrupts,
+) -> bool:
+    """Train, and tell whether an interrupt ended it; further ones are ignored."""
     try:
-        clf.fit(X, y, **watched)
+        with warnings.catch_warnings():
+            # A line of its own, not Python's two with a place in the source.
+            warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
+            clf.fit(X, y, **watched)
+        # In here: an interrupt has either come by now, or is ignored.
+        interrupts.ignore()
     except KeyboardInterrupt:
+        interrupts.ignore()
+        return True
+    except Exception:
+        # What an interrupt becomes in a library that it takes by surprise.
+        if not interrupts.has_just_come():
+            raise
+        interrupts.ignore()
         return True
     return False
+
+
+def _write(clf: Any, path: str) -> None:
+    """Write the model, or, where that fails, elsewhere: its training may have taken hours."""
+    try:
+        save(clf, path)
+    except OSError as error:
+        spare = Path(tempfile.mkdtemp(prefix="digitcnn-"), Path(path).name)
+        try:
+            save(clf, spare)
+        except OSError:
+            spare.parent.rmdir()
+            raise error from None
+        raise OSError(f"{describe_os_error(error)}. The model is in {spare}") from None
 
 
 def _is_fitted(clf: Any) -> bool:
     """Whether there is something to write: an ensemble that lacks a network is none."""
     return hasattr(clf, "n_iter_") or hasattr(clf, "estimators_")
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C do nothing in here."""
-    if threading.current_thread() is not threading.main_thread():  # where signals do not arrive
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _tell_of_checkpoint(options: argparse.Namespace) -> None:
@@ -188,10 +253,8 @@ def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
         return
     if options.data in NAMED_DATA:
         raise ValueError(f"--stream is for files; {options.data!r} is none")
-    with tempfile.TemporaryDirectory(
-        prefix=".digitcnn-", dir=Path(options.out).parent, ignore_cleanup_errors=True
-    ) as folder:
-        yield Path(folder)
+    with folder_beside(options.out) as folder:
+        yield folder
 
 
 def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
