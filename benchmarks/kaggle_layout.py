@@ -25,7 +25,7 @@ def command(*arguments: str) -> tuple[dict, float]:
     """What the command answers, and the seconds that it took as a whole."""
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "digitcnn.cli", *arguments, "--json"],
+        [sys.executable, "-m", "digitcnn", *arguments, "--json"],
         check=True,
         stdout=subprocess.PIPE,
     )

@@ -14,7 +14,7 @@ CALLS = {
     "import digitcnn": ["-c", "import digitcnn"],
     "from digitcnn import DigitCSVTransformer": ["-c", "from digitcnn import DigitCSVTransformer"],
     "from digitcnn import DigitCNNClassifier": ["-c", "from digitcnn import DigitCNNClassifier"],
-    "digitcnn --help": ["-m", "digitcnn.cli", "--help"],
+    "digitcnn --help": ["-m", "digitcnn", "--help"],
     "import keras": ["-c", "import keras"],
 }
 

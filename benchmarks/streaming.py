@@ -21,7 +21,7 @@ from read_csv import write_table
 def watch(*arguments: str) -> tuple[float, float]:
     """Seconds that a command takes, and the most memory that it has had."""
     start, most = time.perf_counter(), 0.0
-    command = [sys.executable, "-m", "digitcnn.cli", *arguments]
+    command = [sys.executable, "-m", "digitcnn", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
             most = max(most, own_megabytes(process.pid))

@@ -102,7 +102,16 @@ def test_tiny_data_and_one_class_alone_give_probabilities(n, n_classes):
 def test_images_alike_in_every_pixel_are_read_by_every_architecture(architecture, side):
     X = np.repeat(np.array([[0], [255], [0], [255]], np.uint8), side * side, axis=1)
     clf = make_classifier(architecture=architecture, epochs=1, batch_size=1)
-    assert_sane(clf.fit(X, [0, 1, 2, 2]), X)
+    try:
+        clf.fit(X, [0, 1, 2, 2])
+    except ValueError as error:
+        # TensorFlow's kernels for AMX leave, now and then, no numbers in the gradients of images
+        # that are smaller than the convolution's kernel. Then it is said.
+        if side > 1 or not re.search(DIVERGED, str(error)):
+            raise
+        assert not hasattr(clf, "n_iter_")
+        return
+    assert_sane(clf, X)
 
 
 @given(

@@ -419,7 +419,7 @@ def test_table_that_the_command_would_print_into_is_not_read(
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="a name of Unix's")
 def test_name_of_standard_output_destroys_no_file_that_it_leads_to(place):
     (place / "all.csv").write_text("of earlier runs\n")
-    command = [sys.executable, "-m", "digitcnn.cli", "predict", "m.digitcnn", "t.csv"]
+    command = [sys.executable, "-m", "digitcnn", "predict", "m.digitcnn", "t.csv"]
     with open("all.csv", "a") as log:
         done = subprocess.run(
             [*command, "--out", "/dev/stdout"],

@@ -263,8 +263,8 @@ def test_model_that_cannot_be_written_anywhere_says_so_and_leaves_nothing(
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as Unix does")
 def test_pixels_that_a_killed_training_left_are_removed_by_the_next(place):
     code = (
-        "import os, signal\nfrom digitcnn import command_train\nfrom digitcnn.cli import main\n"
-        "command_train.make_classifier = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, signal\nfrom digitcnn.cli import main, train\n"
+        "train.make_classifier = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         "main(['train', 't.csv', '--stream', '--out', 'm.digitcnn'])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)
