@@ -149,12 +149,12 @@ class DigitBatches(keras.utils.PyDataset):
             corruption_rate=self.corruption_rate,
             pixel_range=self.pixel_range,
         )
-        return [
-            (images, self.codes[part])
-            if self.weights is None
-            else (images, self.codes[part], self.weights[part])
-            for images, part in zip(made, parts, strict=True)
-        ]
+        return [self._batch(*one) for one in zip(made, parts, strict=True)]
+
+    def _batch(self, images: Any, rows: np.ndarray) -> tuple[Any, ...]:
+        """Images with the labels and, where there are any, the weights of their rows."""
+        batch = images, self.codes[rows]
+        return batch if self.weights is None else (*batch, self.weights[rows])
 
     def on_epoch_end(self) -> None:
         self.epoch += 1
@@ -192,9 +192,7 @@ class DigitBatches(keras.utils.PyDataset):
 
         parts = each(finish, bounds[:-1], bounds[1:], rngs)
         for (start, stop), part in zip(pairwise(bounds), parts, strict=True):
-            chosen = rows[start:stop]
-            batch = part, self.codes[chosen]
-            yield batch if self.weights is None else (*batch, self.weights[chosen])
+            yield self._batch(part, rows[start:stop])
 
     def _distort(
         self, images: np.ndarray, rngs: list[np.random.Generator], each: Callable[..., Any]

@@ -86,9 +86,6 @@ def _normalize(layer: layers.BatchNormalization, x: tf.Tensor, training: bool) -
         # of the sample.
         n = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
         variance *= (n - 1.0) / n
-        if x.shape[1] == x.shape[2] == 1:
-            # Of a single number there is none, and what the kernel leaves there may be no number.
-            variance = tf.where(n > 1.0, variance, tf.zeros_like(variance))
         kept = layer.momentum
         layer.moving_mean.assign(moving_mean * kept + mean * (1.0 - kept))
         layer.moving_variance.assign(moving_variance * kept + variance * (1.0 - kept))
