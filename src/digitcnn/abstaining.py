@@ -145,14 +145,14 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         kept, held = hold_out(y, self.validation_fraction, self.random_state)
         # Before the training, which may take long.
         choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.max_error)
-        X_val, y_val = _safe_indexing(X, held), y[held]
+        X_val, y_val = _rows(X, held), y[held]
         arguments: dict[str, Any] = {}
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
             arguments["sample_weight"] = weights[kept]
         if has_fit_parameter(self.classifier, "X_val"):
             arguments |= {"X_val": X_val, "y_val": y_val}
-        classifier = clone(self.classifier).fit(_safe_indexing(X, kept), y[kept], **arguments)
+        classifier = clone(self.classifier).fit(_rows(X, kept), y[kept], **arguments)
         probabilities = classifier.predict_proba(X_val)
         codes = np.searchsorted(classifier.classes_, y_val)
         self.threshold_ = choose_threshold(
@@ -245,3 +245,9 @@ def with_no_answer(labels: np.ndarray, is_answered: np.ndarray, no_answer: Any) 
     filling = np.empty((), object)
     filling[()] = no_answer
     return np.where(is_answered, labels.astype(object), filling)
+
+
+def _rows(X: Any, indices: np.ndarray) -> Any:
+    """Some rows of whatever holds them."""
+    # scikit-learn 1.6 takes an Arrow table for an array.
+    return X.take(indices) if hasattr(X, "combine_chunks") else _safe_indexing(X, indices)

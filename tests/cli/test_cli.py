@@ -469,6 +469,22 @@ def test_reader_that_stops_early_is_no_error(folder, model):
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["info", "none"], 2)])
+def test_exit_status_is_its_own_where_nobody_reads_what_is_said(stream, arguments, status):
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "import sys; from digitcnn.cli import main; sys.exit(main())"
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {stream: writing}
+    # What is not buffered is never flushed at exit, and could not fail there.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=buffered, **streams, check=False
+    )
+    os.close(writing)
+    assert done.returncode == status
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
 def test_interrupted_training_still_writes_the_model(folder, tmp_path):
     out = tmp_path / "m.digitcnn"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from digitcnn._version import __version__
-from digitcnn.cli._output import OutputClosedError, describe_os_error, say
+from digitcnn.cli._output import OutputClosedError, describe_os_error, say, settle
 
 COMMANDS = ("train", "evaluate", "predict", "export", "info")
 # Set to anything but 0, it is as --traceback.
@@ -70,7 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, 1 after an error that is a bug, 2 after a mistake of the user's, 130
         after Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    try:
+        return _run(_parser().parse_args(arguments))
+    finally:
+        settle()
+
+
+def _run(options: argparse.Namespace) -> int:
     name = f"digitcnn {options.command}"
     try:
         module = importlib.import_module(f"digitcnn.cli.{options.command}")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from typing import TextIO
 
 
 class OutputClosedError(Exception):
@@ -19,7 +20,7 @@ def show(text: str = "") -> None:
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
-        turn_off_output()
+        _turn_off(sys.stdout)
 
 
 def say(message: str) -> None:
@@ -54,8 +55,22 @@ def write_out(text: str) -> None:
         binary.write(text.encode("utf-8", "backslashreplace"))
         binary.flush()
     except BrokenPipeError:
-        turn_off_output()
+        _turn_off(sys.stdout)
         raise OutputClosedError from None
+
+
+def settle() -> None:
+    """Let what nobody reads any more be no error at exit.
+
+    Python flushes both streams when it ends, and makes 120 of the exit status where that fails.
+    """
+    for stream, error in ((sys.stdout, BrokenPipeError), (sys.stderr, OSError)):
+        try:
+            stream.flush()
+        except error:
+            _turn_off(stream)
+        except (AttributeError, OSError, ValueError):  # none, a full disk, or closed
+            continue
 
 
 def describe_os_error(error: OSError) -> str:
@@ -66,9 +81,9 @@ def describe_os_error(error: OSError) -> str:
     return error.strerror if name is None else f"{os.fsdecode(name)}: {error.strerror}"
 
 
-def turn_off_output() -> None:
-    """Let standard output lead nowhere: Python would complain at exit that nobody reads it."""
+def _turn_off(stream: TextIO) -> None:
+    """Let a stream lead nowhere."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
