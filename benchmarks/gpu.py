@@ -149,6 +149,7 @@ def run_speed(options):
     from digitcnn import DigitCNNClassifier
     from digitcnn.augmentation.batches import DigitBatches
     from digitcnn.backend.devices import list_gpus
+    from digitcnn.training.plan import plan_distortion
 
     X = options.mnist["x_train"][: options.images]
     labels = options.mnist["y_train"][: options.images].astype(np.int32)
@@ -161,7 +162,7 @@ def run_speed(options):
         None,
         pixel_range=(0.0, 255.0),
         batch_size=256,
-        distortion=DigitCNNClassifier(epochs=1).fit(X[:256], labels[:256])._distortion(),
+        distortion=plan_distortion(DigitCNNClassifier().get_params(), (28, 28, 1)),
         corruption_rate=0.2,
         shuffle=True,
         ahead_on="auto" if on_gpu else None,

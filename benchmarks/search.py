@@ -9,6 +9,9 @@ process of its own with workers of its own, taking turns. In the timed rounds th
 and have compiled their networks; the columns "first" have the first search of each, with all that
 is done once. Ratios are medians over the rounds.
 
+Then thirteen short fits, a grid over the parameters of a user's own network: this estimator, the
+same without what it keeps of earlier fits (its scores must be equal), and SciKeras's.
+
 Then how far the scores of two processes are from those of one, with the threads that each has by
 itself and with one thread in each. Last what a worker holds of a large X: memory that it shares
 with no other process, less what it holds where X is small.
@@ -21,6 +24,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from _contender import Contender, answer_lines
@@ -31,6 +35,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from digitcnn import DigitCNNClassifier
 from digitcnn.datasets import load_sample_digits
+from digitcnn.training import clear_cache
 
 RATES = [0.0005, 0.001, 0.002]
 # Digits and epochs.
@@ -114,6 +119,78 @@ def speed(rounds: int) -> Iterator[list[str]]:
             cells.append(f"{ratio(seconds, (who, 2), (who, 1)):.2f}")
             cells += [f"{ratio(seconds, (who, k), ('digitcnn', k)):.1f}" for k in (1, 2)]
             yield cells
+
+
+def own_network(image_shape, n_classes, units):
+    """A network of a user's own."""
+    from keras import Input, Sequential, layers
+
+    stack = [
+        Input(image_shape),
+        layers.Conv2D(8, 5, strides=2, activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(units, activation="relu"),
+        layers.Dropout(0.2, seed=0),
+        layers.Dense(n_classes, activation="softmax"),
+    ]
+    return Sequential(stack)
+
+
+def compiled_own_network(units: int, learning_rate: float):
+    """The same, compiled, for SciKeras."""
+    import keras
+
+    model = own_network((28, 28, 1), 10, units)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+class Forgetful(DigitCNNClassifier):
+    """Compiles its network for each fit."""
+
+    def fit(self, X, y):
+        clear_cache()
+        return super().fit(X, y)
+
+
+def own_networks(rounds: int) -> None:
+    from scikeras.wrappers import KerasClassifier
+
+    cv, rates, units = StratifiedKFold(2), RATES, [16, 32]
+    common = {"epochs": 1, "batch_size": 64}
+    options = {"optimizer": "adam", "weight_decay": 0.0, "schedule": None, "precision": "float32"}
+    mine = {"architecture": [partial(own_network, units=n) for n in units], "learning_rate": rates}
+    its = {"model__units": units, "model__learning_rate": rates}
+    scikeras = KerasClassifier(
+        compiled_own_network, model__units=16, model__learning_rate=0.001, verbose=0, **common
+    )
+    searches = {
+        "digitcnn": ("digitcnn", DigitCNNClassifier(**common, **options, **PLAIN), mine),
+        "each compiled": ("digitcnn", Forgetful(**common, **options, **PLAIN), mine),
+        "SciKeras": ("SciKeras", scikeras, its),
+    }
+    scores = {}
+
+    def call(who):
+        kind, clf, grid = searches[who]
+        X, y = data_for(kind, 256)
+        found = GridSearchCV(clf, grid, cv=cv, error_score="raise").fit(X, y).cv_results_
+        scores[who] = [found[f"split{fold}_test_score"].tolist() for fold in range(2)]
+
+    calls = {who: partial(call, who) for who in searches}
+    seconds = in_turn(calls, rounds, warm_up=1)
+    rows = [
+        [who, f"{statistics.median(seconds[who]):.2f}", f"{ratio(seconds, who, 'digitcnn'):.1f}"]
+        for who in searches
+    ]
+    print_table(["who", "s", "who / digitcnn"], rows)
+    print(f"\nScores equal those of fits that each compile: {equal(scores)}")
+
+
+def equal(scores: dict[str, list[list[float]]]) -> str:
+    return "yes" if scores["digitcnn"] == scores["each compiled"] else "NO"
 
 
 def differences(n: int, epochs: int) -> dict[str, float]:
@@ -203,6 +280,8 @@ def main() -> None:
     print_header("scikit-learn", "joblib", "keras", "tensorflow", "scikeras")
     columns = ["fits", "who", "1 process, first s", "s", "2 processes, first s", "s", "2 / 1"]
     print_table([*columns, "who / digitcnn, 1 process", "2 processes"], speed(options.rounds))
+    print("\nThirteen fits over the parameters of a user's own network:\n")
+    own_networks(options.rounds)
     print("\nScores of two processes and of one:\n")
     agreement()
     print("\nMemory:\n")

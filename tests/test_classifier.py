@@ -17,6 +17,7 @@ from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
 from digitcnn.augmentation.distortion import draw_views, look_again
 from digitcnn.calibration import calibration_error
+from digitcnn.training.plan import plan_distortion, plan_network, plan_training
 
 
 def test_digits_are_learned(fitted, digits):
@@ -163,14 +164,27 @@ def test_one_sample_of_each_class_trains(digits):
 
 
 def test_epochs_auto_passes_over_small_data_more_often():
-    clf = DigitCNNClassifier()
-    assert [clf._count_epochs(n) for n in (10, 1_437, 42_000, 10**7)] == [100, 100, 7, 4]
+    parameters = DigitCNNClassifier().get_params()
+    network = plan_network(
+        parameters,
+        image_shape=(8, 8, 1),
+        pixel_range=(0, 255),
+        n_classes=10,
+        seed=0,
+        goes_on=False,
+    )
+    plans = [
+        plan_training(parameters, network, n_images=n, has_validation=False)
+        for n in (10, 1_437, 42_000, 10**7)
+    ]
+    assert [plan.epochs for plan in plans] == [100, 100, 7, 4]
 
 
 def test_elastic_distortion_is_in_proportion_to_the_image(digits):
     # The same strength for the eye, whatever the number of pixels.
-    clf = make_classifier(elastic_alpha=14.0, epochs=1).fit(digits[0][:64], digits[1][:64])
-    assert (clf._distortion().elastic_alpha, clf._distortion().elastic_sigma) == (4.0, 8 / 7)
+    parameters = make_classifier(elastic_alpha=14.0).get_params()
+    distortion = plan_distortion(parameters, (8, 8, 1))
+    assert (distortion.elastic_alpha, distortion.elastic_sigma) == (4.0, 8 / 7)
 
 
 def test_validation_fraction_holds_out_part_of_each_class(digits):

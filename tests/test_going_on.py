@@ -11,7 +11,7 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
-from digitcnn.training.scikeras import NetworkClassifier
+from digitcnn.training.trainer import NetworkTrainer
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,11 @@ def short(some):
 
 
 def assert_same_network(one, other):
-    for mine, its in zip(one.wrapper_.get_weights(), other.wrapper_.get_weights(), strict=True):
+    for mine, its in zip(
+        one.wrapper_.trainer.network.get_weights(),
+        other.wrapper_.trainer.network.get_weights(),
+        strict=True,
+    ):
         np.testing.assert_allclose(mine, its, atol=1e-6)
 
 
@@ -99,7 +103,7 @@ def test_device_is_that_of_the_next_prediction(some, short):
         clf.predict(X)
     clf.set_params(device="cpu")
     np.testing.assert_array_equal(clf.predict_proba(X), short.predict_proba(X))
-    assert clf.wrapper_.device == "cpu"
+    assert clf.wrapper_.trainer.network.plan.device == "cpu"
     assert clf.model_ is not model
     with pytest.raises(ValueError, match="fill_mode='wrap'"):
         clf.set_params(fill_mode="wrap").predict(X)
@@ -126,8 +130,7 @@ def go_on(clf, some, how, **later):
         ({"weight_decay": 0.4}, lambda clf: clf.model_.optimizer.weight_decay == 0.4),
         ({"label_smoothing": 0.9}, lambda clf: clf.loss_curve_[-1] > clf.loss_curve_[-2] + 0.2),
         ({"batch_size": 10}, lambda clf: len(clf.batch_loss_curve_) == 8 * 3 + 15),
-        ({"device": "cpu"}, lambda clf: clf.wrapper_.device == "cpu"),
-        ({"rotation_range": 90.0}, lambda clf: clf._distortion().rotation_range == 90.0),
+        ({"device": "cpu"}, lambda clf: clf.wrapper_.trainer.network.plan.device == "cpu"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -177,7 +180,7 @@ def test_training_that_goes_on_with_the_same_parameters_keeps_network_and_moment
     assert_same_network(kept, plain)
     # The moments are a part of what a training goes on from.
     reset = copy.deepcopy(short)
-    reset.wrapper_.set_weights(reset.wrapper_.get_weights())
+    reset.wrapper_.trainer.network.set_weights(reset.wrapper_.trainer.network.get_weights())
     reset.partial_fit(*some)
     assert np.abs(reset.batch_loss_curve_[-1] - plain.batch_loss_curve_[-1]) > 1e-6
     # As they are where a change leaves their meaning as it was, and with an equal optimizer.
@@ -303,13 +306,13 @@ def test_going_on_keeps_what_a_good_network_has_learned(digits):
 @pytest.fixture
 def seen(monkeypatch):
     """The rows that each fit trains on."""
-    train, found = NetworkClassifier.train, []
+    train, found = NetworkTrainer.train, []
 
     def note(self, *arguments, **more):
-        found.append(more["batches"]["rows"].tolist())
+        found.append(more["rows"].tolist())
         return train(self, *arguments, **more)
 
-    monkeypatch.setattr(NetworkClassifier, "train", note)
+    monkeypatch.setattr(NetworkTrainer, "train", note)
     return found
 
 

@@ -15,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from conftest import TESTS, make_classifier
 from digitcnn import classifier
+from digitcnn.training import base
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -147,7 +148,7 @@ def test_interrupt_of_the_calibration_keeps_the_training(some, monkeypatch):
     X, y = some
     clf = make_classifier(epochs=2, validation_fraction=0.3)
     with monkeypatch.context() as patch:
-        patch.setattr(classifier, "fit_temperature", raise_interrupt)
+        patch.setattr(base, "fit_temperature", raise_interrupt)
         with pytest.raises(KeyboardInterrupt) as interrupt:
             clf.fit(X, y)
     assert "up to epoch 2" in interrupt.value.__notes__[0]

@@ -200,7 +200,7 @@ def by_keras(digits, network, clf, *, weighted=False, optimizer=None):
         pixel_range=(0.0, 255.0),
         batch_size=32,
         shuffle=True,
-        seed=clf._seed,
+        seed=clf.wrapper_.trainer.network.plan.seed,
     )
     held_out = pictures[HELD_OUT].astype(np.float32) / 255, codes[HELD_OUT]
     model = network((8, 8, 1), 10)
@@ -284,7 +284,13 @@ def test_optimizer_does_to_a_named_network_what_it_does_in_keras(digits, kind):
     )
 
     def network(image_shape, n_classes):
-        return build("relu-dropout", image_shape, n_classes, seed=clf._seed, **options)
+        return build(
+            "relu-dropout",
+            image_shape,
+            n_classes,
+            seed=clf.wrapper_.trainer.network.plan.seed,
+            **options,
+        )
 
     model, _, _ = by_keras(digits, network, clf, optimizer=OPTIMIZERS[kind]())
     start = network((8, 8, 1), 10)

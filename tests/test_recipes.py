@@ -10,8 +10,8 @@ from conftest import ROOT
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._utils.parameters import check_parameters
 from digitcnn.architectures import choose_dropout
-from digitcnn.classifier import _LEARNING_RATE
 from digitcnn.recipes import RECIPES, make_classifier, search_space
+from digitcnn.training.plan import LEARNING_RATE
 
 
 def networks(classifier):
@@ -142,7 +142,7 @@ def test_search_space_holds_the_recipes_own_values(recipe):
     own = networks(make_classifier(recipe))[0].get_params()
     own["dropout"] = choose_dropout(own["architecture"], own["dropout"])
     if own["learning_rate"] == "auto":
-        own["learning_rate"] = _LEARNING_RATE
+        own["learning_rate"] = LEARNING_RATE
     space = search_space(recipe)
     for name, choice in space.items():
         if isinstance(choice, list):

@@ -131,7 +131,11 @@ def test_fits_in_threads_equal_their_lone_fits_to_the_bit(digits, parameters):
     together = [make_classifier(**parameters, random_state=seed) for seed in seeds]
     in_threads([lambda clf=clf: clf.fit(X, y) for clf in together], len(seeds))
     for mine, its in zip(together, alone, strict=True):
-        for one, other in zip(mine.wrapper_.get_state(), its.wrapper_.get_state(), strict=True):
+        for one, other in zip(
+            mine.wrapper_.trainer.network.get_state(),
+            its.wrapper_.trainer.network.get_state(),
+            strict=True,
+        ):
             np.testing.assert_array_equal(one, other)
         assert mine.history_ == its.history_
         np.testing.assert_array_equal(mine.predict_proba(X), its.predict_proba(X))
@@ -148,7 +152,7 @@ def test_function_for_an_architecture_is_built_once_for_all_threads_that_predict
 
     clf = make_classifier(architecture=network, epochs=1).fit(X[:100], y[:100])
     alone = clf.predict_proba(X[:9])
-    del clf.wrapper_._network  # as a copy or a pickle of it comes
+    clear_cache()  # as a pickle of it comes into another process
     del calls[:]
     for answer in in_threads([lambda: clf.predict_proba(X[:9])] * THREADS):
         np.testing.assert_array_equal(answer, alone)

@@ -272,6 +272,22 @@ def weight_shapes(
     return shapes
 
 
+def count_outputs(n_classes: int) -> int:
+    """Outputs of a network for so many classes: a softmax over a single one would say nothing.
+
+    Parameters
+    ----------
+    n_classes : int
+
+    Examples
+    --------
+    >>> from digitcnn.architectures import count_outputs
+    >>> count_outputs(1), count_outputs(10)
+    (2, 10)
+    """
+    return max(n_classes, 2)
+
+
 def choose_dropout(architecture: object, dropout: float | None) -> float | None:
     """The rate that a named architecture is built with; of a callable it is not known.
 

@@ -1,64 +1,26 @@
 """The estimator: its parameters, and the order in which the parts are called."""
 
-import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from numbers import Integral
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
-from digitcnn._utils.identity import as_plain, digest_arrays
-from digitcnn._utils.images import (
-    check_images,
-    check_labels,
-    check_pixel_scale,
-    check_side,
-    hold_out,
-    refuse_single_image,
-    resolve_image_shape,
-    resolve_pixel_range,
-    size_hint,
-    with_channels,
+from digitcnn._utils.parameters import check_parameters
+from digitcnn._utils.sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from digitcnn.calibration import confidence_threshold, with_temperature
+from digitcnn.serialization.estimators import load_estimator, save_estimator
+from digitcnn.training.base import PARTIAL_FIT, BaseNetworkClassifier
+from digitcnn.training.data import (
+    check_prediction_data,
+    check_training_data,
+    check_validation_data,
 )
-from digitcnn._utils.parameters import RULES, check_parameters
-from digitcnn._utils.sklearn_callbacks import (
-    CALLBACK_STATE,
-    CallbackSupportMixin,
-    FitTask,
-    with_callbacks,
-)
-from digitcnn.calibration import (
-    confidence_threshold,
-    fit_temperature,
-    note_confidence,
-    with_temperature,
-)
-from digitcnn.serialization.estimators import import_keras, load_estimator, save_estimator
-from digitcnn.training.checkpoints import Checkpoint
-
-# `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
-# passed over more often, or the network would not have learned when the training ends.
-_AUTO_BATCHES = 1200
-_AUTO_EPOCHS = (4, 100)
-# The side, in pixels, of the images that the lengths of the elastic distortion are meant for.
-_ELASTIC_SIDE = 28
-# `learning_rate="auto"`: of a training from scratch, and of one that goes on from a network that
-# has had a whole training. There the first rate would undo what was learned; the second is the
-# largest that was measured to cost nothing (benchmarks/going_on.py).
-_LEARNING_RATE = 0.009
-_LEARNING_RATE_GOING_ON = 0.0002
-# Parameters that say nothing about the trained network: they may change after `fit`, and count as
-# they stand. `predict` reads the first three.
-_READ_BY_PREDICT = ("test_time_augmentation", "fill_mode", "device")
-_NOT_OF_THE_FIT = (*_READ_BY_PREDICT, "callbacks", "verbose", "warm_start")
+from digitcnn.training.history import History
 
 
-class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClassifier):
     """Handwritten digits, or any small images in classes, read by a convolutional network.
 
     A Keras network that is a scikit-learn classifier: it stands in pipelines, cross-validation
@@ -243,18 +205,6 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     (2, 10)
     """
 
-    classes_: np.ndarray
-    image_shape_: tuple[int, int, int]
-    pixel_range_: tuple[float, float]
-    precision_: str
-    history_: dict[str, list[float]]
-    batch_loss_curve_: list[float]
-    temperature_: float
-    validation_confidences_: np.ndarray | None
-    validation_hits_: np.ndarray | None
-    _fit_parameters: dict[str, Any]
-    _has_whole_fit: bool
-
     def __init__(
         self,
         architecture: str | Callable[..., Any] = "compact",
@@ -383,40 +333,16 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if sample_weight is not None:
             given["metadata"] = {"sample_weight": sample_weight}
         with self._unchanged_on_error():
-            self._note_parameters(goes_on)
-            X, codes, weights = self._check_training_data(X, y, sample_weight, None, goes_on)
-            validation = self._check_validation_data(X_val, y_val)
-            random_state = self._resolve_random_state()
-            if goes_on:
-                self._go_on()
-            checkpoint = None
-            if self.checkpoint_dir is not None:
-                data = [X, codes, weights, *(validation or ())]
-                checkpoint = self._open_checkpoint(data, random_state, goes_on)
-                if self.random_state is None:
-                    random_state = checkpoint.random_state
-            if not goes_on:
-                self._seed = _draw_seed(random_state)
-            rows = np.arange(len(X))
-            if validation is None and self.validation_fraction is not None:
-                rows, validation = self._hold_out(X, codes)
-            if self.early_stopping and validation is None:
-                raise ValueError(
-                    "early_stopping=True wants validation data: give validation_fraction, or "
-                    "X_val and y_val to fit"
-                )
-            epochs = self._count_epochs(len(rows))
-            schedule = self._schedule_callbacks(len(rows), epochs, validation is not None)
-            if not goes_on:
-                self._start_wrapper()
-            task = FitTask(self, epochs, given)
+            parameters = self._note_parameters(goes_on)
+            data = check_training_data(self, X, y, sample_weight, goes_on=goes_on)
+            data = data._replace(validation=check_validation_data(self, X_val, y_val))
+            plan, data, checkpoint = self._plan(parameters, data, goes_on)
+            self._start(plan.network, goes_on)
+            task = FitTask(self, plan.epochs, given)
             task.begin()
-            schedule.append(self._tell_of_epochs(task))
-            is_whole = self._train(
-                X, codes, weights, rows, validation, epochs, schedule, checkpoint
-            )
+            is_whole = self._train(plan, data, [self._tell_of_epochs(task)], checkpoint)
             self._has_whole_fit |= is_whole
-            is_whole &= self._calibrate(validation)
+            is_whole &= self._calibrate(data.validation)
             try:
                 task.end()
             except KeyboardInterrupt:
@@ -460,14 +386,11 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_parameters(self._parameters())
         goes_on = hasattr(self, "wrapper_")
         with self._unchanged_on_error():
-            self._note_parameters(goes_on)
-            X, codes, weights = self._check_training_data(X, y, sample_weight, classes, goes_on)
-            if goes_on:
-                self._go_on()
-            else:
-                self._seed = _draw_seed(self._resolve_random_state())
-                self._start_wrapper()
-            is_whole = self._train(X, codes, weights, np.arange(len(X)), None, None, [])
+            parameters = self._note_parameters(goes_on)
+            data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
+            plan, data, _ = self._plan({**parameters, **PARTIAL_FIT}, data, goes_on)
+            self._start(plan.network, goes_on)
+            is_whole = self._train(plan, data, [], None)
             self._calibrate(None)
         self._raise_if_interrupted(is_whole)
         return self
@@ -491,7 +414,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If the images are of another size or plainly on another scale.
         """
         check_is_fitted(self)
-        probabilities = self._look_at(self._check_images(X, "X"))
+        probabilities = self._predict_uncalibrated(check_prediction_data(self, X, "X"))
         # With one class the network has a second output, for a softmax over one says nothing.
         if len(self.classes_) == 1:
             return np.ones_like(probabilities[:, :1])
@@ -570,471 +493,41 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def model_(self) -> Any:
         """The trained `keras.Model`."""
         check_is_fitted(self)
-        self.wrapper_.move_to(self.device)
+        self.wrapper_.trainer.network.move_to(self.device)
         return self.wrapper_.model_
 
+    @property
+    def history_(self) -> dict[str, list[float]]:
+        """The figures of each epoch."""
+        return self._history().epochs
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Training loss of each epoch."""
+        return self._history().epochs["loss"]
+
+    @property
+    def batch_loss_curve_(self) -> list[float]:
+        """Training loss of each batch."""
+        return self._history().batch_losses
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Validation accuracy after each epoch."""
+        return self._history().epochs.get("val_accuracy")
+
+    @property
+    def n_iter_(self) -> int:
+        """Epochs trained."""
+        return self._history().n_epochs
+
+    def _history(self) -> History:
+        check_is_fitted(self)
+        history: History = self.wrapper_.trainer.history
+        return history
+
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "n_iter_")
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Data that is refused, or a training that fails, leaves a fitted estimator as it was.
-
-        What a training changes is assigned anew, and not written to, but for a network that the
-        user holds.
-        """
-        before = dict(vars(self))
-        restore = before["wrapper_"].remember() if "wrapper_" in before else None
-        try:
-            yield
-        except BaseException:
-            # What scikit-learn needs to take its callbacks down.
-            kept = {name: vars(self)[name] for name in CALLBACK_STATE if name in vars(self)}
-            self.__dict__.clear()
-            self.__dict__.update({**before, **kept})
-            if restore is not None:
-                restore()
-            raise
-
-    def _parameters(self) -> dict[str, Any]:
-        """This class's, though a subclass's constructor may not take all, and a subclass's own."""
-        return {**{name: getattr(self, name) for name in RULES}, **self.get_params(deep=False)}
-
-    def _note_parameters(self, goes_on: bool) -> None:
-        """Keep what the network is trained with; `set_params` may say otherwise afterwards.
-
-        Raises
-        ------
-        ValueError
-            If a training that goes on is given what only a new network can have.
-        """
-        parameters = {
-            name: copy.copy(value) if isinstance(value, dict | list) else value
-            for name, value in self._parameters().items()
-            if name not in _NOT_OF_THE_FIT  # callbacks may hold what no copy can have
-        }
-        if goes_on:
-            self._check_goes_on(parameters)
-        else:
-            self._has_whole_fit = False
-        self._fit_parameters = parameters
-
-    def _check_goes_on(self, parameters: dict[str, Any]) -> None:
-        sides = parameters["image_shape"]
-        in_use = {"pixel_range": self.pixel_range_}
-        if not isinstance(sides, str) and with_channels(tuple(sides)) == self.image_shape_:
-            in_use["image_shape"] = sides
-        for name in ("architecture", "image_shape", "pixel_range"):
-            was, now = self._fit_parameters[name], parameters[name]
-            if not (_are_same(was, now) or _are_same(in_use.get(name), now)):
-                raise ValueError(
-                    f"expected {name}={was!r}, with which the network was trained, got {now!r}: a "
-                    "training that goes on cannot change it. Set it back, or fit a clone of this "
-                    "estimator (sklearn.base.clone), which begins anew"
-                )
-
-    def _parameters_as_fitted(self) -> dict[str, Any]:
-        """What describes the trained network: the parameters it was trained with.
-
-        Those that have no part in it are as they stand; all are, before there is a network.
-        """
-        now = self._parameters()
-        of_the_fit = vars(self).get("_fit_parameters", {})
-        return {**now, **of_the_fit}
-
-    def _check_training_data(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any, goes_on: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Images of shape (n, height, width, channels), labels as numbers, and weights."""
-        rows, side = check_images(X)
-        refuse_single_image(rows, y)
-        with self._explained(rows) if goes_on else nullcontext():
-            rows, y = validate_data(self, rows, y, reset=not goes_on, dtype="numeric")
-        check_labels(y)
-        if goes_on:
-            self._check_side(side)
-            if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes={classes!r} is not what the first call had: {self.classes_!r}"
-                )
-        else:
-            shape = resolve_image_shape(self.image_shape, rows.shape[1], side)
-            height, width, channels = map(int, shape)  # they may be NumPy's
-            self.image_shape_ = height, width, channels
-            self.pixel_range_ = resolve_pixel_range(self.pixel_range, rows)
-            self.classes_ = np.unique(y if classes is None else column_or_1d(classes))
-        pixel_range = self._fit_parameters["pixel_range"] if goes_on else self.pixel_range
-        rows = check_pixel_scale(rows, self.pixel_range_, pixel_range, "X")
-        codes = self._encode(y, "y")
-        weights = self._check_weights(sample_weight, rows, y)
-        if weights is not None and not weights.all():
-            kept = weights > 0
-            rows, codes, weights = rows[kept], codes[kept], weights[kept]
-        import_keras()  # the data is right; what follows is trained by it
-        return self._to_images(rows), codes, weights
-
-    def _check_validation_data(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray] | None:
-        if X is None and y is None:
-            return None
-        if X is None or y is None:
-            raise ValueError("X_val and y_val go together: give both or neither")
-        images = self._check_images(X, "X_val")
-        y = column_or_1d(y)
-        if len(images) != len(y):
-            raise ValueError(f"X_val has {len(images)} images, but y_val has {len(y)} labels")
-        return images, self._encode(y, "y_val")
-
-    def _check_images(self, X: Any, name: str) -> np.ndarray:
-        """Images of the size and on the scale that the network is trained on."""
-        rows, side = check_images(X)
-        self._check_side(side)
-        # In bytes of the right shape, where no names are wanted, scikit-learn would find nothing
-        # wrong; but looking takes a tenth of the time of reading one image.
-        is_plain = (
-            type(rows) is np.ndarray
-            and rows.dtype == np.uint8
-            and rows.shape[1:] == (self.n_features_in_,)
-            and len(rows) > 0
-            and not hasattr(self, "feature_names_in_")
-        )
-        if not is_plain:
-            with self._explained(rows):
-                rows = validate_data(self, rows, reset=False, dtype="numeric")
-        rows = check_pixel_scale(rows, self.pixel_range_, self._fit_parameters["pixel_range"], name)
-        return self._to_images(rows)
-
-    def _check_side(self, side: tuple[int, ...] | None) -> None:
-        if side is not None and self._fit_parameters["image_shape"] != "pad":
-            check_side(side, self.image_shape_, "the network was trained on images of shape")
-
-    @contextmanager
-    def _explained(self, rows: Any) -> Iterator[None]:
-        """Say more than scikit-learn does of rows that are not as those of the fit."""
-        try:
-            yield
-        except ValueError as error:
-            if "feature names" in str(error):
-                # Whoever has loaded a model was not there when it was fitted.
-                raise ValueError(
-                    f"{str(error).rstrip()}\nThe columns are those of clf.feature_names_in_: give "
-                    "X[clf.feature_names_in_]"
-                ) from None
-            shape: tuple[int, ...] = getattr(rows, "shape", ())
-            is_padded = self._fit_parameters["image_shape"] == "pad"
-            if is_padded or len(shape) != 2 or shape[1] == self.n_features_in_:
-                raise
-            raise ValueError(f"{error} {size_hint(shape, self.image_shape_)}") from error
-
-    def _check_weights(self, sample_weight: Any, rows: np.ndarray, y: Any) -> np.ndarray | None:
-        """Weights of mean 1, or None where all weigh the same."""
-        if sample_weight is None and self.class_weight is None:
-            return None
-        weights = _check_sample_weight(
-            sample_weight, rows, dtype=np.float64, ensure_non_negative=True
-        )
-        weights = weights * compute_sample_weight(self.class_weight, y)
-        if not weights.any():
-            raise ValueError("all sample weights are zero; wanted is at least one above zero")
-        weights /= weights[weights > 0].mean()
-        return weights.astype(np.float32)
-
-    def _encode(self, y: np.ndarray, name: str) -> np.ndarray:
-        """Labels as their places in `classes_`."""
-        labels, places = np.unique(y, return_inverse=True)
-        unknown = labels[~np.isin(labels, self.classes_)]
-        if len(unknown):
-            raise ValueError(
-                f"{name} holds labels that are not among the {len(self.classes_)} classes "
-                f"trained on: {unknown[:5].tolist()}"
-            )
-        return np.searchsorted(self.classes_, labels).astype(np.int32)[places]
-
-    def _to_images(self, rows: np.ndarray) -> np.ndarray:
-        missing = int(np.prod(self.image_shape_)) - rows.shape[1]
-        if missing:
-            rows = np.pad(rows, ((0, 0), (0, missing)))
-        return rows.reshape(-1, *self.image_shape_)
-
-    def _hold_out(
-        self, X: np.ndarray, codes: np.ndarray
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Divide the training data, by class: the rows to train on, and the part to watch.
-
-        By the network's own seed. So a training that goes on with the same data never holds out
-        what the network was trained on.
-        """
-        assert self.validation_fraction is not None
-        kept, held = hold_out(codes, self.validation_fraction, self._seed)
-        return kept, (X[held], codes[held])
-
-    def _start_wrapper(self) -> None:
-        """A new network, not yet built."""
-        from digitcnn.training.scikeras import NetworkClassifier
-
-        self.wrapper_ = NetworkClassifier(**self._describe_network(), pixel_range=self.pixel_range_)
-        self.batch_loss_curve_ = []
-
-    def _go_on(self) -> None:
-        """A copy of the trained network, with the parameters as they are now."""
-        self.wrapper_ = self.wrapper_.going_on(**self._describe_network())
-
-    def _resolve_precision(self) -> str:
-        from digitcnn.backend.devices import resolve_precision
-
-        return resolve_precision(self.precision, self.architecture, self.device)
-
-    def _describe_network(self) -> dict[str, Any]:
-        """The network, and how it is trained, as `NetworkClassifier` takes it."""
-        from digitcnn.backend.devices import POLICIES
-        from digitcnn.backend.optimizers import describe_optimizer
-
-        self.precision_ = self._resolve_precision()
-        optimizer = self.optimizer
-        if not isinstance(optimizer, str):
-            optimizer = describe_optimizer(optimizer)
-        return {
-            "network": {
-                "architecture": self.architecture,
-                "image_shape": self.image_shape_,
-                "n_classes": max(len(self.classes_), 2),
-                "dropout": self.dropout,
-                "seed": self._seed,
-                "dtype": POLICIES[self.precision_],
-            },
-            "optimizer": {
-                "optimizer": optimizer,
-                "learning_rate": self._named_learning_rate(),
-                "weight_decay": float(self.weight_decay),
-            },
-            "label_smoothing": float(self.label_smoothing),
-            "device": self.device,
-        }
-
-    def _resolve_random_state(self) -> int | np.random.RandomState:
-        """Where a fit's random numbers come from."""
-        if self.random_state is None:
-            # From the operating system, not from NumPy's global generator.
-            return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-        return self.random_state
-
-    def _open_checkpoint(
-        self,
-        data: list[np.ndarray | None],
-        random_state: int | np.random.RandomState,
-        goes_on: bool,
-    ) -> Checkpoint:
-        """The checkpoint of a fit, with how far it has come.
-
-        It is known by all that the weights hang on; what is done with them later has no part in it.
-        """
-        if self.callbacks:
-            raise ValueError(
-                "checkpoint_dir and callbacks do not go together: what a callback remembers is not "
-                "in the checkpoint, and a training that goes on would not be the same"
-            )
-        later = {"callbacks", "checkpoint_dir", "temperature", "test_time_augmentation"}
-        identity = {
-            name: _identify(name, value)
-            for name, value in self._parameters().items()
-            if name not in {*later, "verbose", "warm_start"}
-        }
-        identity.update(
-            precision=self.precision_ if goes_on else self._resolve_precision(),
-            classes=as_plain(self.classes_),
-            image_shape=list(self.image_shape_),
-            pixel_range=list(self.pixel_range_),
-            data=digest_arrays(data),
-            start=digest_arrays(self.wrapper_.get_state()) if goes_on else None,
-            start_seed=self._seed if goes_on else None,
-            start_learning_rate=self._start_learning_rate(),
-        )
-        drawn = random_state if isinstance(random_state, Integral) else 0
-        return Checkpoint(self.checkpoint_dir, identity, int(drawn))
-
-    def _count_epochs(self, n_images: int) -> int:
-        if self.epochs != "auto":
-            return int(self.epochs)
-        low, high = _AUTO_EPOCHS
-        return int(np.clip(_AUTO_BATCHES // self._count_batches(n_images), low, high))
-
-    def _count_batches(self, n_images: int) -> int:
-        """Batches in an epoch."""
-        return -(-n_images // self.batch_size)
-
-    def _named_learning_rate(self) -> float:
-        """Of an optimizer that has a name here."""
-        if self.learning_rate != "auto":
-            return float(self.learning_rate)
-        return _LEARNING_RATE_GOING_ON if self._has_whole_fit else _LEARNING_RATE
-
-    def _start_learning_rate(self) -> float | None:
-        """Where each training starts; None where a Keras optimizer has a schedule of its own."""
-        if isinstance(self.optimizer, str):
-            return self._named_learning_rate()
-        config = self.optimizer.get_config()
-        while "inner_optimizer" in config:  # of one that scales the loss
-            config = config["inner_optimizer"]["config"]
-        rate = config["learning_rate"]
-        if isinstance(rate, int | float):
-            return float(rate)
-        if self.schedule is not None:
-            raise ValueError(
-                f"the optimizer has a learning rate schedule of its own, and schedule="
-                f"{self.schedule!r}; wanted is one of the two: give schedule=None"
-            )
-        return None
-
-    def _schedule_callbacks(self, n_images: int, epochs: int, has_validation: bool) -> list[Any]:
-        from digitcnn.training import schedules
-
-        made: list[Any] = []
-        peak = self._start_learning_rate()
-        if self.schedule is not None:
-            schedules.check_one_schedule(self.schedule, self.callbacks)
-        if self.schedule == "one_cycle" and peak is not None:
-            made.append(schedules.OneCycle(peak, epochs * self._count_batches(n_images)))
-        elif self.schedule == "plateau":
-            made.append(
-                schedules.plateau(
-                    factor=self.plateau_factor,
-                    patience=self.plateau_patience,
-                    min_learning_rate=self.min_learning_rate,
-                    has_validation=has_validation,
-                )
-            )
-        if self.early_stopping:
-            made.append(schedules.early_stopping(n_iter_no_change=self.n_iter_no_change))
-        return made
-
-    def _train(
-        self,
-        X: np.ndarray,
-        codes: np.ndarray,
-        weights: np.ndarray | None,
-        rows: np.ndarray,
-        validation: tuple[np.ndarray, np.ndarray] | None,
-        epochs: int | None,
-        schedule: list[Any],
-        checkpoint: Checkpoint | None = None,
-    ) -> bool:
-        """Train on rows of X for so many epochs, or, where that is None, for one more.
-
-        Returns
-        -------
-        bool
-            False where Ctrl-C has cut the training short.
-        """
-        # Copies: what a callback notes of a fit is not the estimator's parameter.
-        self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
-        callbacks = [*schedule, *self.callbacks_]
-        if self.verbose:
-            from digitcnn.training.progress import TrainingProgress
-
-            n_batches, first_epoch = self._count_batches(len(rows)), self.wrapper_.current_epoch
-            callbacks.append(TrainingProgress(epochs or 1, n_batches, first_epoch))
-        arguments: dict[str, Any] = {
-            "batches": {
-                "batch_size": self.batch_size,
-                "distortion": self._distortion(),
-                "corruption_rate": self.corruption_rate,
-                "rows": rows,
-                "shuffle": True,
-                "seed": self._seed,
-            },
-            "validation": validation,
-            "learning_rate": self._start_learning_rate(),
-            "callbacks": callbacks,
-            "checkpoint": checkpoint,
-            # A user's callback is given the network, and may keep it.
-            "own_model": bool(self.callbacks_),
-        }
-        self.wrapper_.train(X, codes, weights, epochs=epochs, **arguments)
-        self.batch_loss_curve_ = self.batch_loss_curve_ + self.wrapper_.batch_losses_
-        self._note_history()
-        return not self.wrapper_.is_interrupted_
-
-    def _look_at(self, images: np.ndarray) -> np.ndarray:
-        """Probabilities before the temperature."""
-        check_parameters({name: getattr(self, name) for name in _READ_BY_PREDICT})
-        self.wrapper_.move_to(self.device)
-        if self.test_time_augmentation < 2:
-            return self.wrapper_.predict_proba(images)
-        from digitcnn.augmentation.distortion import draw_views
-
-        views = draw_views(self.test_time_augmentation, self.image_shape_[:2])
-        return self.wrapper_.predict_proba(images, views, self.fill_mode)
-
-    def _calibrate(self, validation: tuple[np.ndarray, np.ndarray] | None) -> bool:
-        """Learn what the probabilities are worth.
-
-        Returns
-        -------
-        bool
-            False where Ctrl-C came in between. Then nothing is known of them, as without
-            validation data; the training is not lost.
-        """
-        self.temperature_ = temperature = self._given_temperature()
-        self.validation_confidences_ = self.validation_hits_ = None
-        if validation is None:
-            return True
-        images, codes = validation
-        try:
-            probabilities = self._look_at(images)
-            if self.temperature == "auto":
-                temperature = fit_temperature(probabilities, codes)
-            noted = note_confidence(with_temperature(probabilities, temperature), codes)
-        except KeyboardInterrupt:
-            return False
-        self.temperature_ = temperature
-        self.validation_confidences_, self.validation_hits_ = noted
-        return True
-
-    def _given_temperature(self) -> float:
-        return 1.0 if self.temperature == "auto" else float(self.temperature)
-
-    def _tell_of_epochs(self, task: FitTask) -> Any:
-        from digitcnn.training.schedules import EpochTasks
-
-        temperature = self._given_temperature()
-
-        def fitted(n_epochs: int) -> dict[str, Any]:
-            """The attributes that make a copy of this estimator a fitted one."""
-            wrapper = self.wrapper_.snapshot()
-            return {"wrapper_": wrapper, "temperature_": temperature, "n_iter_": n_epochs}
-
-        return EpochTasks(task, fitted)
-
-    def _raise_if_interrupted(self, is_whole: bool) -> None:
-        """Pass Ctrl-C on: who has called `fit` must not take what it was cut to for the whole."""
-        if is_whole:
-            return
-        interrupt = KeyboardInterrupt()
-        interrupt.add_note(
-            f"{type(self).__name__} is fitted with what it learned up to epoch {self.n_iter_}."
-        )
-        raise interrupt
-
-    def _note_history(self) -> None:
-        self.history_ = {name: list(values) for name, values in self.wrapper_.history_.items()}
-        self.loss_curve_ = self.history_["loss"]
-        self.validation_scores_ = self.history_.get("val_accuracy")
-        self.n_iter_ = len(self.loss_curve_)
-
-    def _distortion(self) -> Any:
-        from digitcnn.augmentation.distortion import Distortion
-
-        zoom = self.zoom_range
-        low, high = zoom if isinstance(zoom, tuple | list) else (1 - zoom, 1 + zoom)
-        scale = min(self.image_shape_[:2]) / _ELASTIC_SIDE
-        return Distortion(
-            rotation_range=self.rotation_range,
-            zoom_range=(float(low), float(high)),
-            shift_range=self.shift_range,
-            shear_range=self.shear_range,
-            elastic_alpha=self.elastic_alpha * scale,
-            elastic_sigma=self.elastic_sigma * scale,
-            fill_mode=self.fill_mode,
-        )
+        return "wrapper_" in vars(self) and self.wrapper_.initialized_
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -1047,33 +540,6 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = self.pixel_range == "auto"
         return tags
-
-
-def _identify(name: str, value: Any) -> Any:
-    """What a checkpoint knows a parameter by."""
-    try:
-        return as_plain(value)
-    except ValueError as error:
-        raise ValueError(
-            f"{name}: {error}, and a checkpoint must tell two trainings apart. Give a function of "
-            "plain values, or leave checkpoint_dir out"
-        ) from None
-
-
-def _are_same(one: Any, other: Any) -> bool:
-    """Whether two values of a parameter say the same."""
-    if one is other:
-        return True
-    try:
-        return bool(as_plain(one) == as_plain(other))
-    except ValueError:  # a function of which nobody can say what it does
-        return False
-
-
-def _draw_seed(random_state: int | np.random.RandomState) -> int:
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    return int(np.random.SeedSequence(random_state).generate_state(1)[0] >> 1)
 
 
 def save(clf: Any, path: Any) -> None:

@@ -1,4 +1,5 @@
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib
@@ -8,6 +9,7 @@ from matplotlib import pyplot
 
 from digitcnn import DigitCNNClassifier
 from digitcnn.report._figures import describe_confidence, describe_trainings, to_svg
+from digitcnn.training.history import History
 
 
 def draw_line(ax):
@@ -88,14 +90,15 @@ def test_threshold_of_an_abstaining_classifier_is_marked(digits):
 def trained():
     """A classifier that has its curves from here: drawing them takes no network."""
     clf = DigitCNNClassifier()
-    clf.history_ = {
+    epochs = {
         "loss": [0.9, 0.4, 0.2],
         "accuracy": [0.6, 0.8, 0.9],
         "val_loss": [0.5, 0.3, 0.25],
         "learning_rate": [0.01, 0.01, 0.005],
     }
-    clf.batch_loss_curve_ = np.random.default_rng(0).random(30) + 0.1
-    clf.n_iter_ = 3
+    history = History(epochs, list(np.random.default_rng(0).random(30) + 0.1))
+    trainer = SimpleNamespace(history=history)
+    clf.wrapper_ = SimpleNamespace(trainer=trainer, initialized_=True)
     return clf
 
 
@@ -111,7 +114,8 @@ def test_training_has_a_figure_and_a_row_for_each_epoch(trained):
 
 
 def test_training_of_many_batches_makes_a_small_figure(trained):
-    trained.batch_loss_curve_ = np.random.default_rng(0).random(100_000) + 0.1
+    losses = list(np.random.default_rng(0).random(100_000) + 0.1)
+    trained.wrapper_.trainer.history.batch_losses = losses
     assert len(describe_trainings([trained])[0]["svg"]) < 200_000
 
 

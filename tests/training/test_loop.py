@@ -11,6 +11,7 @@ from digitcnn.backend.build import build
 from digitcnn.backend.cache import CompiledNetwork
 from digitcnn.backend.optimizers import make_loss, make_optimizer
 from digitcnn.backend.steps import Regularization
+from digitcnn.training.history import History
 from digitcnn.training.loop import train
 
 
@@ -59,16 +60,19 @@ def test_callbacks_and_figures_are_those_of_keras_fit(digits, weighted):
     network = CompiledNetwork(model, "auto")
     network.steps.regularize(Regularization(None, 0.0, 0.1))
     mine = Diary()
-    history, batch_losses, is_interrupted = train(
+    record = History()
+    train(
         network,
         training,
         held_out,
+        record,
         first_epoch=0,
         epochs=2,
         callbacks=[mine],
         label_smoothing=0.1,
     )
-    assert not is_interrupted
+    assert not record.is_interrupted
+    history, batch_losses = record.epochs, record.batch_losses
     rates = history.pop("learning_rate")
     np.testing.assert_allclose(rates, 0.01, rtol=1e-6)
     assert history.keys() == expected.keys()

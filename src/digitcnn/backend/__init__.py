@@ -1,1 +1,22 @@
 """Keras's side: devices, compiled steps, optimizers, the cache of compiled networks."""
+
+import os
+
+
+def import_keras() -> None:
+    """Import Keras, before what it cannot do looks like somebody else's fault.
+
+    Raises
+    ------
+    ImportError
+        If Keras, or the backend that it is set to, cannot be imported.
+    """
+    try:
+        import keras  # noqa: F401
+    except (ImportError, ValueError) as error:
+        backend = os.environ.get("KERAS_BACKEND")
+        setting = f"KERAS_BACKEND={backend!r}" if backend else "the backend of its keras.json"
+        raise ImportError(
+            f"Keras cannot be imported with {setting}: {error}. Expected a backend that is "
+            "installed: 'tensorflow', 'jax' or 'torch'"
+        ) from error

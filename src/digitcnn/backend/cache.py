@@ -22,6 +22,7 @@ from digitcnn.backend.steps import (
     has_jax_steps,
     has_processor_steps,
 )
+from digitcnn.backend.structure import weights_and_seeds
 
 # Compiled networks that are kept for reuse: the last ones used.
 _CACHE_SIZE = 4
@@ -81,11 +82,11 @@ class CompiledNetwork:
     ) -> None:
         self.model = model
         model.optimizer.build(model.trainable_variables)
-        self._optimizer_start = take_out(model.optimizer.variables)
+        self._optimizer_start = get_values(model.optimizer.variables)
         # Whether anybody has had it before, and so left something in it.
         self.is_used = False
         # Identifies the arrays that were put in last, so that they are not put in twice.
-        self.holds: object | None = None
+        self.weights_token: object | None = None
         self.is_logits = is_logits
         self.steps = make_steps(model, device, is_own=is_own, is_logits=is_logits)
 
@@ -95,8 +96,16 @@ class CompiledNetwork:
         The network is one of the named.
         """
         reseed(self.model, seed)
-        put_in(self.model.optimizer.variables, self._optimizer_start)
-        self.holds = None
+        self._forget()
+
+    def restart_as(self, model: keras.Model) -> None:
+        """Become as if another model, just built and of the same structure, had been compiled."""
+        assign_values(weights_and_seeds(self.model), get_values(weights_and_seeds(model)))
+        self._forget()
+
+    def _forget(self) -> None:
+        assign_values(self.model.optimizer.variables, self._optimizer_start)
+        self.weights_token = None
 
 
 class _Shared:
@@ -110,7 +119,7 @@ class _Shared:
 
 
 def borrow(
-    key: str | None, make: Callable[[], CompiledNetwork], holds: object = None
+    key: str | None, make: Callable[[], CompiledNetwork], weights_token: object = None
 ) -> CompiledNetwork:
     """A compiled network for the caller alone, until it is given back.
 
@@ -120,13 +129,13 @@ def borrow(
         Equal for networks that differ in nothing but their state. None is equal to nothing.
     make : callable
         Makes one where none is kept.
-    holds : object, default=None
+    weights_token : object, default=None
         Identifies weights: a network that has them in it is preferred.
     """
     with _lock:
         places = [place for place, (one, _) in enumerate(_cache) if one == key]
         if places:
-            ready = [place for place in places if _cache[place][1].holds is holds]
+            ready = [place for place in places if _cache[place][1].weights_token is weights_token]
             return _cache.pop((ready or places)[-1])[1]
     return make()
 
@@ -142,7 +151,7 @@ def give_back(key: str, network: CompiledNetwork) -> None:
 @contextmanager
 def share(
     key: str,
-    holds: object,
+    weights_token: object,
     make: Callable[[], CompiledNetwork],
     fill: Callable[[CompiledNetwork], None],
 ) -> Iterator[CompiledNetwork]:
@@ -152,7 +161,7 @@ def share(
     ----------
     key : str
         As in `borrow`.
-    holds : object
+    weights_token : object
         Identifies the weights.
     make : callable
         Makes a network where none is kept.
@@ -160,15 +169,15 @@ def share(
         Puts the weights into a network that has others.
     """
     with _lock:
-        shared = _shared.setdefault(holds, _Shared())
+        shared = _shared.setdefault(weights_token, _Shared())
         shared.users += 1
     try:
         with shared.lock:
             if shared.network is None:
-                network = borrow(key, make, holds)
-                if network.holds is not holds:
+                network = borrow(key, make, weights_token)
+                if network.weights_token is not weights_token:
                     fill(network)
-                    network.holds = holds
+                    network.weights_token = weights_token
                 shared.network = network
         yield shared.network
     finally:
@@ -176,7 +185,7 @@ def share(
             shared.users -= 1
             is_last = not shared.users
             if is_last:
-                del _shared[holds]
+                del _shared[weights_token]
         if is_last and shared.network is not None:
             give_back(key, shared.network)
 
@@ -197,17 +206,15 @@ def state_variables(model: keras.Model) -> list[Any]:
     """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
     if not model.optimizer.built:  # some would make more variables each time
         model.optimizer.build(model.trainable_variables)
-    metrics = {id(variable) for variable in model.metrics_variables}
-    weights_and_seeds = [variable for variable in model.variables if id(variable) not in metrics]
-    return weights_and_seeds + list(model.optimizer.variables)
+    return weights_and_seeds(model) + list(model.optimizer.variables)
 
 
-def take_out(variables: list[Any]) -> list[np.ndarray]:
+def get_values(variables: list[Any]) -> list[np.ndarray]:
     """Copies of the variables' values."""
     return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def put_in(variables: list[Any], values: list[np.ndarray]) -> None:
+def assign_values(variables: list[Any], values: list[np.ndarray]) -> None:
     """Give each variable its value."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -20,6 +20,7 @@ from digitcnn import datasets
 from digitcnn._utils.atomic import folder_beside
 from digitcnn._utils.identity import digest_arrays
 from digitcnn._version import __version__
+from digitcnn.backend import import_keras
 from digitcnn.calibration import note_confidence
 from digitcnn.classifier import save
 from digitcnn.cli._common import (
@@ -34,7 +35,6 @@ from digitcnn.cli._common import (
 from digitcnn.cli._output import describe_os_error, say, show
 from digitcnn.evaluation import measure
 from digitcnn.recipes import get_recipe, make_classifier
-from digitcnn.serialization.estimators import import_keras
 from digitcnn.tables.columns import is_order_named
 from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out

@@ -19,6 +19,7 @@ from digitcnn.inspection._drawing import (
     pictures_of,
     split_pipeline,
 )
+from digitcnn.training.data import check_prediction_data, to_images
 
 
 class DigitGridDisplay:
@@ -241,6 +242,7 @@ class DistortionDisplay:
         """
         need_matplotlib(f"{cls.__name__}.from_estimator")
         from digitcnn.augmentation.batches import DigitBatches, scale
+        from digitcnn.training.plan import plan_distortion
 
         clf = network_of(estimator)
         picture, clf = _prepare(clf, split_pipeline(estimator, np.asarray(image)[None])[1])
@@ -250,7 +252,7 @@ class DistortionDisplay:
             None,
             pixel_range=clf.pixel_range_,
             batch_size=n,
-            distortion=clf._distortion(),
+            distortion=plan_distortion(clf._parameters(), clf.image_shape_),
             corruption_rate=clf.corruption_rate,
             seed=int(np.random.SeedSequence(random_state).generate_state(1)[0]),
         )
@@ -305,9 +307,9 @@ def _prepare(clf: Any, X: Any) -> tuple[np.ndarray, Any]:
     A classifier that is not fitted finds out about shape and scale from the images.
     """
     if hasattr(clf, "image_shape_"):
-        return clf._check_images(X, "image"), clf
+        return check_prediction_data(clf, X, "image"), clf
     rows, side = check_images(X)
     clf = clone(clf)
     clf.image_shape_ = resolve_image_shape(clf.image_shape, rows.shape[1], side)
     clf.pixel_range_ = resolve_pixel_range(clf.pixel_range, rows)
-    return clf._to_images(rows), clf
+    return to_images(rows, clf.image_shape_), clf

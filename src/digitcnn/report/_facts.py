@@ -58,7 +58,11 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
     # Those of an ensemble differ in their seeds alone.
     first = networks[0]
     architecture = first._parameters_as_fitted()["architecture"]
-    weights = sum(array.size for network in networks for array in network.wrapper_.get_weights())
+    weights = sum(
+        array.size
+        for network in networks
+        for array in network.wrapper_.trainer.network.get_weights()
+    )
     facts |= {
         "networks": str(len(networks)),
         "architecture": getattr(architecture, "__name__", str(architecture)),

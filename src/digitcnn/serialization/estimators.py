@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from digitcnn._utils.array_file import write_model_file
 from digitcnn._utils.parameters import RULES
 from digitcnn._version import __version__
+from digitcnn.backend import import_keras
 from digitcnn.serialization.schema import (
     NOT_KEPT,
     KeptNetwork,
@@ -21,9 +22,10 @@ from digitcnn.serialization.schema import (
     labels_to_json,
     read_model,
 )
+from digitcnn.training.history import History
 
 # Attributes of a fitted estimator that JSON holds as they are.
-_PLAIN = ("n_features_in_", "precision_", "temperature_", "history_", "_seed")
+_PLAIN = ("n_features_in_", "precision_", "temperature_", "history_")
 
 
 def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
@@ -57,7 +59,7 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
     arrays: list[np.ndarray] = []
     kept = []
     for name, member in zip(names, members, strict=True):
-        weights = member.wrapper_.get_weights()
+        weights = member.wrapper_.trainer.network.get_weights()
         kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
         arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
     hits = getattr(clf, "validation_hits_", None)
@@ -111,35 +113,16 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
     return clf
 
 
-def import_keras() -> None:
-    """Import Keras, before what it cannot do looks like somebody else's fault.
-
-    Raises
-    ------
-    ImportError
-        If Keras, or the backend that it is set to, cannot be imported.
-    """
-    try:
-        import keras  # noqa: F401
-    except (ImportError, ValueError) as error:
-        backend = os.environ.get("KERAS_BACKEND")
-        setting = f"KERAS_BACKEND={backend!r}" if backend else "the backend of its keras.json"
-        raise ImportError(
-            f"Keras cannot be imported with {setting}: {error}. Expected a backend that is "
-            "installed: 'tensorflow', 'jax' or 'torch'"
-        ) from error
-
-
 def _check_sizes(networks: list[KeptNetwork]) -> list[KeptNetwork]:
     """Hold the weights' shapes to the networks', before one is built.
 
     A network of the size that a file declares might take any amount of memory.
     """
-    from digitcnn.architectures import weight_shapes
+    from digitcnn.architectures import count_outputs, weight_shapes
 
     for kept in networks:
         architecture = kept.parameters.get("architecture", "compact")
-        wanted = weight_shapes(architecture, kept.image_shape, max(len(kept.classes), 2))
+        wanted = weight_shapes(architecture, kept.image_shape, count_outputs(len(kept.classes)))
         found = [array.shape for array in kept.weights]
         if found != wanted:
             raise ValueError(
@@ -169,6 +152,7 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
             "feature_names_in_": getattr(clf, "feature_names_in_", np.array([])).tolist(),
             "image_shape_": list(clf.image_shape_),
             "pixel_range_": list(clf.pixel_range_),
+            "_seed": clf.wrapper_.trainer.network.plan.seed,
             **{name: getattr(clf, name) for name in _PLAIN},
         },
     }
@@ -183,16 +167,13 @@ def _restore(kind: type, kept: KeptNetwork) -> Any:
     clf.n_features_in_ = kept.n_features
     clf.image_shape_ = kept.image_shape
     clf.pixel_range_ = kept.pixel_range
-    clf._seed = kept.seed
-    clf._note_parameters(goes_on=False)
+    parameters = clf._note_parameters(goes_on=False)
     clf._has_whole_fit = True  # as far as a file can tell
-    clf._start_wrapper()
-    clf.wrapper_.set_weights(kept.weights)
-    clf.wrapper_.history_ = kept.history
-    clf.batch_loss_curve_ = kept.batch_losses
+    clf._start(clf._plan_network(parameters, kept.seed), goes_on=False)
+    clf.wrapper_.trainer.network.set_weights(kept.weights)
+    clf.wrapper_.trainer.history = History(kept.history, kept.batch_losses)
     clf.temperature_ = kept.temperature
     clf.validation_confidences_ = clf.validation_hits_ = None
-    clf._note_history()
     return clf
 
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from digitcnn._utils.atomic import write_whole
 from digitcnn._version import __version__
+from digitcnn.architectures import count_outputs
 
 # Old enough for every runtime that is in use, and new enough for all operators here.
 _OPSET = 17
@@ -233,9 +234,9 @@ def _probabilities(graph: _Graph, clf: Any) -> str:
         x = _views(graph, clf, x, n_views)
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     # Of a copy: the estimator need not keep a network for itself because of this.
-    x = _network(graph, copy.copy(clf.wrapper_).model_, x)
+    x = _network(graph, copy.copy(clf.wrapper_.trainer.network).model, x)
     if n_views > 1:
-        n_outputs = max(len(clf.classes_), 2)
+        n_outputs = count_outputs(len(clf.classes_))
         apart = graph.constant(np.array([-1, n_views, n_outputs], np.int64))
         x = graph.add("ReduceMean", graph.add("Reshape", x, apart), axes=[1], keepdims=0)
     if len(clf.classes_) == 1:

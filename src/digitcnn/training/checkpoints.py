@@ -1,7 +1,7 @@
 """Checkpoints: what a training that was killed goes on from.
 
 Each training has one file, written after each epoch in the place of the last one. Its name is a
-digest of all that the training's result hangs on, so that one folder serves many trainings and
+digest of all that the training's result depends on, so that one folder serves many trainings and
 none takes up another's. It is of the model file's kind: JSON and plain arrays, no code.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from digitcnn._utils.array_file import read_model_file, write_model_file
 from digitcnn._utils.atomic import as_path, remove_left_over, write_whole
 from digitcnn._version import __version__
+from digitcnn.training.history import History
 
 FORMAT = "digitcnn checkpoint"
 
@@ -35,9 +36,8 @@ class Progress(NamedTuple):
 
     Parameters
     ----------
-    history : dict of str to list of float
-        The figures of each epoch.
-    batch_losses : list of float
+    history : History
+        The figures of the training so far.
     state : list of ndarray
         Weights, dropout's seeds, the optimizer's moments.
     memory : list of dict
@@ -46,8 +46,7 @@ class Progress(NamedTuple):
         Whether no epoch is left.
     """
 
-    history: dict[str, list[float]]
-    batch_losses: list[float]
+    history: History
     state: list[np.ndarray]
     memory: list[dict[str, Any]]
     is_finished: bool
@@ -61,15 +60,15 @@ class Checkpoint:
     folder : str or path-like
         Made where there is none.
     identity : dict
-        All that the result of the training hangs on, as JSON holds it.
-    random_state : int
-        Where the training's random numbers come from, if it starts now.
+        All that the result of the training depends on, as JSON holds it.
+    seed : int
+        The network's, if the training starts now.
 
     Attributes
     ----------
     path : pathlib.Path
-    random_state : int
-        Where they come from: of a training that goes on, as it started.
+    seed : int
+        The network's: of a training that goes on, as it started.
     progress : Progress or None
         How far it has come.
 
@@ -81,11 +80,9 @@ class Checkpoint:
         If the file is damaged, or was written by another version of this package.
     """
 
-    def __init__(
-        self, folder: str | os.PathLike[str], identity: dict[str, Any], random_state: int
-    ) -> None:
+    def __init__(self, folder: str | os.PathLike[str], identity: dict[str, Any], seed: int) -> None:
         self.identity = identity
-        self.random_state = random_state
+        self.seed = seed
         self.progress: Progress | None = None
         text = json.dumps(identity, sort_keys=True)
         name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.checkpoint"
@@ -101,7 +98,7 @@ class Checkpoint:
 
     def write(self, progress: Progress) -> None:
         """Put a new file in the place of the last one."""
-        arrays = [*progress.state, np.array(progress.batch_losses, dtype=np.float64)]
+        arrays = [*progress.state, np.array(progress.history.batch_losses, dtype=np.float64)]
         memory = []
         for remembered in progress.memory:
             entry = dict(remembered)
@@ -113,9 +110,9 @@ class Checkpoint:
         content = {
             "digitcnn": __version__,
             "training": self.identity,
-            "random_state": self.random_state,
+            "seed": self.seed,
             "is_finished": progress.is_finished,
-            "history": progress.history,
+            "history": progress.history.epochs,
             "memory": memory,
             "n_state": len(progress.state),
         }
@@ -151,10 +148,12 @@ class Checkpoint:
                         first, count = value["first"], value["count"]
                         remembered[name] = arrays[first : first + count]
                 memory.append(remembered)
-            self.random_state = int(content["random_state"])
+            self.seed = int(content["seed"])
             self.progress = Progress(
-                history={str(name): values for name, values in content["history"].items()},
-                batch_losses=arrays[n_state].tolist(),
+                history=History(
+                    {str(name): list(values) for name, values in content["history"].items()},
+                    arrays[n_state].tolist(),
+                ),
                 state=arrays[:n_state],
                 memory=memory,
                 is_finished=bool(content["is_finished"]),

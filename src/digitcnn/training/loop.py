@@ -15,8 +15,9 @@ import keras
 import numpy as np
 
 from digitcnn.augmentation.batches import DigitBatches
-from digitcnn.backend.cache import CompiledNetwork, put_in, state_variables, take_out
+from digitcnn.backend.cache import CompiledNetwork, assign_values, get_values, state_variables
 from digitcnn.training.checkpoints import Checkpoint, Progress
+from digitcnn.training.history import History
 from digitcnn.training.schedules import get_memory, set_memory
 
 _DIVERGED = (
@@ -29,14 +30,15 @@ def train(
     network: CompiledNetwork,
     batches: DigitBatches,
     validation: DigitBatches | None,
+    record: History,
     *,
     first_epoch: int,
     epochs: int,
-    callbacks: list[Any] | None,
+    callbacks: list[Any],
     label_smoothing: float,
     checkpoint: Checkpoint | None = None,
     is_watched: bool = False,
-) -> tuple[dict[str, list[float]], list[float], bool]:
+) -> None:
     """Train a compiled network.
 
     An interrupt (Ctrl-C) after the first batch ends the training as a callback would: the epoch
@@ -51,11 +53,13 @@ def train(
         What to train on.
     validation : DigitBatches or None
         What to watch the accuracy on after each epoch.
+    record : History
+        The figures of this training are added to it. It holds those of the checkpoint, if any.
     first_epoch : int
         The first epoch's number, where a training goes on.
     epochs : int
         How many, unless a callback stops the training.
-    callbacks : list of keras.callbacks.Callback or None
+    callbacks : list of keras.callbacks.Callback
     label_smoothing : float
         As the training's, for the validation loss.
     checkpoint : Checkpoint or None, default=None
@@ -63,16 +67,6 @@ def train(
     is_watched : bool, default=False
         Whether a callback may look at the network's variables after each batch, rather than after
         each epoch.
-
-    Returns
-    -------
-    history : dict of str to list of float
-        For each epoch ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
-        ``val_loss`` and ``val_accuracy``. A user's model may have further figures.
-    batch_losses : list of float
-        The mean loss of each batch.
-    is_interrupted : bool
-        Whether an interrupt ended the training.
 
     Raises
     ------
@@ -82,16 +76,21 @@ def train(
         If the loss or the weights are no finite numbers any more, or if the checkpoint is of
         another network.
     """
-    model = network.model
-    variables = state_variables(model)
+    model, variables = network.model, state_variables(network.model)
     earlier = checkpoint.progress if checkpoint is not None else None
     if earlier is not None:
         assert checkpoint is not None
         _check_state(earlier.state, variables, checkpoint.path)
-        put_in(variables, earlier.state)
+        assign_values(variables, earlier.state)
         if earlier.is_finished:
-            return dict(earlier.history), list(earlier.batch_losses), False
-    told = keras.callbacks.CallbackList(
+            return
+
+    def note(is_finished: bool) -> None:
+        if checkpoint is not None:
+            memory = get_memory(callbacks)
+            checkpoint.write(Progress(record, get_values(variables), memory, is_finished))
+
+    all_callbacks = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
         model=model,
@@ -99,100 +98,138 @@ def train(
         epochs=first_epoch + epochs,
         steps=len(batches),
     )
-    model.stop_training = is_interrupted = False
-    batch_losses = list(earlier.batch_losses) if earlier is not None else []
-    before = earlier.history if earlier is not None else {}
-    done = len(before.get("loss", []))
-
-    def note(is_finished: bool) -> None:
-        if checkpoint is not None:
-            checkpoint.write(
-                Progress(
-                    history=_joined(before, model.history.history),
-                    batch_losses=batch_losses,
-                    state=take_out(variables),
-                    memory=get_memory(callbacks or []),
-                    is_finished=is_finished,
-                )
-            )
-
-    told.on_train_begin()
+    run = _Run(
+        network, batches, validation, all_callbacks, label_smoothing, is_watched, first_epoch
+    )
+    model.stop_training = False
+    all_callbacks.on_train_begin()
     if earlier is not None:
-        set_memory(callbacks or [], earlier.memory)
-    logs: dict[str, float] = {}
-    for epoch in range(first_epoch + done, first_epoch + epochs):
-        seen, sums = 0, dict[str, float]()
+        set_memory(callbacks, earlier.memory)
+    last = first_epoch + epochs - 1
+    for epoch in range(first_epoch + record.n_epochs, first_epoch + epochs):
         try:
-            told.on_epoch_begin(epoch)
-            try:
-                for index, (images, codes, weights) in enumerate(_prepared(batches)):
-                    told.on_train_batch_begin(index)
-                    figures = network.steps.train(images, codes, weights)
-                    n = len(images)
-                    loss = figures["loss"] / n
-                    if not np.isfinite(loss):
-                        raise ValueError(
-                            f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: "
-                            f"{_DIVERGED}"
-                        )
-                    batch_losses.append(loss)
-                    sums = _added(sums, {"accuracy": np.nan, **figures})
-                    logs = {name: value / (seen + n) for name, value in sums.items()}
-                    seen += n  # last: what is seen has its figures, whenever an interrupt comes
-                    if is_watched:
-                        network.steps.settle()
-                    told.on_train_batch_end(index, logs)
-                    if model.stop_training:
-                        break
-            except KeyboardInterrupt:
-                if not seen:
-                    raise
-                is_interrupted = True
-            finally:
-                network.steps.settle()
-            batches.on_epoch_end()
-            logs = {**logs, **_evaluate(network, validation, told, label_smoothing)}
-            told.on_epoch_end(epoch, logs)
-            is_last = model.stop_training or epoch + 1 == first_epoch + epochs
-            if not is_interrupted and not is_last:
+            record.is_interrupted = not run.epoch(epoch, record)
+            if not (record.is_interrupted or model.stop_training or epoch == last):
                 note(is_finished=False)
         except KeyboardInterrupt:
-            is_interrupted = True
+            record.is_interrupted = True
             with suppress(KeyboardInterrupt):  # another one loses this epoch's figures, no more
-                if seen and epoch not in model.history.epoch:
-                    # What was learned has its figures, though the callbacks do not hear of them.
-                    quiet = keras.callbacks.CallbackList()
-                    logs = {**logs, **_evaluate(network, validation, quiet, label_smoothing)}
-                    model.history.on_epoch_end(epoch, logs)
-            if not (done or model.history.history):
+                run.note_cut_epoch(epoch, record)
+            if not record.n_epochs:
                 raise
-        if model.stop_training or is_interrupted:
+        if model.stop_training or record.is_interrupted:
             break
-    # Of an optimizer that averages the weights, the average.
-    model.optimizer.finalize_variable_values(model.trainable_variables)
-    # With JAX the weights would be the averages' own arrays, which the next step gives away.
-    put_in(model.trainable_variables, take_out(model.trainable_variables))
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if optimizer.use_ema:  # the weights are to be their averages
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        # With JAX they would be the averages' own arrays, which the next step gives away.
+        assign_values(model.trainable_variables, get_values(model.trainable_variables))
     try:
-        told.on_train_end(logs)
+        all_callbacks.on_train_end(run.logs)
     except KeyboardInterrupt:  # all is learned
-        is_interrupted = True
-    # The last step's doing, which no loss tells of.
+        record.is_interrupted = True
+    # The last update is in no loss: check the weights themselves.
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise ValueError(f"the weights became infinite in the last batch: {_DIVERGED}")
-    if not is_interrupted:
+    if not record.is_interrupted:
         try:
             note(is_finished=True)
         except KeyboardInterrupt:
-            is_interrupted = True
-    return _joined(before, model.history.history), batch_losses, is_interrupted
+            record.is_interrupted = True
 
 
-def _joined(before: dict[str, list[float]], after: dict[str, list[Any]]) -> dict[str, list[float]]:
-    """The figures of the epochs before a checkpoint and of those after it."""
-    return {
-        name: before.get(name, []) + [float(value) for value in after.get(name, [])]
-        for name in {**before, **after}
-    }
+class _Run:
+    """The epochs of a training."""
+
+    def __init__(
+        self,
+        network: CompiledNetwork,
+        batches: DigitBatches,
+        validation: DigitBatches | None,
+        callbacks: keras.callbacks.CallbackList,
+        label_smoothing: float,
+        is_watched: bool,
+        first_epoch: int,
+    ) -> None:
+        self.network = network
+        self.batches = batches
+        self.validation = validation
+        self.callbacks = callbacks
+        self.label_smoothing = label_smoothing
+        self.is_watched = is_watched
+        self.first_epoch = first_epoch
+        self.logs: dict[str, float] = {}
+        # Images of the epoch under way that were trained on.
+        self.n_seen = 0
+
+    def epoch(self, epoch: int, record: History) -> bool:
+        """Train for an epoch, and tell of it; False where an interrupt has cut it short."""
+        self.n_seen, is_whole = 0, True
+        self.callbacks.on_epoch_begin(epoch)
+        try:
+            self._batches(epoch, record)
+        except KeyboardInterrupt:
+            if not self.n_seen:
+                raise
+            is_whole = False
+        finally:
+            self.network.steps.settle()
+        self.batches.on_epoch_end()
+        self.logs = {**self.logs, **self._evaluate(self.callbacks)}
+        self.callbacks.on_epoch_end(epoch, self.logs)
+        record.add_epoch(self.logs)  # with what callbacks have added
+        return is_whole
+
+    def _batches(self, epoch: int, record: History) -> None:
+        sums: dict[str, float] = {}
+        for index, (images, y_encoded, weights) in enumerate(_prepared(self.batches)):
+            self.callbacks.on_train_batch_begin(index)
+            figures = self.network.steps.train(images, y_encoded, weights)
+            n = len(images)
+            loss = figures["loss"] / n
+            if not np.isfinite(loss):
+                raise ValueError(
+                    f"the loss became {loss} in batch {index + 1} of epoch {epoch + 1}: {_DIVERGED}"
+                )
+            record.batch_losses.append(loss)
+            sums = _added(sums, {"accuracy": np.nan, **figures})
+            self.logs = {name: value / (self.n_seen + n) for name, value in sums.items()}
+            self.n_seen += n  # last: what is seen has its figures, whenever an interrupt comes
+            if self.is_watched:
+                self.network.steps.settle()
+            self.callbacks.on_train_batch_end(index, self.logs)
+            if self.network.model.stop_training:
+                break
+
+    def note_cut_epoch(self, epoch: int, record: History) -> None:
+        """Give what was learned its figures, though the callbacks do not hear of them."""
+        if not self.n_seen or record.n_epochs > epoch - self.first_epoch:
+            return
+        self.logs = {**self.logs, **self._evaluate(keras.callbacks.CallbackList())}
+        history = self.network.model.history
+        if epoch not in history.epoch:
+            history.on_epoch_end(epoch, self.logs)
+        record.add_epoch(self.logs)
+
+    def _evaluate(self, callbacks: keras.callbacks.CallbackList) -> dict[str, float]:
+        """The learning rate, and loss and accuracy on images that are not trained on."""
+        optimizer = self.network.model.optimizer
+        rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+        if self.validation is None:
+            return {"learning_rate": rate}
+        n_seen, sums, logs = 0, dict[str, float](), dict[str, float]()
+        callbacks.on_test_begin()
+        for index in range(len(self.validation)):
+            callbacks.on_test_batch_begin(index)
+            images, y_encoded = self.validation[index]
+            figures = self.network.steps.evaluate(images, y_encoded, self.label_smoothing)
+            sums = _added(sums, figures)
+            n_seen += len(y_encoded)
+            logs = {name: value / n_seen for name, value in sums.items()}
+            callbacks.on_test_batch_end(index, logs)
+        callbacks.on_test_end(logs)
+        named = {f"val_{name}": float(value) for name, value in logs.items()}
+        return {**named, "learning_rate": rate}
 
 
 def _added(sums: dict[str, float], figures: dict[str, float]) -> dict[str, float]:
@@ -201,8 +238,8 @@ def _added(sums: dict[str, float], figures: dict[str, float]) -> dict[str, float
 
 def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> None:
     kept = [(array.shape, array.dtype.name) for array in state]
-    wanted = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
-    for number, (one, other) in enumerate(zip_longest(kept, wanted)):
+    expected = [(tuple(variable.shape), str(variable.dtype)) for variable in variables]
+    for number, (one, other) in enumerate(zip_longest(kept, expected)):
         if one != other:
             raise ValueError(
                 f"{path}: is the checkpoint of another network: its array {number} is {one}, and "
@@ -212,30 +249,5 @@ def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> N
 
 def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
     """An epoch's batches: images, labels and weights, where there are any."""
-    for images, codes, *weights in batches.in_order():
-        yield images, codes, weights[0] if weights else None
-
-
-def _evaluate(
-    network: CompiledNetwork,
-    validation: DigitBatches | None,
-    told: keras.callbacks.CallbackList,
-    label_smoothing: float,
-) -> dict[str, float]:
-    """The learning rate, and loss and accuracy on images that are not trained on."""
-    rate = float(keras.ops.convert_to_numpy(network.model.optimizer.learning_rate))
-    if validation is None:
-        return {"learning_rate": rate}
-    seen, sums = 0, dict[str, float]()
-    told.on_test_begin()
-    logs: dict[str, float] = {}
-    for index in range(len(validation)):
-        told.on_test_batch_begin(index)
-        images, codes = validation[index]
-        sums = _added(sums, network.steps.evaluate(images, codes, label_smoothing))
-        seen += len(codes)
-        logs = {name: value / seen for name, value in sums.items()}
-        told.on_test_batch_end(index, logs)
-    told.on_test_end(logs)
-    figures = {f"val_{name}": float(value) for name, value in logs.items()}
-    return {**figures, "learning_rate": rate}
+    for images, y_encoded, *weights in batches.in_order():
+        yield images, y_encoded, weights[0] if weights else None

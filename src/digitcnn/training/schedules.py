@@ -8,6 +8,36 @@ import keras
 import numpy as np
 from keras import callbacks
 
+from digitcnn._utils.sklearn_callbacks import FitTask
+from digitcnn.training.plan import TrainingPlan
+
+
+def schedule_callbacks(plan: TrainingPlan, *, has_validation: bool) -> list[Any]:
+    """What sets the learning rate of a training, and ends it early.
+
+    Parameters
+    ----------
+    plan : TrainingPlan
+    has_validation : bool
+        Whether there is data to watch the accuracy on.
+    """
+    made: list[Any] = []
+    peak = plan.network.start_learning_rate
+    if plan.schedule == "one_cycle" and peak is not None:
+        made.append(OneCycle(peak, plan.epochs * plan.n_batches))
+    elif plan.schedule == "plateau":
+        made.append(
+            plateau(
+                factor=plan.plateau_factor,
+                patience=plan.plateau_patience,
+                min_learning_rate=plan.min_learning_rate,
+                has_validation=has_validation,
+            )
+        )
+    if plan.early_stopping:
+        made.append(early_stopping(n_iter_no_change=plan.n_iter_no_change))
+    return made
+
 
 def plateau(
     *, factor: float, patience: int, min_learning_rate: float, has_validation: bool
@@ -88,13 +118,13 @@ _TWO_SCHEDULES = (
 )
 
 
-def check_one_schedule(schedule: str, told: list[Any] | None) -> None:
+def check_one_schedule(schedule: str, used: list[Any] | None) -> None:
     """Refuse callbacks that set the learning rate beside a schedule.
 
     Parameters
     ----------
     schedule : {"one_cycle", "plateau"}
-    told : list of keras.callbacks.Callback or None
+    used : list of keras.callbacks.Callback or None
         A user's.
 
     Raises
@@ -102,7 +132,7 @@ def check_one_schedule(schedule: str, told: list[Any] | None) -> None:
     ValueError
         If one of them is Keras's own for the learning rate.
     """
-    for one in told or []:
+    for one in used or []:
         if isinstance(one, callbacks.LearningRateScheduler | callbacks.ReduceLROnPlateau):
             other = f"the callback {type(one).__name__}"
             raise ValueError(_TWO_SCHEDULES.format(schedule=schedule, other=other))
@@ -157,18 +187,18 @@ _MEMORY: dict[type, tuple[str, ...]] = {
 }
 
 
-def get_memory(told: list[Any]) -> list[dict[str, Any]]:
+def get_memory(used: list[Any]) -> list[dict[str, Any]]:
     """What the callbacks of a training remember, one dict for each of this file's callbacks.
 
     Parameters
     ----------
-    told : list of keras.callbacks.Callback
+    used : list of keras.callbacks.Callback
         The training's, of any kind.
     """
-    return [{name: getattr(one, name) for name in _MEMORY[type(one)]} for one in _with_memory(told)]
+    return [{name: getattr(one, name) for name in _MEMORY[type(one)]} for one in _with_memory(used)]
 
 
-def set_memory(told: list[Any], memory: list[dict[str, Any]]) -> None:
+def set_memory(used: list[Any], memory: list[dict[str, Any]]) -> None:
     """Make the callbacks of a training remember what `get_memory` gave.
 
     After `on_train_begin`, in which they forget.
@@ -178,29 +208,31 @@ def set_memory(told: list[Any], memory: list[dict[str, Any]]) -> None:
     ValueError
         If it is the memory of other callbacks.
     """
-    for one, remembered in zip(_with_memory(told), memory, strict=True):
+    for one, remembered in zip(_with_memory(used), memory, strict=True):
         if set(remembered) != set(_MEMORY[type(one)]):
             raise ValueError(f"{sorted(remembered)} is not what {type(one).__name__} remembers")
         for name, value in remembered.items():
             setattr(one, name, value)
 
 
-def _with_memory(told: list[Any]) -> list[Any]:
-    return [one for one in told if type(one) in _MEMORY]
+def _with_memory(used: list[Any]) -> list[Any]:
+    return [one for one in used if type(one) in _MEMORY]
 
 
 class EpochTasks(callbacks.Callback):
-    """Tells scikit-learn's callbacks of each epoch, and stops the training when one wants it.
+    """Forward the begin and the end of each epoch to scikit-learn's callbacks.
+
+    The training stops if one of them requests it.
 
     Parameters
     ----------
     task : digitcnn._utils.sklearn_callbacks.FitTask
         The fit.
     fitted : callable
-        Gives, of a number of epochs that have ended, the attributes of an estimator fitted so far.
+        Gives, of the figures of an epoch that ends, the attributes of an estimator fitted so far.
     """
 
-    def __init__(self, task: Any, fitted: Callable[[int], dict[str, Any]]) -> None:
+    def __init__(self, task: FitTask, fitted: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         super().__init__()
         self.task = task
         self.fitted = fitted
@@ -209,5 +241,5 @@ class EpochTasks(callbacks.Callback):
         self.task.begin_epoch()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.task.end_epoch(lambda: self.fitted(epoch + 1)):
+        if self.task.end_epoch(lambda: self.fitted(logs or {})):
             self.model.stop_training = True

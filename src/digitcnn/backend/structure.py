@@ -1,0 +1,225 @@
+"""What a model computes and trains, apart from its weights, seeds and names.
+
+Two models that a user's function makes in two calls are two objects. Where it can be known that
+they differ in nothing but their initial weights, one that is compiled serves for both.
+"""
+
+import inspect
+import json
+import sys
+import types
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+
+from digitcnn._utils.identity import as_plain, digest_arrays
+
+# Methods that Keras's training calls: a user's own may do anything.
+_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+# Configurations that hold code, of which Keras says no more than a name or bytes.
+_CODE = ("function", "Lambda", "__lambda__")
+
+
+def weights_and_seeds(model: keras.Model) -> list[Any]:
+    """A model's variables, without those of its metrics and its optimizer."""
+    metrics = {id(variable) for variable in model.metrics_variables}
+    return [variable for variable in model.variables if id(variable) not in metrics]
+
+
+class _UnknownError(Exception):
+    """Something of which nobody can tell what it does."""
+
+
+def describe_structure(model: keras.Model) -> str | None:
+    """What is equal for models that differ in nothing but weights, seeds and names.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built.
+
+    Returns
+    -------
+    str or None
+        None where it cannot be known: the model has steps of its own, functions without a name in
+        Keras, or state outside of its variables that is more than plain values.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from digitcnn.backend.structure import describe_structure
+    >>> def model(units):
+    ...     stack = [keras.Input((8,)), keras.layers.Dense(units), keras.layers.Dense(2)]
+    ...     return keras.Sequential(stack)
+    >>> describe_structure(model(4)) == describe_structure(model(4))
+    True
+    >>> describe_structure(model(4)) == describe_structure(model(5))
+    False
+    """
+    try:
+        described = [
+            _describe_object(model),
+            [[list(v.shape), str(v.dtype), v.trainable] for v in weights_and_seeds(model)],
+            [model.run_eagerly, model.dtype_policy.name],
+        ]
+        return json.dumps(described, sort_keys=True)
+    except (_UnknownError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _describe_object(layer: Any) -> Any:
+    """A model, a layer or an operation: its class, its configuration, what else it holds."""
+    cls = type(layer)
+    for name, value in vars(layer).items():
+        if name in _bookkeeping():
+            continue
+        if callable(value) and hasattr(cls, name):
+            raise _UnknownError  # a method of this object alone
+        if isinstance(value, types.FunctionType) and not _is_keras(value):
+            raise _UnknownError  # as an activation: Keras would warn of it in `get_config`
+    if isinstance(layer, keras.Model) and _is_keras(cls):
+        return [_describe_class(cls), *_describe_graph(layer)]
+    try:
+        config = layer.get_config()
+    except Exception:
+        # A model of a user's class has none, and says by its attributes what it is.
+        if _is_keras(cls) or not isinstance(layer, keras.Model):
+            raise _UnknownError from None
+        config = {}
+    described = {key: value for key, value in config.items() if key not in ("name", "seed")}
+    attributes = {} if _is_keras(cls) else _describe_attributes(layer)
+    return [_describe_class(cls), _describe_config(described), attributes]
+
+
+def _describe_graph(model: keras.Model) -> list[Any]:
+    """The layers and operations of a sequential or functional model, and how they are joined."""
+    # First of all: one that cannot be known ends it.
+    parts = [_describe_object(one) for one in getattr(model, "operations", model.layers)]
+    config = model.get_config()
+    layers = config.get("layers", [])
+    places = {one.get("name"): place for place, one in enumerate(layers)}
+    nodes = [_describe_config(one.get("inbound_nodes"), places) for one in layers]
+    ends = [_replaced(config.get(key), places) for key in ("input_layers", "output_layers")]
+    return [model.trainable, model.input_shape, nodes, ends, parts]
+
+
+def _is_keras(code: Any) -> bool:
+    """Whether a class or a function is Keras's own."""
+    return str(code.__module__).partition(".")[0] == "keras"
+
+
+def _describe_class(cls: type) -> Any:
+    if _is_keras(cls):
+        return f"{cls.__module__}.{cls.__qualname__}"
+    if issubclass(cls, keras.Model):
+        for name in _STEPS:
+            if getattr(cls, name) is not getattr(keras.Model, name):
+                raise _UnknownError
+    try:
+        return as_plain(cls)
+    except ValueError:
+        raise _UnknownError from None
+
+
+def _describe_config(config: Any, places: dict[str, int] | None = None) -> Any:
+    """A configuration as JSON holds it, with the code of a user's classes.
+
+    Parameters
+    ----------
+    config : object
+        A part of what `get_config` gives.
+    places : dict of str to int or None, default=None
+        The layers of the functional model that it is a part of, by their names.
+    """
+    if isinstance(config, dict):
+        if config.get("class_name") == "__keras_tensor__":
+            name, *rest = config["config"]["keras_history"]
+            return ["tensor", (places or {})[name], *rest]
+        if "class_name" in config:
+            return _describe_named(config)
+        return {str(key): _describe_config(value, places) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return [_describe_config(one, places) for one in config]
+    if isinstance(config, np.ndarray):
+        return digest_arrays([config])
+    if isinstance(config, np.generic):
+        return config.item()
+    if config is None or isinstance(config, bool | int | float | str):
+        return config
+    raise _UnknownError
+
+
+def _describe_named(config: dict[str, Any]) -> Any:
+    """An object within a configuration: by its class and its own configuration."""
+    name, module, inner = str(config["class_name"]), str(config.get("module")), config.get("config")
+    if name in _CODE or not isinstance(inner, dict):
+        raise _UnknownError
+    if module.partition(".")[0] == "keras":
+        kind: Any = f"{module}.{name}"
+        if not name.endswith("DTypePolicy"):  # whose name says what it is
+            inner = {key: value for key, value in inner.items() if key not in ("name", "seed")}
+    else:
+        cls = keras.saving.get_registered_object(str(config.get("registered_name")))
+        cls = cls or getattr(sys.modules.get(module), name, None)
+        if not inspect.isclass(cls):
+            raise _UnknownError
+        kind = _describe_class(cls)
+    return [kind, _describe_config(inner)]
+
+
+def _replaced(value: Any, places: dict[str, int]) -> Any:
+    """The layers where a functional model begins and ends, by their places."""
+    if isinstance(value, dict):
+        return {key: _replaced(one, places) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(one, places) for one in value]
+    return places[value] if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1)
+def _bookkeeping() -> frozenset[str]:
+    """Attributes that Keras keeps on every layer and model."""
+    layer = keras.layers.Flatten(name="flatten")  # a name, or Keras would count its own up
+    layer.build((None, 2, 2))
+
+    class Empty(keras.Model):
+        def call(self, images: Any) -> Any:
+            return images
+
+    model = Empty(name="empty")
+    loss = keras.losses.MeanSquaredError(name="loss")
+    model.compile(keras.optimizers.SGD(name="sgd"), loss)
+    model(np.zeros((1, 2), np.float32))
+    # The last two are what a training and `compile_model` put on a model.
+    return frozenset({*vars(layer), *vars(model), "history", "get_compile_config"})
+
+
+def _describe_attributes(layer: Any) -> dict[str, Any]:
+    """What a user's layer or model holds beside what Keras keeps on it."""
+    found = {}
+    for name, value in vars(layer).items():
+        if name not in _bookkeeping():
+            found[name] = _describe_value(value)
+    return found
+
+
+def _describe_value(value: Any) -> Any:
+    if isinstance(value, keras.Variable):
+        return ["variable", list(value.shape), str(value.dtype), value.trainable]
+    if isinstance(value, keras.random.SeedGenerator):
+        return "seeds"
+    if isinstance(value, keras.layers.Layer):
+        return _describe_object(value)
+    if isinstance(value, dict):
+        return {str(key): _describe_value(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [type(value).__name__, *map(_describe_value, value)]
+    if hasattr(value, "get_config") and _is_keras(type(value)):
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        config = {"class_name": kind, "module": "keras", "config": value.get_config()}
+        return _describe_config(config)
+    if isinstance(value, types.FunctionType) and _is_keras(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return _describe_config(value)

@@ -1,0 +1,235 @@
+"""What the estimator takes: images of one size on one scale, labels, weights.
+
+Each function is given the estimator, as scikit-learn's `validate_data` is. `check_training_data`
+sets on it what a fit finds out about the data.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from digitcnn._utils.images import (
+    check_images,
+    check_labels,
+    check_pixel_scale,
+    check_side,
+    hold_out,
+    refuse_single_image,
+    resolve_image_shape,
+    resolve_pixel_range,
+    size_hint,
+)
+
+
+class TrainingData(NamedTuple):
+    """What a network is trained on.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, channels)
+    y_encoded : ndarray of shape (n,), int32
+        Labels as indices of the classes.
+    weights : ndarray of shape (n,), float32, or None
+        Of mean 1.
+    rows : ndarray of int
+        The images to train on.
+    validation : tuple of two ndarrays or None
+        Images and encoded labels to watch the accuracy on.
+    """
+
+    images: np.ndarray
+    y_encoded: np.ndarray
+    weights: np.ndarray | None
+    rows: np.ndarray
+    validation: tuple[np.ndarray, np.ndarray] | None
+
+    def hold_out(self, fraction: float | None, seed: int) -> "TrainingData":
+        """Set a part of the images apart, by class, unless there is validation data.
+
+        By the network's own seed. So a training that goes on with the same data never holds out
+        what the network was trained on.
+        """
+        if fraction is None or self.validation is not None:
+            return self
+        kept, held = hold_out(self.y_encoded, fraction, seed)
+        return self._replace(rows=kept, validation=(self.images[held], self.y_encoded[held]))
+
+
+def check_training_data(
+    clf: Any, X: Any, y: Any, sample_weight: Any, *, classes: Any = None, goes_on: bool
+) -> TrainingData:
+    """Images, labels and weights of a fit.
+
+    Parameters
+    ----------
+    clf : DigitCNNClassifier
+        Unless the training goes on, `classes_`, `image_shape_`, `pixel_range_` and what
+        `validate_data` sets are set on it.
+    X, y, sample_weight : array-like
+        As given to `fit`.
+    classes : array-like or None, default=None
+        As given to `partial_fit`.
+    goes_on : bool
+        Whether the estimator is fitted, and the data must fit its network.
+
+    Raises
+    ------
+    ValueError
+        If something is not as `fit` describes it.
+    """
+    rows, image_size = check_images(X)
+    refuse_single_image(rows, y)
+    with _explained(clf, rows) if goes_on else nullcontext():
+        rows, y = validate_data(clf, rows, y, reset=not goes_on, dtype="numeric")
+    check_labels(y)
+    if goes_on:
+        _check_image_size(clf, image_size)
+        if classes is not None and not np.array_equal(np.unique(classes), clf.classes_):
+            raise ValueError(
+                f"classes={classes!r} is not what the first call had: {clf.classes_!r}"
+            )
+    else:
+        shape = resolve_image_shape(clf.image_shape, rows.shape[1], image_size)
+        height, width, channels = map(int, shape)  # they may be NumPy's
+        clf.image_shape_ = height, width, channels
+        clf.pixel_range_ = resolve_pixel_range(clf.pixel_range, rows)
+        clf.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+    pixel_range = clf._fit_parameters["pixel_range"] if goes_on else clf.pixel_range
+    rows = check_pixel_scale(rows, clf.pixel_range_, pixel_range, "X")
+    y_encoded = _encode(clf.classes_, y, "y")
+    weights = _check_weights(clf.class_weight, sample_weight, rows, y)
+    if weights is not None and not weights.all():
+        kept = weights > 0
+        rows, y_encoded, weights = rows[kept], y_encoded[kept], weights[kept]
+    images = to_images(rows, clf.image_shape_)
+    return TrainingData(images, y_encoded, weights, np.arange(len(images)), None)
+
+
+def check_validation_data(clf: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Images and encoded labels that are given to `fit` to watch the accuracy on.
+
+    Parameters
+    ----------
+    clf : DigitCNNClassifier
+    X, y : array-like or None
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or they are not as the training data.
+    """
+    if X is None and y is None:
+        return None
+    if X is None or y is None:
+        raise ValueError("X_val and y_val go together: give both or neither")
+    images = check_prediction_data(clf, X, "X_val")
+    y = column_or_1d(y)
+    if len(images) != len(y):
+        raise ValueError(f"X_val has {len(images)} images, but y_val has {len(y)} labels")
+    return images, _encode(clf.classes_, y, "y_val")
+
+
+def check_prediction_data(clf: Any, X: Any, name: str) -> np.ndarray:
+    """Images of the size and on the scale that the network is trained on.
+
+    Parameters
+    ----------
+    clf : DigitCNNClassifier
+    X : array-like
+    name : str
+        What errors call them.
+
+    Returns
+    -------
+    ndarray of shape (n, height, width, channels)
+
+    Raises
+    ------
+    ValueError
+        If they are of another size or plainly on another scale.
+    """
+    rows, image_size = check_images(X)
+    _check_image_size(clf, image_size)
+    # In bytes of the right shape, where no names are expected, scikit-learn would find nothing
+    # wrong; but looking takes a tenth of the time of reading one image.
+    is_plain = (
+        type(rows) is np.ndarray
+        and rows.dtype == np.uint8
+        and rows.shape[1:] == (clf.n_features_in_,)
+        and len(rows) > 0
+        and not hasattr(clf, "feature_names_in_")
+    )
+    if not is_plain:
+        with _explained(clf, rows):
+            rows = validate_data(clf, rows, reset=False, dtype="numeric")
+    rows = check_pixel_scale(rows, clf.pixel_range_, clf._fit_parameters["pixel_range"], name)
+    return to_images(rows, clf.image_shape_)
+
+
+def _check_image_size(clf: Any, image_size: tuple[int, ...] | None) -> None:
+    if image_size is not None and clf._fit_parameters["image_shape"] != "pad":
+        check_side(image_size, clf.image_shape_, "the network was trained on images of shape")
+
+
+@contextmanager
+def _explained(clf: Any, rows: Any) -> Iterator[None]:
+    """Say more than scikit-learn does of rows that are not as those of the fit."""
+    try:
+        yield
+    except ValueError as error:
+        if "feature names" in str(error):
+            # Whoever has loaded a model was not there when it was fitted.
+            raise ValueError(
+                f"{str(error).rstrip()}\nThe columns are those of clf.feature_names_in_: give "
+                "X[clf.feature_names_in_]"
+            ) from None
+        shape: tuple[int, ...] = getattr(rows, "shape", ())
+        is_padded = clf._fit_parameters["image_shape"] == "pad"
+        if is_padded or len(shape) != 2 or shape[1] == clf.n_features_in_:
+            raise
+        raise ValueError(f"{error} {size_hint(shape, clf.image_shape_)}") from error
+
+
+def _check_weights(
+    class_weight: Any, sample_weight: Any, rows: np.ndarray, y: Any
+) -> np.ndarray | None:
+    """Weights of mean 1, or None where all weigh the same."""
+    if sample_weight is None and class_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    weights = weights * compute_sample_weight(class_weight, y)
+    if not weights.any():
+        raise ValueError("all sample weights are zero; wanted is at least one above zero")
+    weights /= weights[weights > 0].mean()
+    return weights.astype(np.float32)
+
+
+def _encode(classes: np.ndarray, y: np.ndarray, name: str) -> np.ndarray:
+    """Labels as their indices among the classes."""
+    labels, indices = np.unique(y, return_inverse=True)
+    unknown = labels[~np.isin(labels, classes)]
+    if len(unknown):
+        raise ValueError(
+            f"{name} holds labels that are not among the {len(classes)} classes trained on: "
+            f"{unknown[:5].tolist()}"
+        )
+    return np.searchsorted(classes, labels).astype(np.int32)[indices]
+
+
+def to_images(rows: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Rows as images, filled up with zeros where they are shorter.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, pixels)
+    image_shape : tuple of int (height, width, channels)
+    """
+    missing = int(np.prod(image_shape)) - rows.shape[1]
+    if missing:
+        rows = np.pad(rows, ((0, 0), (0, missing)))
+    return rows.reshape(-1, *image_shape)

@@ -1,0 +1,398 @@
+"""A training as plain data: all that its result depends on, settled before it starts.
+
+The estimator's parameters and what was found in the data become a plan in one place. What a
+compiled network is found again by, and what a checkpoint is known by, are taken from it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digitcnn._utils.identity import as_plain
+from digitcnn._utils.images import with_channels
+from digitcnn._utils.parameters import RULES
+from digitcnn.architectures import choose_dropout, count_outputs
+
+if TYPE_CHECKING:
+    from digitcnn.augmentation.distortion import Distortion
+    from digitcnn.backend.steps import Regularization
+
+# `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
+# passed over more often, or the network would not have learned when the training ends.
+_AUTO_BATCHES = 1200
+_AUTO_EPOCHS = (4, 100)
+# Parameters that stand in a training's plan as they are given.
+_AS_GIVEN = (
+    "batch_size",
+    "corruption_rate",
+    "validation_fraction",
+    "schedule",
+    "plateau_factor",
+    "plateau_patience",
+    "min_learning_rate",
+    "early_stopping",
+    "n_iter_no_change",
+)
+# The side, in pixels, of the images that the lengths of the elastic distortion are meant for.
+_ELASTIC_SIDE = 28
+# `learning_rate="auto"`: of a training from scratch, and of one that goes on from a network that
+# has had a whole training. There the first rate would undo what was learned; the second is the
+# largest that was measured to cost nothing (benchmarks/going_on.py).
+LEARNING_RATE = 0.009
+_LEARNING_RATE_GOING_ON = 0.0002
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network: how it is built, compiled and regularised, and where it computes.
+
+    Parameters
+    ----------
+    architecture : str or callable
+    image_shape : tuple of int (height, width, channels)
+    n_classes : int
+        Number of outputs.
+    pixel_range : tuple of two floats
+        What becomes 0 and 1.
+    seed : int
+        Of the initial weights, the dropout, the batches, and of what is held out.
+    dropout : float or None
+        None is the architecture's own.
+    precision : {"float32", "bfloat16"}
+    optimizer : str or dict
+        As `digitcnn.backend.optimizers.make_optimizer` takes it.
+    learning_rate : float
+        Of a named optimizer.
+    weight_decay : float
+        Of a named optimizer.
+    label_smoothing : float
+        Part of the target that is spread over all classes.
+    device : str
+        What `digitcnn.backend.devices.device_scope` takes.
+    """
+
+    architecture: str | Callable[..., Any]
+    image_shape: tuple[int, int, int]
+    n_classes: int
+    pixel_range: tuple[float, float]
+    seed: int
+    dropout: float | None
+    precision: str
+    optimizer: str | dict[str, Any]
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+    device: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the network is a user's, and none of the named ones."""
+        return not isinstance(self.architecture, str)
+
+    @property
+    def start_learning_rate(self) -> float | None:
+        """Where each training starts; None where a Keras optimizer has a schedule of its own."""
+        if isinstance(self.optimizer, str):
+            return self.learning_rate
+        config = self.optimizer["config"]
+        while "inner_optimizer" in config:  # of one that scales the loss
+            config = config["inner_optimizer"]["config"]
+        rate = config["learning_rate"]
+        return float(rate) if isinstance(rate, int | float) else None
+
+    def build_options(self) -> dict[str, Any]:
+        """The arguments of `digitcnn.backend.build.build`."""
+        from digitcnn.backend.devices import POLICIES
+
+        return {
+            "architecture": self.architecture,
+            "image_shape": self.image_shape,
+            "n_classes": self.n_classes,
+            "dropout": self.dropout,
+            "seed": self.seed,
+            "dtype": POLICIES[self.precision],
+        }
+
+    def is_compiled_as(self, other: "NetworkPlan") -> bool:
+        """Whether both are the same but for the learning rate, which nothing is compiled for."""
+        return replace(self, learning_rate=0.0) == replace(other, learning_rate=0.0)
+
+    def regularization(self) -> "Regularization":
+        """What a compiled network is told before it trains."""
+        from digitcnn.backend.steps import Regularization
+
+        dropout = choose_dropout(self.architecture, self.dropout)
+        return Regularization(
+            # Of a user's network each layer keeps its own.
+            dropout=None if self.is_own else dropout or None,
+            # Of a user's optimizer too.
+            weight_decay=self.weight_decay if isinstance(self.optimizer, str) else None,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def compile_key(self) -> str:
+        """What compiled networks are told apart by: all but what can be assigned.
+
+        Of a user's architecture it says nothing: that is known by the model that it makes.
+        """
+        from digitcnn.backend.optimizers import kind_of
+        from digitcnn.backend.steps import has_jax_steps, has_processor_steps
+
+        regularization = self.regularization()._asdict()
+        if not self.is_own and has_processor_steps(self.device):
+            regularization = {k: value is not None for k, value in regularization.items()}
+        elif not self.is_own and has_jax_steps(self.device, kind_of(self.optimizer)):
+            # The dropout alone is compiled in.
+            regularization.update(
+                weight_decay=regularization["weight_decay"] is not None, label_smoothing=True
+            )
+        build = {k: v for k, v in self.build_options().items() if k not in ("seed", "dropout")}
+        if self.is_own:
+            del build["architecture"]
+        return repr((sorted(build.items()), self.optimizer, regularization, self.device))
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A training of a network.
+
+    Parameters
+    ----------
+    network : NetworkPlan
+    epochs : int
+    batch_size : int
+    n_batches : int
+        In an epoch.
+    distortion : Distortion
+    corruption_rate : float
+    validation_fraction : float or None
+        Part of the data that is held out.
+    schedule : {"one_cycle", "plateau"} or None
+    plateau_factor, plateau_patience, min_learning_rate : float, int, float
+        Of the plateau schedule.
+    early_stopping : bool
+    n_iter_no_change : int
+        Of early stopping.
+    further : dict
+        Parameters of a subclass of the estimator: what they do is not known here.
+    """
+
+    network: NetworkPlan
+    epochs: int
+    batch_size: int
+    n_batches: int
+    distortion: "Distortion"
+    corruption_rate: float
+    validation_fraction: float | None
+    schedule: str | None
+    plateau_factor: float
+    plateau_patience: int
+    min_learning_rate: float
+    early_stopping: bool
+    n_iter_no_change: int
+    further: dict[str, Any]
+
+    def fingerprint(self, *, with_seed: bool) -> dict[str, Any]:
+        """The plan as JSON holds it, equal for equal trainings in another process.
+
+        Parameters
+        ----------
+        with_seed : bool
+            False leaves out a seed that was drawn for this training.
+
+        Raises
+        ------
+        ValueError
+            If a parameter holds something that cannot be told apart from others.
+        """
+        from digitcnn.backend.optimizers import make_optimizer
+
+        network = {**_fields(self.network), **_fields(self.distortion)}
+        if not with_seed:
+            del network["seed"]
+        if not isinstance(self.network.optimizer, str):
+            network["optimizer"] = make_optimizer(self.network.optimizer)
+        own = {k: v for k, v in _fields(self).items() if k not in ("network", "distortion")}
+        further = own.pop("further")
+        return {k: _identify(k, v) for k, v in {**network, **own, **further}.items()}
+
+
+def plan_network(
+    parameters: dict[str, Any],
+    *,
+    image_shape: tuple[int, int, int],
+    pixel_range: tuple[float, float],
+    n_classes: int,
+    seed: int,
+    goes_on: bool,
+) -> NetworkPlan:
+    """The network of an estimator's parameters.
+
+    Parameters
+    ----------
+    parameters : dict
+        The estimator's, checked.
+    image_shape : tuple of int (height, width, channels)
+    pixel_range : tuple of two floats
+    n_classes : int
+        Classes among the labels.
+    seed : int
+    goes_on : bool
+        Whether the network has had a whole training, which another one is to improve on.
+    """
+    from digitcnn.backend.devices import resolve_precision
+    from digitcnn.backend.optimizers import describe_optimizer
+
+    architecture, device = parameters["architecture"], parameters["device"]
+    optimizer, rate = parameters["optimizer"], parameters["learning_rate"]
+    if rate == "auto":
+        rate = _LEARNING_RATE_GOING_ON if goes_on else LEARNING_RATE
+    return NetworkPlan(
+        architecture=architecture,
+        image_shape=image_shape,
+        n_classes=count_outputs(n_classes),
+        pixel_range=pixel_range,
+        seed=seed,
+        dropout=parameters["dropout"],
+        precision=resolve_precision(parameters["precision"], architecture, device),
+        optimizer=optimizer if isinstance(optimizer, str) else describe_optimizer(optimizer),
+        learning_rate=float(rate),
+        weight_decay=float(parameters["weight_decay"]),
+        label_smoothing=float(parameters["label_smoothing"]),
+        device=device,
+    )
+
+
+def plan_training(
+    parameters: dict[str, Any], network: NetworkPlan, *, n_images: int, has_validation: bool
+) -> TrainingPlan:
+    """The training of an estimator's parameters.
+
+    Parameters
+    ----------
+    parameters : dict
+        The estimator's, checked.
+    network : NetworkPlan
+    n_images : int
+        Images to train on.
+    has_validation : bool
+        Whether there is data to watch the accuracy on.
+
+    Raises
+    ------
+    ValueError
+        If parameters contradict each other.
+    """
+    if parameters["early_stopping"] and not has_validation:
+        raise ValueError(
+            "early_stopping=True wants validation data: give validation_fraction, or "
+            "X_val and y_val to fit"
+        )
+    schedule = parameters["schedule"]
+    if schedule is not None and network.start_learning_rate is None:
+        raise ValueError(
+            f"the optimizer has a learning rate schedule of its own, and schedule={schedule!r}; "
+            "wanted is one of the two: give schedule=None"
+        )
+    n_batches = -(-n_images // parameters["batch_size"])
+    epochs = parameters["epochs"]
+    if epochs == "auto":
+        epochs = np.clip(_AUTO_BATCHES // n_batches, *_AUTO_EPOCHS)
+    return TrainingPlan(
+        network=network,
+        epochs=int(epochs),
+        n_batches=n_batches,
+        distortion=plan_distortion(parameters, network.image_shape),
+        further={name: value for name, value in parameters.items() if name not in RULES},
+        **{name: parameters[name] for name in _AS_GIVEN},
+    )
+
+
+def plan_distortion(parameters: dict[str, Any], image_shape: tuple[int, ...]) -> "Distortion":
+    """How training images are distorted: the elastic part in proportion to their size.
+
+    Parameters
+    ----------
+    parameters : dict
+        The estimator's, checked.
+    image_shape : tuple of int (height, width, channels)
+    """
+    from digitcnn.augmentation.distortion import Distortion
+
+    zoom = parameters["zoom_range"]
+    low, high = zoom if isinstance(zoom, tuple | list) else (1 - zoom, 1 + zoom)
+    scale = min(image_shape[:2]) / _ELASTIC_SIDE
+    return Distortion(
+        rotation_range=parameters["rotation_range"],
+        zoom_range=(float(low), float(high)),
+        shift_range=parameters["shift_range"],
+        shear_range=parameters["shear_range"],
+        elastic_alpha=parameters["elastic_alpha"] * scale,
+        elastic_sigma=parameters["elastic_sigma"] * scale,
+        fill_mode=parameters["fill_mode"],
+    )
+
+
+def check_goes_on(
+    was: dict[str, Any],
+    now: dict[str, Any],
+    image_shape: tuple[int, int, int],
+    pixel_range: tuple[float, float],
+) -> None:
+    """Refuse parameters that only a new network can have.
+
+    Parameters
+    ----------
+    was : dict
+        Parameters that the network was trained with.
+    now : dict
+        Those of the training that is to go on.
+    image_shape : tuple of int (height, width, channels)
+        The network's.
+    pixel_range : tuple of two floats
+        The network's.
+
+    Raises
+    ------
+    ValueError
+        If one has changed.
+    """
+    sides = now["image_shape"]
+    in_use: dict[str, Any] = {"pixel_range": pixel_range}
+    if not isinstance(sides, str) and with_channels(tuple(sides)) == image_shape:
+        in_use["image_shape"] = sides
+    for name in ("architecture", "image_shape", "pixel_range"):
+        if not (_are_same(was[name], now[name]) or _are_same(in_use.get(name), now[name])):
+            raise ValueError(
+                f"expected {name}={was[name]!r}, with which the network was trained, got "
+                f"{now[name]!r}: a training that goes on cannot change it. Set it back, or fit a "
+                "clone of this estimator (sklearn.base.clone), which begins anew"
+            )
+
+
+def _fields(plan: Any) -> dict[str, Any]:
+    """A dataclass as a dict, one level deep."""
+    return {field.name: getattr(plan, field.name) for field in fields(plan)}
+
+
+def _identify(name: str, value: Any) -> Any:
+    """What a checkpoint knows a parameter by."""
+    try:
+        return as_plain(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: {error}, and a checkpoint must tell two trainings apart. Give a function of "
+            "plain values, or leave checkpoint_dir out"
+        ) from None
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether two values of a parameter say the same."""
+    if one is other:
+        return True
+    try:
+        return bool(as_plain(one) == as_plain(other))
+    except ValueError:  # a function of which nobody can say what it does
+        return False
