@@ -82,15 +82,15 @@ ax.set(xlim=(0.35, 1.02), ylim=(0.35, 1.02))
 # -------------------
 #
 # `digitcnn.AbstainingClassifier` holds a part of the training data out, trains on the rest, and
-# learns from the part held out from which probability on no more than ``max_error`` of the answers
-# are wrong. For what lies below, its answer is -1. A rate of 0.02 wants 49 digits held out at the
-# least; here they are 150.
+# learns from the part held out from which probability on no more than ``target_error_rate`` of
+# the answers are wrong. Below that probability its answer is -1. A rate of 0.02 needs at least 49
+# digits held out; here they are 150.
 
 reader = AbstainingClassifier(
     DigitCNNClassifier(
         "relu-dropout", epochs=8, batch_size=32, learning_rate=0.003, random_state=0
     ),
-    max_error=0.02,
+    target_error_rate=0.02,
     validation_fraction=0.3,
     random_state=0,
 ).fit(X_train, y_train)

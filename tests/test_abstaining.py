@@ -15,7 +15,7 @@ from digitcnn import AbstainingClassifier, DigitCSVTransformer, DigitNormalizer
 from digitcnn.abstaining import with_no_answer
 
 LENIENT = AbstainingClassifier(
-    LogisticRegression(), max_error=0.9, validation_fraction=0.3, random_state=0
+    LogisticRegression(), target_error_rate=0.9, validation_fraction=0.3, random_state=0
 )
 
 EXPECTED_FAILURES = {
@@ -37,7 +37,7 @@ def test_scikit_learn_checks(estimator, check):
 @pytest.fixture(scope="module")
 def abstaining(digits):
     X, y = digits
-    clf = AbstainingClassifier(KNeighborsClassifier(9), max_error=0.01, random_state=0)
+    clf = AbstainingClassifier(KNeighborsClassifier(9), target_error_rate=0.01, random_state=0)
     return clf.fit(X[:1200], y[:1200])
 
 
@@ -55,7 +55,7 @@ def test_what_is_answered_is_wrong_less_often_than_what_is_not(abstaining, digit
 def test_network_is_calibrated_on_the_part_held_out(digits):
     X, y = digits
     clf = AbstainingClassifier(
-        make_classifier(), max_error=0.05, validation_fraction=0.25, random_state=0
+        make_classifier(), target_error_rate=0.05, validation_fraction=0.25, random_state=0
     ).fit(X[:400], y[:400])
     assert len(clf.classifier_.validation_hits_) == 100
     assert clf.threshold_ == pytest.approx(clf.classifier_.confidence_threshold(0.05))
@@ -65,13 +65,13 @@ def test_network_is_calibrated_on_the_part_held_out(digits):
 def test_it_stands_in_a_pipeline_a_search_and_a_cross_validation(digits):
     X, y = digits
     frame = pd.DataFrame(X[:600], columns=[f"pixel{i}" for i in range(64)])
-    clf = AbstainingClassifier(GaussianNB(), max_error=0.2, random_state=0)
+    clf = AbstainingClassifier(GaussianNB(), target_error_rate=0.2, random_state=0)
     pipeline = make_pipeline(DigitCSVTransformer(), clf)
     assert cross_val_score(pipeline, frame, y[:600], cv=2).min() > 0.3
-    grid = {"abstainingclassifier__max_error": [0.1, 0.3]}
+    grid = {"abstainingclassifier__target_error_rate": [0.1, 0.3]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(frame, y[:600])
     # More answers are right than none at all.
-    assert search.best_params_ == {"abstainingclassifier__max_error": 0.3}
+    assert search.best_params_ == {"abstainingclassifier__target_error_rate": 0.3}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,9 @@ def test_it_stands_in_a_pipeline_a_search_and_a_cross_validation(digits):
 )
 def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind):
     X, y = digits
-    clf = AbstainingClassifier(GaussianNB(), max_error=0.2, no_answer=no_answer, random_state=0)
+    clf = AbstainingClassifier(
+        GaussianNB(), target_error_rate=0.2, no_answer=no_answer, random_state=0
+    )
     clf.fit(X[:600], names[y[:600]])
     clf.threshold_ = 0.9999
     labels = clf.predict(X[600:])
@@ -99,8 +101,8 @@ def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_error": 0}, "expected max_error between 0 and 1, got 0"),
-        ({"max_error": "1%"}, "expected max_error between 0 and 1, got '1%'"),
+        ({"target_error_rate": 0}, "expected target_error_rate between 0 and 1, got 0"),
+        ({"target_error_rate": "1%"}, "expected target_error_rate between 0 and 1, got '1%'"),
         ({"validation_fraction": 1.0}, "expected validation_fraction between 0 and 1, got 1.0"),
         (
             {"validation_fraction": 0.005},
@@ -108,7 +110,10 @@ def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind
         ),
         ({"classifier": LinearSVC()}, r"with predict_proba, got LinearSVC\(\)\. Put a sklearn"),
         ({"no_answer": 3}, "3 stands for no answer and is one of the labels too"),
-        ({"max_error": 0.001}, "cannot be seen in 60 validation images; wanted are at least 999"),
+        (
+            {"target_error_rate": 0.001},
+            "at least 999 validation images for target_error_rate=0.001, got 60",
+        ),
     ],
 )
 def test_bad_parameters_are_refused_before_the_training(digits, parameters, message):
@@ -118,14 +123,14 @@ def test_bad_parameters_are_refused_before_the_training(digits, parameters, mess
         def fit(self, X, y):
             raise AssertionError
 
-    clf = AbstainingClassifier(Never(), random_state=0).set_params(max_error=0.2)
+    clf = AbstainingClassifier(Never(), random_state=0).set_params(target_error_rate=0.2)
     with pytest.raises(ValueError, match=message):
         clone(clf).set_params(**parameters).fit(X[:600], y[:600])
 
 
 def test_no_answer_is_a_number_that_is_no_label(digits):
     X, y = digits
-    clf = AbstainingClassifier(GaussianNB(), max_error=0.2, random_state=0).fit(X, y - 2)
+    clf = AbstainingClassifier(GaussianNB(), target_error_rate=0.2, random_state=0).fit(X, y - 2)
     assert clf.no_answer_ == -3
 
 
@@ -169,7 +174,7 @@ def test_tables_of_arrow_and_lists_of_pictures_are_divided_by_rows(digits):
     for step, rows in ((DigitCSVTransformer(), table), (DigitNormalizer(), pictures)):
         clf = AbstainingClassifier(
             make_pipeline(step, GaussianNB()),
-            max_error=0.3,
+            target_error_rate=0.3,
             validation_fraction=0.3,
             random_state=0,
         )

@@ -77,43 +77,43 @@ def test_temperature_1_gives_back_the_same_array():
 @given(
     hits=st.lists(st.booleans(), min_size=1, max_size=60),
     ties=st.integers(1, 60),
-    max_error=st.floats(0.02, 0.9),
+    target_error_rate=st.floats(0.02, 0.9),
 )
 @settings(max_examples=200, deadline=None)
-def test_threshold_answers_as_much_as_the_error_rate_allows(hits, ties, max_error):
+def test_threshold_answers_as_much_as_the_error_rate_allows(hits, ties, target_error_rate):
     hits = np.array(hits)
     confidences = (np.arange(len(hits)) % ties / ties).astype(np.float32)
-    if len(hits) < 1 / max_error - 1:
-        with pytest.raises(ValueError, match="wanted are at least"):
-            choose_threshold(confidences, hits, max_error)
+    if len(hits) < 1 / target_error_rate - 1:
+        with pytest.raises(ValueError, match="expected at least"):
+            choose_threshold(confidences, hits, target_error_rate)
         return
 
     def rate(threshold):
         answered = confidences >= threshold
         return ((~hits & answered).sum() + 1) / (answered.sum() + 1)
 
-    allowed = [c for c in np.unique(confidences) if rate(c) <= max_error]
-    assert choose_threshold(confidences, hits, max_error) == min(allowed, default=np.inf)
+    allowed = [c for c in np.unique(confidences) if rate(c) <= target_error_rate]
+    assert choose_threshold(confidences, hits, target_error_rate) == min(allowed, default=np.inf)
 
 
 def test_error_rate_too_small_for_the_data_names_how_much_is_wanted():
-    with pytest.raises(ValueError, match=r"0\.001 cannot be seen in 500 .* at least 999"):
+    with pytest.raises(ValueError, match=r"at least 999 .*=0\.001, got 500"):
         choose_threshold(np.ones(500), np.ones(500, bool), 0.001)
 
 
 def test_threshold_keeps_its_promise_on_other_digits(overfitted):
     (probabilities, codes), (others, other_codes) = overfitted
-    threshold = choose_threshold(*note_confidence(probabilities, codes), max_error=0.03)
+    threshold = choose_threshold(*note_confidence(probabilities, codes), target_error_rate=0.03)
     confidences, hits = note_confidence(others, other_codes)
     answered = confidences >= threshold
     assert (~hits[answered]).mean() < 0.04 < 0.06 < (~hits).mean()
     assert answered.mean() > 0.5
 
 
-@pytest.mark.parametrize("max_error", [0, 1, -0.1])
-def test_error_rate_that_is_none_is_refused(max_error):
+@pytest.mark.parametrize("target_error_rate", [0, 1, -0.1])
+def test_error_rate_that_is_none_is_refused(target_error_rate):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        confidence_threshold(object(), max_error)
+        confidence_threshold(object(), target_error_rate)
 
 
 def test_threshold_without_validation_data_is_refused():

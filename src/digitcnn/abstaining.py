@@ -29,11 +29,11 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classifier : estimator
         Any classifier with `predict_proba`. It is cloned. A `DigitCNNClassifier` watches its
         accuracy on the part held out and fits its temperature there.
-    max_error : float, default=0.001
-        The error rate wanted among the answers, between 0 and 1.
+    target_error_rate : float, default=0.001
+        The largest share of wrong ones among the answers that you accept, between 0 and 1.
     validation_fraction : float, default=0.1
-        Part of the training data, drawn by class, that is held out. At least ``1 / max_error``
-        images are needed.
+        Part of the training data, drawn by class, that is held out. At least
+        ``1 / target_error_rate`` images are needed.
     no_answer : object, default=None
         The label that stands for none. It may not be one of the labels. None is the empty string
         where labels are strings, and where they are numbers -1, or if that is a label the next
@@ -80,7 +80,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> from sklearn.neighbors import KNeighborsClassifier
     >>> from digitcnn import AbstainingClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = AbstainingClassifier(KNeighborsClassifier(9), max_error=0.02, random_state=0)
+    >>> clf = AbstainingClassifier(KNeighborsClassifier(9), target_error_rate=0.02, random_state=0)
     >>> labels = clf.fit(X[:1000], y[:1000]).predict(X[1000:])
     >>> answered = labels != -1
     >>> bool((labels == y[1000:])[answered].mean() > (labels == y[1000:]).mean())
@@ -91,13 +91,13 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self,
         classifier: Any,
         *,
-        max_error: float = 0.001,
+        target_error_rate: float = 0.001,
         validation_fraction: float = 0.1,
         no_answer: Any = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.classifier = classifier
-        self.max_error = max_error
+        self.target_error_rate = target_error_rate
         self.validation_fraction = validation_fraction
         self.no_answer = no_answer
         self.random_state = random_state
@@ -122,9 +122,9 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the part held out is too small for `max_error`, or `no_answer` is a label.
+            If the part held out is too small for `target_error_rate`, or `no_answer` is a label.
         """
-        for name in ("max_error", "validation_fraction"):
+        for name in ("target_error_rate", "validation_fraction"):
             value: Any = getattr(self, name)
             is_number: Any = isinstance(value, Real)
             if not is_number or not 0 < value < 1:
@@ -144,7 +144,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         no_answer = self._choose_no_answer(np.unique(y))
         kept, held = hold_out(y, self.validation_fraction, self.random_state)
         # Before the training, which may take long.
-        choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.max_error)
+        choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.target_error_rate)
         X_val, y_val = _rows(X, held), y[held]
         arguments: dict[str, Any] = {}
         if sample_weight is not None:
@@ -156,7 +156,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         probabilities = classifier.predict_proba(X_val)
         codes = np.searchsorted(classifier.classes_, y_val)
         self.threshold_ = choose_threshold(
-            *note_confidence(probabilities, codes), max_error=self.max_error
+            *note_confidence(probabilities, codes), target_error_rate=self.target_error_rate
         )
         self.no_answer_ = no_answer
         self.classifier_ = classifier

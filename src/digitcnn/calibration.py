@@ -107,7 +107,7 @@ def note_confidence(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.nd
     return confidences, probabilities.argmax(axis=1) == codes
 
 
-def choose_threshold(confidences: np.ndarray, hits: np.ndarray, max_error: float) -> float:
+def choose_threshold(confidences: np.ndarray, hits: np.ndarray, target_error_rate: float) -> float:
     """The least confidence from which on answers are wrong no more often than wanted.
 
     Of k answers with e errors the error rate is put at (e + 1) / (k + 1): one more error than was
@@ -119,7 +119,7 @@ def choose_threshold(confidences: np.ndarray, hits: np.ndarray, max_error: float
         Of images that the network was not trained on.
     hits : ndarray of shape (n,), bool
         Whether their answers were right.
-    max_error : float
+    target_error_rate : float
         The error rate wanted among the answers, between 0 and 1.
 
     Returns
@@ -137,14 +137,14 @@ def choose_threshold(confidences: np.ndarray, hits: np.ndarray, max_error: float
     >>> import numpy as np
     >>> from digitcnn.calibration import choose_threshold
     >>> hits = np.arange(100) >= 20  # the twenty least sure ones are wrong
-    >>> choose_threshold(np.arange(100) / 100, hits, max_error=0.1)
+    >>> choose_threshold(np.arange(100) / 100, hits, target_error_rate=0.1)
     0.13
     """
-    wanted = int(np.ceil(1 / max_error)) - 1
-    if len(hits) < wanted:
+    needed = int(np.ceil(1 / target_error_rate)) - 1
+    if len(hits) < needed:
         raise ValueError(
-            f"an error rate of {max_error:g} cannot be seen in {len(hits)} validation images; "
-            f"wanted are at least {wanted}, or a larger rate"
+            f"expected at least {needed} validation images for target_error_rate="
+            f"{target_error_rate:g}, got {len(hits)}. Hold more out, or accept a larger rate"
         )
     order = np.argsort(-confidences, kind="stable")
     sorted_confidences = confidences[order]
@@ -152,18 +152,18 @@ def choose_threshold(confidences: np.ndarray, hits: np.ndarray, max_error: float
     rates = (np.cumsum(~hits[order]) + 1) / (answered + 1)
     # Equal confidences are answered together or not at all.
     is_last = np.append(sorted_confidences[1:] < sorted_confidences[:-1], True)
-    enough = np.flatnonzero((rates <= max_error) & is_last)
+    enough = np.flatnonzero((rates <= target_error_rate) & is_last)
     return float(sorted_confidences[enough[-1]]) if len(enough) else float("inf")
 
 
-def confidence_threshold(clf: Any, max_error: float) -> float:
+def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     """The confidence from which on a fitted classifier's answers are wrong no more often.
 
     Parameters
     ----------
     clf : object
         With `validation_confidences_` and `validation_hits_`, as `note_confidence` gives them.
-    max_error : float
+    target_error_rate : float
         The error rate wanted among the answers, between 0 and 1.
 
     Raises
@@ -171,14 +171,14 @@ def confidence_threshold(clf: Any, max_error: float) -> float:
     ValueError
         If it is no such number, if there was no validation data, or too little.
     """
-    if not 0 < max_error < 1:
-        raise ValueError(f"max_error={max_error!r}: wanted is a number between 0 and 1")
+    if not 0 < target_error_rate < 1:
+        raise ValueError(f"expected target_error_rate between 0 and 1, got {target_error_rate!r}")
     if getattr(clf, "validation_hits_", None) is None:
         raise ValueError(
             "a confidence for an error rate is learned from validation data, and there was none: "
             "give validation_fraction, or X_val and y_val to fit"
         )
-    return choose_threshold(clf.validation_confidences_, clf.validation_hits_, max_error)
+    return choose_threshold(clf.validation_confidences_, clf.validation_hits_, target_error_rate)
 
 
 def calibration_error(probabilities: np.ndarray, codes: np.ndarray, n_bins: int = 15) -> float:

@@ -441,7 +441,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def confidence_threshold(self, max_error: float) -> float:
+    def confidence_threshold(self, target_error_rate: float) -> float:
         """The probability from which on answers are wrong no more often than wanted.
 
         It is learned from the validation data of the last fit: of the images answered there, no
@@ -449,8 +449,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
 
         Parameters
         ----------
-        max_error : float
-            The error rate wanted among the answers, between 0 and 1.
+        target_error_rate : float
+            The largest share of wrong ones among the answers that you accept, between 0 and 1.
 
         Returns
         -------
@@ -468,11 +468,11 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         >>> from digitcnn.datasets import load_sample_digits
         >>> X, y = load_sample_digits()
         >>> clf = DigitCNNClassifier(epochs=8, validation_fraction=0.3, random_state=0)
-        >>> threshold = clf.fit(X[:900], y[:900]).confidence_threshold(max_error=0.02)
+        >>> threshold = clf.fit(X[:900], y[:900]).confidence_threshold(target_error_rate=0.02)
         >>> is_answered = clf.predict_proba(X[900:]).max(axis=1) >= threshold
         """
         check_is_fitted(self)
-        return confidence_threshold(self, max_error)
+        return confidence_threshold(self, target_error_rate)
 
     def save(self, path: Any) -> None:
         """Write the model file, which `digitcnn.load` reads: `digitcnn.save` of this classifier.

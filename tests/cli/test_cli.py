@@ -211,7 +211,7 @@ def test_predict_numbers_images_across_the_parts_that_it_reads(
 def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
     # Of 300 validation images this allows for some errors: whether one of them is the surest of all
     # answers hangs on how a processor rounds.
-    arguments = ["predict", model, folder / "test.csv", "--max-error", "0.03"]
+    arguments = ["predict", model, folder / "test.csv", "--target-error-rate", "0.03"]
     status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
     assert status == 0
     table = pd.read_csv(folder / "sure.csv")
@@ -232,10 +232,12 @@ def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digi
 
 
 def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
-    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--max-error", "0.0001")
+    status, _, err = run(
+        capsys, "predict", model, folder / "test.csv", "--target-error-rate", "0.0001"
+    )
     assert status == 2
     assert str(model) in err
-    assert "cannot be seen in 300 validation images" in err
+    assert "validation images for target_error_rate=0.0001, got 300" in err
 
 
 def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatch):
@@ -257,7 +259,7 @@ def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatc
     assert described["validation_digits"] == 300
     assert described["validation_accuracy"] == pytest.approx(trained["accuracy"], abs=1e-5)
     status, text, _ = run(
-        capsys, "predict", out, folder / "test.csv", "--max-error", "0.2", "--json"
+        capsys, "predict", out, folder / "test.csv", "--target-error-rate", "0.2", "--json"
     )
     assert status == 0
 
@@ -339,8 +341,14 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
         (["info", "nowhere.csv"], "nowhere.csv"),
         (["info"], "expected a model file, data, or --recipes"),
-        (["predict", "m", "d", "--max-error", "2"], "'2': expected a number between 0 and 1"),
-        (["predict", "m", "d", "--max-error", "x"], "'x': expected a number between 0 and 1"),
+        (
+            ["predict", "m", "d", "--target-error-rate", "2"],
+            "'2': expected a number between 0 and 1",
+        ),
+        (
+            ["predict", "m", "d", "--target-error-rate", "x"],
+            "'x': expected a number between 0 and 1",
+        ),
     ],
 )
 def test_mistake_ends_in_one_line_and_status_2(capsys, arguments, message):
@@ -751,8 +759,8 @@ def test_answers_on_standard_output_are_those_of_a_file(accented, encoding, tmp_
 
 def test_output_that_is_closed_is_no_error(folder, model):
     done = subprocess.run(
-        f"'{sys.executable}' -m digitcnn predict '{model}' '{folder / 'test.csv'}' --max-error "
-        "0.03 >&- 2>&-",
+        f"'{sys.executable}' -m digitcnn predict '{model}' '{folder / 'test.csv'}' "
+        "--target-error-rate 0.03 >&- 2>&-",
         shell=True,
         check=False,
     )

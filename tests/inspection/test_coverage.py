@@ -46,7 +46,7 @@ def test_curve_is_what_each_threshold_answers_and_gets_wrong(levels, seed, thres
 @pytest.fixture(scope="module")
 def abstaining(digits):
     X, y = digits
-    clf = AbstainingClassifier(KNeighborsClassifier(9), max_error=0.02, random_state=0)
+    clf = AbstainingClassifier(KNeighborsClassifier(9), target_error_rate=0.02, random_state=0)
     return make_pipeline(StandardScaler(), clf).fit(X[:900], y[:900])
 
 
@@ -58,8 +58,8 @@ def test_threshold_of_an_abstaining_classifier_is_marked_on_the_curve(abstaining
     assert display.threshold == abstaining[-1].threshold_
     assert display.threshold_coverage == pytest.approx(answered.mean())
     assert display.threshold_error_rate == pytest.approx((labels != y)[answered].mean())
-    assert display.max_error == 0.02
-    assert display.max_error_line_.get_ydata()[0] == 0.02
+    assert display.target_error_rate == 0.02
+    assert display.target_error_rate_line_.get_ydata()[0] == 0.02
     x, y = (data[0] for data in display.threshold_line_.get_data())
     assert any(np.allclose(point, (x, y)) for point in display.line_.get_xydata())
 
@@ -67,7 +67,9 @@ def test_threshold_of_an_abstaining_classifier_is_marked_on_the_curve(abstaining
 def test_threshold_for_a_wanted_error_rate_comes_from_validation_data(digits):
     X, y = digits
     clf = make_classifier(epochs=4, validation_fraction=0.3).fit(X[:900], y[:900])
-    display = CoverageDisplay.from_estimator(clf, X[900:], y[900:], max_error=0.05, ax=panel())
+    display = CoverageDisplay.from_estimator(
+        clf, X[900:], y[900:], target_error_rate=0.05, ax=panel()
+    )
     assert display.threshold == clf.confidence_threshold(0.05)
     assert display.error_rate[-1] == pytest.approx(1 - clf.score(X[900:], y[900:]))
     assert display.coverage[-1] == 1
@@ -75,12 +77,12 @@ def test_threshold_for_a_wanted_error_rate_comes_from_validation_data(digits):
 
 def test_without_a_wanted_error_rate_nothing_is_marked(fitted, digits):
     display = CoverageDisplay.from_estimator(fitted, *digits, ax=panel())
-    assert display.threshold_line_ is display.max_error_line_ is None
+    assert display.threshold_line_ is display.target_error_rate_line_ is None
 
 
 def test_wanted_error_rate_without_validation_data_is_refused(fitted, digits):
     with pytest.raises(ValueError, match="there was none: give validation_fraction"):
-        CoverageDisplay.from_estimator(fitted, *digits, max_error=0.01)
+        CoverageDisplay.from_estimator(fitted, *digits, target_error_rate=0.01)
 
 
 def test_threshold_that_answers_nothing_is_said_to(digits):

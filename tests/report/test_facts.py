@@ -32,7 +32,7 @@ def parameters_of(parts):
 def test_parts_are_found_in_pipelines_ensembles_and_what_abstains(digits):
     X, y = digits[0][:200], digits[1][:200]
     voting = VotingClassifier([(f"n{i}", KNeighborsClassifier(i)) for i in (1, 3)], voting="soft")
-    abstaining = AbstainingClassifier(voting, max_error=0.2, validation_fraction=0.2)
+    abstaining = AbstainingClassifier(voting, target_error_rate=0.2, validation_fraction=0.2)
     pipeline = make_pipeline(MinMaxScaler(), abstaining).fit(X, y)
     names = [type(part).__name__ for part in list_parts(pipeline)]
     assert names == [
@@ -44,7 +44,7 @@ def test_parts_are_found_in_pipelines_ensembles_and_what_abstains(digits):
         "KNeighborsClassifier",
     ]
     found = parameters_of(list_parts(pipeline))
-    assert found["AbstainingClassifier"]["max_error"] == ("0.2", "0.001")
+    assert found["AbstainingClassifier"]["target_error_rate"] == ("0.2", "0.001")
     assert "classifier" not in found["AbstainingClassifier"]
     assert "estimators" not in found["VotingClassifier"]
     # The values of several stand side by side.

@@ -82,8 +82,8 @@ def test_threshold_of_an_abstaining_classifier_is_marked(digits):
     probabilities = np.random.default_rng(0).dirichlet(np.full(10, 0.1), len(y))
     plain = describe_confidence(y, probabilities, np.arange(10))
     marked = describe_confidence(y, probabilities, np.arange(10), 0.9, 0.02)
-    assert "2% wanted" not in plain["coverage"]
-    assert "2% wanted" in marked["coverage"]
+    assert "2% target" not in plain["coverage"]
+    assert "2% target" in marked["coverage"]
 
 
 @pytest.fixture

@@ -239,10 +239,12 @@ def test_classifier_without_an_error_has_a_page(plain, tmp_path):
 
 def test_threshold_of_an_abstaining_classifier_is_marked(plain, tmp_path):
     clf, X, y = plain
-    abstaining = AbstainingClassifier(clf, max_error=0.2, validation_fraction=0.5, random_state=0)
+    abstaining = AbstainingClassifier(
+        clf, target_error_rate=0.2, validation_fraction=0.5, random_state=0
+    )
     write_report(abstaining.fit(X, y), X, y, tmp_path / "a.html")
     text = (tmp_path / "a.html").read_text()
-    assert "20% wanted" in text
+    assert "20% target" in text
     assert "Parameters of AbstainingClassifier" in text
 
 

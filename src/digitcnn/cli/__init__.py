@@ -222,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
         "--proba", action="store_true", help="add a column of probabilities for each class"
     )
     predict.add_argument(
-        "--max-error",
+        "--target-error-rate",
         type=_error_rate,
         metavar="RATE",
         help="leave the label empty where the model is not sure enough for this error rate among "

@@ -27,9 +27,9 @@ def predict(options: argparse.Namespace) -> None:
         _check_ending(options.out)
     clf = load_model(options.model)
     threshold = 0.0
-    if options.max_error is not None:
+    if options.target_error_rate is not None:
         try:
-            threshold = confidence_threshold(clf, options.max_error)
+            threshold = confidence_threshold(clf, options.target_error_rate)
         except ValueError as error:
             raise ValueError(f"{options.model}: {error}") from None
     n_digits = n_answered = 0
@@ -48,7 +48,7 @@ def predict(options: argparse.Namespace) -> None:
         found = list(tables())
     else:
         _write_csv(tables(), write_out)
-    if options.max_error is not None:
+    if options.target_error_rate is not None:
         say(
             f"{n_answered:,} of {n_digits:,} digits are answered: those with a confidence of at "
             f"least {threshold:.4f}"
@@ -71,7 +71,7 @@ def _answers(
     labels[confidences < threshold] = None
     numbers = np.arange(first + 1, first + 1 + len(labels))
     table = pd.DataFrame({"ImageId": numbers, "Label": pd.Series(labels, dtype=object)})
-    if options.max_error is not None:
+    if options.target_error_rate is not None:
         table["Confidence"] = np.round(confidences.astype(float), 6)
     if options.proba:
         for name, column in zip(clf.classes_, probabilities.T, strict=True):
@@ -137,7 +137,7 @@ def _print_answers(
 ) -> None:
     table = pd.concat(tables)
     result: dict[str, Any] = {"digits": len(table), "labels": table["Label"].tolist()}
-    if options.max_error is not None:
+    if options.target_error_rate is not None:
         result["threshold"] = threshold if np.isfinite(threshold) else None
         result["confidences"] = table["Confidence"].tolist()
     if options.proba:

@@ -34,7 +34,7 @@ class CoverageDisplay:
     threshold_coverage, threshold_error_rate : float, default=None
         What is answered from there on, and the part of it that is wrong; NaN where nothing is
         answered.
-    max_error : float, default=None
+    target_error_rate : float, default=None
         The error rate that was wanted, to be marked.
     name : str, default=None
         What to call the curve.
@@ -45,7 +45,7 @@ class CoverageDisplay:
         The curve.
     threshold_line_ : matplotlib Line2D or None
         The mark of the threshold.
-    max_error_line_ : matplotlib Line2D or None
+    target_error_rate_line_ : matplotlib Line2D or None
         The wanted error rate.
     ax_ : matplotlib Axes
         The axes that it is in.
@@ -68,7 +68,8 @@ class CoverageDisplay:
     >>> from digitcnn import AbstainingClassifier
     >>> from digitcnn.inspection import CoverageDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> clf = AbstainingClassifier(LogisticRegression(max_iter=300), max_error=0.02, random_state=0)
+    >>> inner = LogisticRegression(max_iter=300)
+    >>> clf = AbstainingClassifier(inner, target_error_rate=0.02, random_state=0)
     >>> display = CoverageDisplay.from_estimator(clf.fit(X[:1000], y[:1000]), X[1000:], y[1000:])
     >>> bool(display.threshold_error_rate < display.error_rate[-1])
     True
@@ -82,7 +83,7 @@ class CoverageDisplay:
         threshold: float | None = None,
         threshold_coverage: float | None = None,
         threshold_error_rate: float | None = None,
-        max_error: float | None = None,
+        target_error_rate: float | None = None,
         name: str | None = None,
     ) -> None:
         self.coverage = coverage
@@ -90,7 +91,7 @@ class CoverageDisplay:
         self.threshold = threshold
         self.threshold_coverage = threshold_coverage
         self.threshold_error_rate = threshold_error_rate
-        self.max_error = max_error
+        self.target_error_rate = target_error_rate
         self.name = name
 
     @classmethod
@@ -100,7 +101,7 @@ class CoverageDisplay:
         X: Any,
         y: Any,
         *,
-        max_error: float | None = None,
+        target_error_rate: float | None = None,
         name: str | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -116,7 +117,7 @@ class CoverageDisplay:
             What it takes: images that neither the network nor the threshold was learned from.
         y : array-like of shape (n,)
             The true labels.
-        max_error : float, default=None
+        target_error_rate : float, default=None
             An error rate, between 0 and 1. It is marked, and with it the threshold for it that
             validation data gave: see `DigitCNNClassifier.confidence_threshold`. None is the
             `AbstainingClassifier`'s own.
@@ -137,21 +138,22 @@ class CoverageDisplay:
             If matplotlib is not installed.
         ValueError
             If there are labels that the classifier does not know, or if the classifier had no
-            validation data to learn a threshold for `max_error` from.
+            validation data to learn a threshold for `target_error_rate` from.
         """
         need_matplotlib(f"{cls.__name__}.from_estimator")
         last, given = split_pipeline(estimator, X)
         threshold = None
-        if isinstance(last, AbstainingClassifier) and max_error in (None, last.max_error):
-            threshold, max_error = last.threshold_, last.max_error
-        elif max_error is not None:
-            threshold = confidence_threshold(getattr(last, "classifier_", last), max_error)
+        is_abstaining = isinstance(last, AbstainingClassifier)
+        if is_abstaining and target_error_rate in (None, last.target_error_rate):
+            threshold, target_error_rate = last.threshold_, last.target_error_rate
+        elif target_error_rate is not None:
+            threshold = confidence_threshold(getattr(last, "classifier_", last), target_error_rate)
         return cls.from_predictions(
             y,
             last.predict_proba(given),
             last.classes_,
             threshold=threshold,
-            max_error=max_error,
+            target_error_rate=target_error_rate,
             name=type(estimator).__name__ if name is None else name,
             ax=ax,
             **kwargs,
@@ -165,7 +167,7 @@ class CoverageDisplay:
         classes: Any,
         *,
         threshold: float | None = None,
-        max_error: float | None = None,
+        target_error_rate: float | None = None,
         name: str | None = None,
         ax: Any = None,
         **kwargs: Any,
@@ -182,7 +184,7 @@ class CoverageDisplay:
             The label of each column of `probabilities`.
         threshold : float, default=None
             A confidence from which on answers are given, to be marked.
-        max_error : float, default=None
+        target_error_rate : float, default=None
             The error rate that is wanted, to be marked.
         name : str, default=None
             What to call the curve.
@@ -224,7 +226,7 @@ class CoverageDisplay:
             (answered / len(order))[is_last],
             rates[is_last],
             **at_threshold,
-            max_error=max_error,
+            target_error_rate=target_error_rate,
             name=name,
         )
         return display.plot(ax=ax, **kwargs)
@@ -256,13 +258,13 @@ class CoverageDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         style = {"label": self.name, **kwargs}
         self.line_ = ax.plot(self.coverage, self.error_rate, **style)[0]
-        self.max_error_line_ = self.threshold_line_ = None
-        if self.max_error is not None:
-            self.max_error_line_ = ax.axhline(
-                self.max_error,
+        self.target_error_rate_line_ = self.threshold_line_ = None
+        if self.target_error_rate is not None:
+            self.target_error_rate_line_ = ax.axhline(
+                self.target_error_rate,
                 color=GREY,
                 linestyle=":",
-                label=f"{100 * self.max_error:.3g}% wanted",
+                label=f"{100 * self.target_error_rate:.3g}% target",
             )
         if self.threshold is not None:
             label = f"confidence from {self.threshold:.3g}: {self.threshold_coverage:.1%} answered"

@@ -197,7 +197,7 @@ def _find_pictures(
 def _find_threshold(classifier: Any) -> tuple[float | None, float | None]:
     """From which confidence on answers are given, and for which error rate."""
     if isinstance(classifier, AbstainingClassifier):
-        return classifier.threshold_, classifier.max_error
+        return classifier.threshold_, classifier.target_error_rate
     return None, None
 
 

@@ -92,7 +92,7 @@ def describe_confidence(
     probabilities: np.ndarray,
     classes: np.ndarray,
     threshold: float | None = None,
-    max_error: float | None = None,
+    target_error_rate: float | None = None,
 ) -> dict[str, Any]:
     """What the probabilities are worth, and what abstaining gains: figures and tables.
 
@@ -101,7 +101,7 @@ def describe_confidence(
     y : ndarray of shape (n,)
     probabilities : ndarray of shape (n, n_classes)
     classes : ndarray of shape (n_classes,)
-    threshold, max_error : float or None, default=None
+    threshold, target_error_rate : float or None, default=None
         Of an `AbstainingClassifier`.
     """
     answers = (y, probabilities, classes)
@@ -113,7 +113,7 @@ def describe_confidence(
     )
     coverage, coverage_svg = to_svg(
         lambda ax: CoverageDisplay.from_predictions(
-            *answers, threshold=threshold, max_error=max_error, ax=ax
+            *answers, threshold=threshold, target_error_rate=target_error_rate, ax=ax
         ),
         height=3.6,
         label="Error rate among the answers, by how much is answered. The table of surest answers "
