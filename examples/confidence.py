@@ -95,13 +95,13 @@ reader = AbstainingClassifier(
     random_state=0,
 ).fit(X_train, y_train)
 labels = reader.predict(X_test)
-is_answered = labels != reader.no_answer_
+is_answered = labels != reader.reject_label_
 print(f"threshold: {reader.threshold_:.3f}")
 print(f"answered:  {is_answered.sum()} of {len(labels)}")
 print(f"wrong:     {(labels != y_test)[is_answered].sum()} of these")
 
 # %%
 # How many errors are avoided, at the price of how many answers? At the right end every digit is
-# answered; towards the left only the surest ones.
+# answered; towards the left only the most confident ones.
 
-CoverageDisplay.from_estimator(reader, X_test, y_test, name="surest first")
+CoverageDisplay.from_estimator(reader, X_test, y_test, name="most confident first")

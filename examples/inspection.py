@@ -80,8 +80,8 @@ ConfusionDisplay.from_estimator(clf, X_test, y_test)
 # The errors that matter most
 # ---------------------------
 #
-# The network was surest of these. Either they are read wrongly for a reason that is worth finding,
-# or their labels are wrong.
+# These are the network's most confident errors. Either they are read wrongly for a reason that is
+# worth finding, or their labels are wrong.
 
 errors = ErrorGalleryDisplay.from_estimator(clf, X_test, y_test, n_errors=12)
 

@@ -134,8 +134,8 @@ print(f"notebook: 76 of 8,400 after rounding, {round(8400 * (1 - 0.9914))} by it
 print(f"here:     {n_rounded} of {len(y_held)} after rounding, {n_wrong} without")
 
 # %%
-# The notebook draws 25 of its wrong digits at random, beside their answers. Here are those of which
-# the network was surest, with the probabilities.
+# The notebook draws 25 of its wrong digits at random, beside their answers. Here are its
+# most confident errors, with the probabilities.
 
 ErrorGalleryDisplay.from_estimator(clf, X_held, y_held, n_errors=12)
 

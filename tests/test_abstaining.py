@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from conftest import make_classifier
 from digitcnn import AbstainingClassifier, DigitCSVTransformer, DigitNormalizer
-from digitcnn.abstaining import with_no_answer
+from digitcnn.abstaining import with_reject_label
 
 LENIENT = AbstainingClassifier(
     LogisticRegression(), target_error_rate=0.9, validation_fraction=0.3, random_state=0
@@ -75,7 +75,7 @@ def test_it_stands_in_a_pipeline_a_search_and_a_cross_validation(digits):
 
 
 @pytest.mark.parametrize(
-    ("names", "no_answer", "kind"),
+    ("names", "reject_label", "kind"),
     [
         (np.arange(10, dtype=np.uint8), None, int),
         (np.array([f"d{i}" for i in range(10)]), None, str),
@@ -84,16 +84,16 @@ def test_it_stands_in_a_pipeline_a_search_and_a_cross_validation(digits):
         (np.arange(10), "?", object),
     ],
 )
-def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind):
+def test_labels_of_any_type_have_a_reject_label(digits, names, reject_label, kind):
     X, y = digits
     clf = AbstainingClassifier(
-        GaussianNB(), target_error_rate=0.2, no_answer=no_answer, random_state=0
+        GaussianNB(), target_error_rate=0.2, reject_label=reject_label, random_state=0
     )
     clf.fit(X[:600], names[y[:600]])
     clf.threshold_ = 0.9999
     labels = clf.predict(X[600:])
-    assert {True, False} == {label == clf.no_answer_ for label in labels.tolist()}
-    assert set(labels.tolist()) <= {*names.tolist(), clf.no_answer_}
+    assert {True, False} == {label == clf.reject_label_ for label in labels.tolist()}
+    assert set(labels.tolist()) <= {*names.tolist(), clf.reject_label_}
     if kind is not object:
         assert {type(label) for label in labels.tolist()} == {kind}
 
@@ -109,7 +109,7 @@ def test_labels_of_any_type_have_a_label_for_none(digits, names, no_answer, kind
             "enough .* to hold out validation_fraction=0.005, got 600",
         ),
         ({"classifier": LinearSVC()}, r"with predict_proba, got LinearSVC\(\)\. Put a sklearn"),
-        ({"no_answer": 3}, "3 stands for no answer and is one of the labels too"),
+        ({"reject_label": 3}, "not one of the labels, got 3. Give another"),
         (
             {"target_error_rate": 0.001},
             "at least 999 validation images for target_error_rate=0.001, got 60",
@@ -128,41 +128,41 @@ def test_bad_parameters_are_refused_before_the_training(digits, parameters, mess
         clone(clf).set_params(**parameters).fit(X[:600], y[:600])
 
 
-def test_no_answer_is_a_number_that_is_no_label(digits):
+def test_reject_label_is_a_number_that_is_no_label(digits):
     X, y = digits
     clf = AbstainingClassifier(GaussianNB(), target_error_rate=0.2, random_state=0).fit(X, y - 2)
-    assert clf.no_answer_ == -3
+    assert clf.reject_label_ == -3
 
 
 @pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4"])
 @pytest.mark.parametrize(
-    "no_answer", [-1, 300, -1000, 2**40, -(2**40), 2**63, np.int64(70000), np.uint8(200), 0.1]
+    "reject_label", [-1, 300, -1000, 2**40, -(2**40), 2**63, np.int64(70000), np.uint8(200), 0.1]
 )
-def test_label_for_none_and_labels_keep_their_values_whatever_the_type(dtype, no_answer):
+def test_reject_label_and_labels_keep_their_values_whatever_the_type(dtype, reject_label):
     top = 1 if np.dtype(dtype).kind == "b" else 2**24
     if np.dtype(dtype).kind in "ui":
-        # Of a label for none with a fraction the common type is a float.
-        top = min(int(np.iinfo(dtype).max), 2**53 if no_answer == 0.1 else 2**64)
-    labels = with_no_answer(np.array([top, 0], dtype), np.array([True, False]), no_answer)
-    assert labels.tolist() == [top, no_answer]
+        # The common type with a fraction is a float.
+        top = min(int(np.iinfo(dtype).max), 2**53 if reject_label == 0.1 else 2**64)
+    labels = with_reject_label(np.array([top, 0], dtype), np.array([True, False]), reject_label)
+    assert labels.tolist() == [top, reject_label]
 
 
 @pytest.mark.parametrize(
     "labels", [np.array([3, 0]), np.array([True, False]), np.array([0.5, 1]), np.array(["d", "e"])]
 )
-@pytest.mark.parametrize("no_answer", [b"none", ("no", "answer"), np.datetime64("2000-01-01")])
-def test_label_for_none_of_another_kind_leaves_the_labels_as_they_are(labels, no_answer):
-    answers = with_no_answer(labels, np.array([True, False]), no_answer)
+@pytest.mark.parametrize("reject_label", [b"none", ("no", "answer"), np.datetime64("2000-01-01")])
+def test_reject_label_of_another_kind_leaves_the_labels_as_they_are(labels, reject_label):
+    answers = with_reject_label(labels, np.array([True, False]), reject_label)
     assert answers[0] == labels[0]
     assert type(answers[0]) is type(labels[0].item())
-    assert answers[1] == no_answer
+    assert answers[1] == reject_label
 
 
 def test_dates_are_labels_and_may_have_a_date_for_none():
     days, answered = np.array(["2000-01-01", "2000-01-02"], "M8[D]"), np.array([True, False])
-    answers = with_no_answer(days, answered, np.datetime64("1970-01-01"))
+    answers = with_reject_label(days, answered, np.datetime64("1970-01-01"))
     assert answers.tolist() == [days[0].item(), np.datetime64("1970-01-01").item()]
-    assert with_no_answer(days, answered, -1).tolist() == [days[0].item(), -1]
+    assert with_reject_label(days, answered, -1).tolist() == [days[0].item(), -1]
 
 
 def test_tables_of_arrow_and_lists_of_pictures_are_divided_by_rows(digits):
@@ -181,6 +181,6 @@ def test_tables_of_arrow_and_lists_of_pictures_are_divided_by_rows(digits):
         assert clf.fit(rows, y[:300]).predict(rows).shape == (300,)
 
 
-def test_label_for_none_takes_no_wider_type_than_it_needs():
-    labels = with_no_answer(np.array([3, 4], np.int32), np.array([True, False]), -1)
+def test_reject_label_takes_no_wider_type_than_it_needs():
+    labels = with_reject_label(np.array([3, 4], np.int32), np.array([True, False]), -1)
     assert labels.dtype == np.int32

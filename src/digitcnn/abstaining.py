@@ -1,4 +1,4 @@
-"""A classifier that leaves unanswered what it is not sure of."""
+"""A classifier with a reject option: it gives no answer where it is not confident enough."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -18,11 +18,11 @@ from digitcnn.calibration import choose_threshold, note_confidence
 
 
 class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Answer where the answers are wrong no more often than wanted, and nowhere else.
+    """Answer only where a target error rate is kept: classification with a reject option [1]_.
 
     It holds a part of the training data out, trains a classifier on the rest, and learns from the
-    part held out how sure the classifier has to be. Where it is less sure, `predict` gives
-    `no_answer`.
+    part held out the least confidence at which the answers keep the target error rate. Below it,
+    `predict` gives `reject_label`.
 
     Parameters
     ----------
@@ -34,24 +34,24 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     validation_fraction : float, default=0.1
         Part of the training data, drawn by class, that is held out. At least
         ``1 / target_error_rate`` images are needed.
-    no_answer : object, default=None
-        The label that stands for none. It may not be one of the labels. None is the empty string
-        where labels are strings, and where they are numbers -1, or if that is a label the next
-        whole number below that is not.
+    reject_label : object, default=None
+        What `predict` gives instead of a label. It must not be one of the labels. None chooses it:
+        the empty string where labels are strings; where they are numbers, -1 or the next whole
+        number below that is no label.
     random_state : int, RandomState instance or None, default=None
         Which part is held out.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, sorted, without `no_answer`.
+        The labels, sorted, without `reject_label`.
     classifier_ : estimator
         The fitted classifier.
     threshold_ : float
-        The least probability that is an answer. Infinity, so that nothing is answered, where no
-        probability was enough.
-    no_answer_ : object
-        The label that stands for none.
+        The least confidence that gives an answer: the largest probability of an image. Infinity,
+        so that nothing is answered, where no confidence was enough.
+    reject_label_ : object
+        What `predict` gives instead of a label.
     n_features_in_ : int
         Of the fitted classifier, where it has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -63,11 +63,11 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    The threshold holds for images like those that it was learned from. On digits from elsewhere the
-    errors among the answers are more.
+    The threshold holds for images like those that it was learned from. Digits from elsewhere have
+    more errors among the answers.
 
-    `score` is the part of all images that was answered rightly: no answer is a wrong one. For the
-    accuracy of what was answered, leave out where `predict` gave `no_answer_`.
+    `score` is the share of all images that were answered correctly: a rejected image counts as an
+    error. For the accuracy of the answers alone, leave out the images with `reject_label_`.
 
     References
     ----------
@@ -93,13 +93,13 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         *,
         target_error_rate: float = 0.001,
         validation_fraction: float = 0.1,
-        no_answer: Any = None,
+        reject_label: Any = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.classifier = classifier
         self.target_error_rate = target_error_rate
         self.validation_fraction = validation_fraction
-        self.no_answer = no_answer
+        self.reject_label = reject_label
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "AbstainingClassifier":
@@ -122,7 +122,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the part held out is too small for `target_error_rate`, or `no_answer` is a label.
+            If the part held out is too small for `target_error_rate`, or `reject_label` is a label.
         """
         for name in ("target_error_rate", "validation_fraction"):
             value: Any = getattr(self, name)
@@ -141,7 +141,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         X, y = indexable(X, column_or_1d(y, warn=True))
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-        no_answer = self._choose_no_answer(np.unique(y))
+        reject_label = self._choose_reject_label(np.unique(y))
         kept, held = hold_out(y, self.validation_fraction, self.random_state)
         # Before the training, which may take long.
         choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.target_error_rate)
@@ -158,7 +158,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.threshold_ = choose_threshold(
             *note_confidence(probabilities, codes), target_error_rate=self.target_error_rate
         )
-        self.no_answer_ = no_answer
+        self.reject_label_ = reject_label
         self.classifier_ = classifier
         self.classes_ = classifier.classes_
         for name in ("n_features_in_", "feature_names_in_"):
@@ -183,7 +183,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return probabilities
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest label of each image, or `no_answer_`.
+        """The likeliest label of each image, or `reject_label_`.
 
         Parameters
         ----------
@@ -195,26 +195,26 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n,)
         """
         probabilities = self.predict_proba(X)
-        return with_no_answer(
+        return with_reject_label(
             self.classes_[probabilities.argmax(axis=1)],
             probabilities.max(axis=1) >= self.threshold_,
-            self.no_answer_,
+            self.reject_label_,
         )
 
-    def _choose_no_answer(self, classes: np.ndarray) -> Any:
-        no_answer = self.no_answer
-        if no_answer is None and classes.dtype.kind not in "biuf":
-            no_answer = ""
-        elif no_answer is None:
-            no_answer = -1
-            while no_answer in classes:
-                no_answer -= 1
-        if any(no_answer == label for label in classes.tolist()):
+    def _choose_reject_label(self, classes: np.ndarray) -> Any:
+        reject_label = self.reject_label
+        if reject_label is None and classes.dtype.kind not in "biuf":
+            reject_label = ""
+        elif reject_label is None:
+            reject_label = -1
+            while reject_label in classes:
+                reject_label -= 1
+        if any(reject_label == label for label in classes.tolist()):
             raise ValueError(
-                f"{no_answer!r} stands for no answer and is one of the labels too: give another "
-                "no_answer"
+                f"expected a reject_label that is not one of the labels, got {reject_label!r}. "
+                "Give another"
             )
-        return no_answer
+        return reject_label
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -226,24 +226,21 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def with_no_answer(labels: np.ndarray, is_answered: np.ndarray, no_answer: Any) -> np.ndarray:
-    """Labels, with `no_answer` in the place of those that are not answered.
-
-    The type is one that holds both.
-    """
-    kind, is_one = labels.dtype.kind, not np.ndim(no_answer)
-    if kind in "UM" and is_one and np.asarray(no_answer).dtype.kind == kind:
-        return np.where(is_answered, labels, no_answer)
-    if kind in "biuf" and isinstance(no_answer, Real):
-        is_whole = isinstance(no_answer, Integral)
-        number: Any = no_answer
+def with_reject_label(labels: np.ndarray, is_answered: np.ndarray, reject_label: Any) -> np.ndarray:
+    """Labels, with `reject_label` where there is no answer, in a type that holds both."""
+    kind, is_one = labels.dtype.kind, not np.ndim(reject_label)
+    if kind in "UM" and is_one and np.asarray(reject_label).dtype.kind == kind:
+        return np.where(is_answered, labels, reject_label)
+    if kind in "biuf" and isinstance(reject_label, Real):
+        is_whole = isinstance(reject_label, Integral)
+        number: Any = reject_label
         own = np.min_scalar_type(number) if is_whole else np.asarray(number).dtype
         dtype = np.result_type(labels.dtype, own)
         if is_whole and kind != "f" and dtype.kind == "f":
             dtype = np.dtype(object)  # of uint64 and -1 NumPy makes float64, which rounds
-        return np.where(is_answered, labels.astype(dtype), np.array(no_answer, dtype))
+        return np.where(is_answered, labels.astype(dtype), np.array(reject_label, dtype))
     filling = np.empty((), object)
-    filling[()] = no_answer
+    filling[()] = reject_label
     return np.where(is_answered, labels.astype(object), filling)
 
 

@@ -81,8 +81,8 @@ def measure_answers(
     -------
     dict
         Accuracy, number of errors, log loss, confusion matrix (rows are the truth), precision and
-        recall of each class, and the errors of which the classifier was surest: those where its
-        answer's probability leads the truth's the most.
+        recall of each class, and the most confident errors: those where the prediction's
+        probability exceeds the true label's by most.
     """
     probabilities = probabilities.astype(float)
     truth = np.searchsorted(classes, y)
@@ -90,7 +90,7 @@ def measure_answers(
     of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
     of_predicted = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
-    surest = wrong[np.argsort((of_truth - of_predicted)[wrong], kind="stable")][:_LISTED_ERRORS]
+    listed = wrong[np.argsort((of_truth - of_predicted)[wrong], kind="stable")][:_LISTED_ERRORS]
     names = classes.tolist()
     places = np.arange(len(names))
     precision, recall, _, _ = precision_recall_fscore_support(
@@ -105,7 +105,7 @@ def measure_answers(
         "confusion_matrix": confusion_matrix(truth, predicted, labels=places).tolist(),
         "class_precision": precision.tolist(),
         "class_recall": recall.tolist(),
-        "surest_errors": [
+        "most_confident_errors": [
             {
                 "row": int(rows[i]),
                 "truth": names[truth[i]],
@@ -113,7 +113,7 @@ def measure_answers(
                 "truth_probability": float(of_truth[i]),
                 "prediction_probability": float(of_predicted[i]),
             }
-            for i in surest
+            for i in listed
         ],
     }
 

@@ -110,20 +110,23 @@ def test_train_json_is_one_object_and_is_reproducible(capsys, folder, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_evaluate_lists_the_surest_errors_first(capsys, folder, model, digits):
+def test_evaluate_lists_the_most_confident_errors_first(capsys, folder, model, digits):
     status, out, _ = run(capsys, "evaluate", model, folder / "train.csv", "--json")
     assert status == 0
     result = json.loads(out)
     X, y = digits
     clf = digitcnn.load(model)
     assert result["accuracy"] == pytest.approx(clf.score(X[:1500], y[:1500]))
-    leads = [e["prediction_probability"] - e["truth_probability"] for e in result["surest_errors"]]
+    leads = [
+        e["prediction_probability"] - e["truth_probability"]
+        for e in result["most_confident_errors"]
+    ]
     assert leads == sorted(leads, reverse=True)
-    for error in result["surest_errors"]:
+    for error in result["most_confident_errors"]:
         assert y[error["row"]] == error["truth"] != error["prediction"]
     status, out, _ = run(capsys, "evaluate", model, folder / "train.csv")
     assert "confusion matrix" in out
-    assert "surest errors" in out
+    assert "most confident errors" in out
 
 
 def test_evaluate_writes_a_report_with_the_figures_that_it_prints(capsys, folder, model):
@@ -209,8 +212,8 @@ def test_predict_numbers_images_across_the_parts_that_it_reads(
 
 
 def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
-    # Of 300 validation images this allows for some errors: whether one of them is the surest of all
-    # answers hangs on how a processor rounds.
+    # Of 300 validation images this allows some errors: whether one of them is the most confident of
+    # all answers depends on how a processor rounds.
     arguments = ["predict", model, folder / "test.csv", "--target-error-rate", "0.03"]
     status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
     assert status == 0

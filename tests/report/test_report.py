@@ -195,8 +195,8 @@ def test_page_holds_what_it_is_to_hold(page, fitted, digits):
     path, figures = page
     text = path.read_text()
     for heading in (
-        "Summary", "Classes", "Confusion matrix", "The surest errors", "Labels that may be wrong",
-        "Calibration", "Training", "Settings", "Data and run",
+        "Summary", "Classes", "Confusion matrix", "The most confident errors",
+        "Labels that may be wrong", "Calibration", "Training", "Settings", "Data and run",
     ):  # fmt: skip
         assert f">{heading}</h2>" in text
     accuracy = np.mean(fitted.predict(digits[0][1200:]) == digits[1][1200:])
@@ -213,7 +213,7 @@ def test_rows_are_counted_from_0_where_they_have_no_names(plain, tmp_path):
     clf, X, y = plain
     figures = write_report(clf, X, y, tmp_path / "a.html")
     rows = set(np.flatnonzero(clf.predict(X) != y))
-    assert {error["row"] for error in figures["surest_errors"]} <= rows
+    assert {error["row"] for error in figures["most_confident_errors"]} <= rows
     text = (tmp_path / "a.html").read_text()
     assert "This model keeps no record of its training." in text
 

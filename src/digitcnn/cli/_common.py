@@ -259,9 +259,9 @@ def print_measures(result: dict[str, Any]) -> None:
         cells = "".join(f"{n or '.':>{width}}" for n in row)
         show(f"{name:>{width}}{cells}{recall:>{width}.3f}")
     show(f"{'prec.':>{width}}" + "".join(f"{p:>{width}.3f}" for p in result["class_precision"]))
-    if result["surest_errors"]:
-        show("\nsurest errors")
-        for error in result["surest_errors"]:
+    if result["most_confident_errors"]:
+        show("\nmost confident errors")
+        for error in result["most_confident_errors"]:
             show(
                 f"  row {error['row']}: {error['truth']} ({error['truth_probability']:.3f}) "
                 f"read as {error['prediction']} ({error['prediction_probability']:.3f})"

@@ -18,8 +18,9 @@ from digitcnn.inspection._drawing import (
 class CoverageDisplay:
     """What abstaining gains: the error rate among the answers, by how much is answered.
 
-    The images are answered from the surest on. At the right end all are, and the error rate is the
-    classifier's. Where confidences are equal the images are answered together.
+    The images are answered in the order of their confidence, the highest first. At the right end
+    all are answered, and the error rate is the classifier's. Images of equal confidence are
+    answered together.
 
     It is made by `from_estimator` or `from_predictions`.
 

@@ -20,7 +20,7 @@ from digitcnn.inspection._drawing import (
 
 
 class ErrorGalleryDisplay:
-    """The errors that matter most: those of which a classifier was surest.
+    """The most confident errors of a classifier.
 
     Errors are ordered by how far the probability of the answer leads that of the truth. A large
     lead is a digit that the network has learned wrongly, or a wrong label; a small one is a digit
@@ -31,7 +31,7 @@ class ErrorGalleryDisplay:
     Parameters
     ----------
     pictures : list of n ndarray
-        The images that were read wrongly, the surest first.
+        The images that were misclassified, the most confident first.
     rows : array-like of shape (n,)
         Their places in the data.
     predictions, truths : array-like of shape (n,)
@@ -277,5 +277,5 @@ class ErrorGalleryDisplay:
         rate = self.n_errors / self.n_images
         title = f"{self.n_errors:,} of {self.n_images:,} images read wrongly ({rate:.2%})"
         if len(self.pictures) < self.n_errors:
-            title += f"; the {len(self.pictures)} surest errors"
+            title += f"; the {len(self.pictures)} most confident ones"
         return title

@@ -56,9 +56,9 @@ def write_report(
     """Write a page about how a classifier reads labelled digits: one HTML file.
 
     It shows accuracy, precision and recall, the confusion matrix and the digits behind each of its
-    cells, the surest errors, the labels that may be wrong, what the probabilities are worth, the
-    course of the training, parameters, timings and versions. It needs no network, and no other
-    file.
+    cells, the most confident errors, the labels that may be wrong, the calibration of the
+    probabilities, the course of the training, parameters, timings and versions. It needs no
+    network, and no other file.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from digitcnn.inspection._training_curve import TrainingCurveDisplay
 # Inches. A phone shows the letters as large as the rest of the page.
 _WIDTH = 4.8
 _BINS = 15
-# Parts of the data that the surest answers are measured on.
+# Shares of the data, the most confident answers, that the error rate is given for.
 _COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 # Networks of an ensemble whose training is drawn.
 _SHOWN_NETWORKS = 4
@@ -116,7 +116,7 @@ def describe_confidence(
             *answers, threshold=threshold, target_error_rate=target_error_rate, ax=ax
         ),
         height=3.6,
-        label="Error rate among the answers, by how much is answered. The table of surest answers "
+        label="Error rate among the answers, by how much is answered. The table of coverages "
         "holds figures from it.",
     )
     confidences = probabilities.max(axis=1)

@@ -117,7 +117,7 @@ def arrange_pictures(
     classes: np.ndarray,
     rows: np.ndarray,
 ) -> dict[str, Any]:
-    """The cells of the confusion matrix, the surest errors and the suspected labels.
+    """The cells of the confusion matrix, the most confident errors and the suspected labels.
 
     Parameters
     ----------
