@@ -14,7 +14,8 @@ import pytest
 
 from digitcnn.cli import main
 from digitcnn.tables.files import opened, rows_of
-from digitcnn.tables.readers import pixel_columns_of, read_raw_frame, read_table
+from digitcnn.tables.raw import read_raw_frame
+from digitcnn.tables.readers import pixel_columns_of, read_table
 
 HEADER = b"label,p0,p1\n"
 
@@ -69,7 +70,8 @@ def peak_of(call, paths):
     """What reading files in a process of their own ends in, and by how many bytes it grows."""
     script = (
         "import resource, sys\n"
-        "from digitcnn.tables.readers import read_raw_frame, read_table\n"
+        "from digitcnn.tables.raw import read_raw_frame\n"
+        "from digitcnn.tables.readers import read_table\n"
         "import pandas\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for path in sys.argv[1:]:\n"

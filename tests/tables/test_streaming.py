@@ -49,6 +49,11 @@ def test_parts_go_across_files_and_are_together_what_the_files_hold(digits, file
     assert parts[0][1].dtype == np.int64
 
 
+def test_each_part_names_the_pixel_columns(files):
+    names = [f"pixel{i}" for i in range(64)]
+    assert [part.columns for part in iter_table(files, n_rows=600)] == [names] * 3
+
+
 def test_part_is_the_callers_own(files):
     parts = stream_digits(files, n_rows=50)
     first, _ = next(parts)

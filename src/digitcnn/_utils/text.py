@@ -1,4 +1,4 @@
-"""Names and texts in errors: a few, and no longer than is good for them."""
+"""Names and texts in errors, shortened."""
 
 from collections.abc import Sequence
 
@@ -13,5 +13,10 @@ def some_of(names: Sequence[str], n: int | None = None) -> str:
 
 
 def shorten(text: str) -> str:
-    """A text, for an error, no longer than is good for one."""
+    """A text, for an error, without its middle where it is long."""
     return text if len(text) <= 60 else f"{text[:40]}...{text[-10:]}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the lines after the first."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

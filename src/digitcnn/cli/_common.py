@@ -20,7 +20,8 @@ from digitcnn.classifier import load
 from digitcnn.cli._output import show
 from digitcnn.datasets._mnist import mnist_files
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
-from digitcnn.tables.readers import iter_table, match_labels, read_table
+from digitcnn.tables.labels import match_labels
+from digitcnn.tables.readers import iter_table, read_table
 
 _FAST_KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 # Data that is no file.

@@ -16,7 +16,7 @@ from digitcnn.cli._output import show
 from digitcnn.recipes import MEASURED_ON, RECIPES
 from digitcnn.serialization.schema import read_model
 from digitcnn.tables.columns import find_pixel_columns
-from digitcnn.tables.readers import read_raw_frame
+from digitcnn.tables.raw import read_raw_frame
 
 
 def info(options: argparse.Namespace) -> None:

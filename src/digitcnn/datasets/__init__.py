@@ -8,7 +8,9 @@ import numpy as np
 from digitcnn._utils.atomic import as_path
 from digitcnn.datasets._mnist import find_mnist, read_mnist
 from digitcnn.preprocessing.normalizer import DigitNormalizer
-from digitcnn.tables.readers import PathLike, iter_table, read_table, tidy_labels
+from digitcnn.tables.files import PathLike
+from digitcnn.tables.labels import tidy_labels
+from digitcnn.tables.readers import iter_table, read_table
 from digitcnn.tables.streaming import shuffled, write_pixels
 
 

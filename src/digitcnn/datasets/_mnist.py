@@ -15,7 +15,8 @@ import numpy as np
 from digitcnn._utils.atomic import as_path
 from digitcnn.tables.csv_reader import read_header
 from digitcnn.tables.files import check_unpacked, opened
-from digitcnn.tables.readers import put_pixels, read_table
+from digitcnn.tables.frames import put_pixels
+from digitcnn.tables.readers import read_table
 
 # The arrays' names in mnist.npz, and the SHA-256 of the bytes that each holds in MNIST as it was
 # published, whatever file they came in.

@@ -8,7 +8,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from digitcnn.tables.csv_reader import describe_bad_pixel
-from digitcnn.tables.readers import pixel_columns_of, put_pixels, read_frame, read_table
+from digitcnn.tables.frames import put_pixels, read_frame
+from digitcnn.tables.readers import pixel_columns_of, read_table
 
 # What has to do with tables and is no DataFrame of pandas has: a Series, a lazy table, a stream.
 _TABLES_HAVE = ("iloc", "collect_schema", "__dataframe__", "__arrow_c_stream__")
@@ -125,7 +126,7 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         columns = getattr(self, "pixel_columns_", None)
         X = _as_pandas(X)
         if hasattr(X, "iloc"):
-            return read_frame(X, label=self.label, columns=columns).pixels
+            return read_frame(X, self.label, columns)[0]
         if _is_table(X):
             return read_table(X, label=self.label, columns=columns).pixels
         X = validate_data(self, X, reset=False)

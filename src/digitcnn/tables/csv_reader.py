@@ -72,8 +72,10 @@ def read_header(path: Path) -> tuple[list[str], int]:
     raise ValueError(f"{path}: the file is empty.")
 
 
-def read_csv(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarray, list[str]]:
-    """Read the pixels and labels of a CSV.
+def iter_csv(
+    path: Path, n_header_lines: int, layout: Layout
+) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Read the pixels and labels of a CSV, a block of rows at a time.
 
     Parameters
     ----------
@@ -83,8 +85,8 @@ def read_csv(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarra
     layout : Layout
         What of each row to read.
 
-    Returns
-    -------
+    Yields
+    ------
     pixels : ndarray of uint8 of shape (n, p)
     labels : list of str
         As they stand in the file; empty where the layout has no label.
@@ -92,19 +94,8 @@ def read_csv(path: Path, n_header_lines: int, layout: Layout) -> tuple[np.ndarra
     Raises
     ------
     ValueError
-        If the file is damaged, has no rows, or a cell is not what is wanted; it is named.
+        If the file is damaged or has no rows, or a cell holds something else; it is named.
     """
-    parts, labels = [], []
-    for pixels, texts in iter_csv(path, n_header_lines, layout):
-        parts.append(pixels)
-        labels += texts
-    return np.concatenate(parts), labels
-
-
-def iter_csv(
-    path: Path, n_header_lines: int, layout: Layout
-) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """Read the pixels and labels of a CSV a block of rows at a time, as `read_csv` does."""
     n_rows = 0
     for parsed in _read_plain(path, n_header_lines, layout):
         if parsed is None:

@@ -3,15 +3,19 @@
 import csv
 import gzip
 import io
+import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from digitcnn._utils.atomic import as_path
 from digitcnn._utils.text import some_of
+
+PathLike = str | os.PathLike[str]
 
 # Bytes of a row, at most: pictures of 1000 by 1000 pixels have some four million.
 _LONGEST_ROW = 2**23
@@ -44,6 +48,35 @@ _ZIP_DAMAGE = (
     OverflowError,
     RuntimeError,
 )
+
+
+def table_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    """The files that are named, each of them there and of a kind that can be read."""
+    if hasattr(paths, "columns"):
+        raise ValueError(
+            "expected a path or a list of paths, got a table. Its pixels are what "
+            "DigitCSVTransformer().fit_transform(table) gives"
+        )
+    given = [paths] if isinstance(paths, str | os.PathLike) else paths
+    files = [as_path(path) for path in given]
+    if not files:
+        raise ValueError("expected at least one file, got an empty list of paths")
+    for path in files:
+        _check_path(path)
+    return files
+
+
+def _check_path(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file '{path}'.")
+    if path.is_dir():
+        raise IsADirectoryError(f"expected a CSV or Parquet file, got '{path}', which is a folder")
+    if not path.is_file():
+        raise ValueError(f"expected a regular file, got '{path}', which is none")
+    if path.suffix.lower() not in {".csv", ".gz", ".zip", ".parquet"}:
+        raise ValueError(
+            f"'{path}': unknown kind of file; .csv, .csv.gz, .csv.zip and .parquet can be read."
+        )
 
 
 @contextmanager

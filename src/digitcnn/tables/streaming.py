@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from digitcnn._utils.atomic import as_path, is_same_file, write_whole
-from digitcnn.tables.readers import PathLike, iter_table, tidy_labels
+from digitcnn.tables.files import PathLike
+from digitcnn.tables.labels import tidy_labels
+from digitcnn.tables.readers import iter_table
 
 # Parts that are held in memory to be shuffled.
 _HELD_PARTS = 8

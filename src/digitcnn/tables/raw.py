@@ -1,0 +1,90 @@
+"""Tables as they stand, unchecked: to describe those too that a training would refuse."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.text import first_line
+from digitcnn.tables.columns import check_same_columns, text_names
+from digitcnn.tables.csv_reader import read_header
+from digitcnn.tables.files import PathLike, opened, table_files
+from digitcnn.tables.frames import is_parquet, read_parquet
+from digitcnn.tables.labels import missing_beside_numbers, text_of_label, tidy_labels
+
+
+def read_raw_frame(paths: PathLike | Sequence[PathLike], label: Any = "label") -> Any:
+    """Read a table as it stands, to describe one that :func:`read_table` might refuse.
+
+    Parameters
+    ----------
+    paths : str, path-like, or list of them
+        Files as for :func:`read_table`.
+    label : object, default="label"
+        Name of the column whose values are not made numbers file by file, but as
+        :func:`read_table` does with labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What pandas makes of it; column names are text, what is no UTF-8 is replaced. The rows of
+        several files are put one below the other.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If the path is no file.
+    ValueError
+        If a file is empty or damaged, there is no table in it, or the files have not the same
+        columns.
+    """
+    import pandas as pd
+
+    files = table_files(paths)
+    frames = [_read_raw_file(file, str(label)) for file in files]
+    for file, part in zip(files, frames, strict=True):
+        check_same_columns(file, list(part.columns), files[0], list(frames[0].columns))
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    if str(label) in frame.columns:
+        cells = frame[str(label)].astype(object)
+        texts = [
+            "" if is_missing else text_of_label(cell)
+            for cell, is_missing in zip(cells, cells.isna(), strict=True)
+        ]
+        missing = {"", *missing_beside_numbers([text for text in texts if text])}
+        known = np.array([text not in missing for text in texts], dtype=bool)
+        cells[known] = tidy_labels([text for text in texts if text not in missing]).tolist()
+        cells[~known] = None
+        frame[str(label)] = cells
+    return frame
+
+
+def _read_raw_file(file: Path, label: str) -> Any:
+    import pandas as pd
+
+    if is_parquet(file):
+        frame = read_parquet(file)
+        frame.columns = text_names(frame.columns)
+        return frame
+    names, _ = read_header(file)  # It has the better words for what is no CSV at all.
+    with opened(file) as stream:
+        content = stream.read()
+    read = {"encoding_errors": "replace", "low_memory": False}
+    try:
+        frame = pd.read_csv(io.BytesIO(content), **read)
+        # pandas takes what stands before the named columns for an index.
+        if not isinstance(frame.index, pd.RangeIndex):
+            raise ValueError("the first row has more values than the header names columns")
+        if label in names:
+            # As it stands: "None" may be a label.
+            at = names.index(label)
+            texts = pd.read_csv(
+                io.BytesIO(content), usecols=[at], dtype=str, keep_default_na=False, **read
+            )
+            frame.isetitem(at, texts.iloc[:, 0].str.strip())
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{file}: no table of rows ({first_line(error)}).") from error
+    frame.columns = [name.strip() for name in text_names(frame.columns)]
+    return frame
