@@ -85,16 +85,22 @@ def test_corruptions_do_what_their_names_say(pictures):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros((1, 4)), "fog"), "no corruption 'fog'; there are blur, noise"),
-        ((np.zeros((1, 4)), "blur", 6), "severity=6: wanted is a whole number from 1 to 5"),
-        ((np.zeros((1, 5)), "blur"), "5 pixels make no picture of 2 x 2"),
-        ((np.full((1, 4), 256), "blur"), "from 256 to 256; wanted are pixels in 0..255"),
-        ((np.zeros(4), "blur"), "1 dimensions"),
+        ((np.zeros((1, 4)), "fog"), "the corruptions blur, noise.*, got 'fog'"),
+        ((np.zeros((1, 4)), "blur", 6), "expected a severity from 1 to 5, got 6"),
+        ((np.zeros((1, 5)), "blur"), "5 features, which is not a square number"),
+        ((np.full((1, 4), 256), "blur"), "pixels in 0..255, got numbers from 256 to 256"),
+        ((np.zeros(4), "blur"), r"got shape \(4,\)"),
+        ((np.zeros((1, 4, 4, 1)), "blur"), r"got shape \(1, 4, 4, 1\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         corrupt(*arguments)
+
+
+def test_image_shape_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"6 features for image_shape=\(3, 2\), got 4"):
+        corrupt(np.zeros((2, 4)), "blur", image_shape=(3, 2))
 
 
 def test_jpeg_without_pillow_says_what_is_missing(pictures, monkeypatch):

@@ -51,5 +51,5 @@ def test_no_class_without_images_is_suspected():
 
 
 def test_labels_that_are_no_class_are_refused():
-    with pytest.raises(ValueError, match=r"not among the 2 classes: \[7\]"):
+    with pytest.raises(ValueError, match=r"among the classes \(0, 1\), got 7"):
         suspected_label_errors([0, 7], np.full((2, 2), 0.5), [0, 1])

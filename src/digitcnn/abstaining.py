@@ -13,7 +13,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from digitcnn._utils.images import hold_out
+from digitcnn._utils.labels import hold_out
 from digitcnn.calibration import choose_threshold, note_confidence
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from digitcnn._utils.images import resolve_image_shape
+
 Images = np.ndarray  # (n, height, width), float, strokes towards 1 on a ground of 0
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -72,36 +74,28 @@ def corrupt(
     """
     if corruption not in CORRUPTIONS:
         raise ValueError(
-            f"there is no corruption {corruption!r}; there are {', '.join(CORRUPTIONS)}"
+            f"expected one of the corruptions {', '.join(CORRUPTIONS)}, got {corruption!r}"
         )
     if severity not in SEVERITIES:
-        raise ValueError(f"severity={severity!r}: wanted is a whole number from 1 to 5")
+        raise ValueError(f"expected a severity from 1 to 5, got {severity!r}")
     pixels = np.asarray(X)
-    images = pixels.reshape(len(pixels), *_find_shape(pixels, image_shape)).astype(np.float64)
+    if pixels.ndim not in (2, 3):
+        raise ValueError(
+            f"expected X of shape (n, pixels) or (n, height, width), got shape {pixels.shape}"
+        )
+    shape = pixels.shape[1:]
+    if pixels.ndim == 2:
+        shape = resolve_image_shape(image_shape or "auto", pixels.shape[1])[:2]
+    images = pixels.reshape(len(pixels), *shape).astype(np.float64)
     if images.size and (images.min() < 0 or images.max() > 255):
         raise ValueError(
-            f"X holds numbers from {images.min():g} to {images.max():g}; wanted are pixels in "
-            "0..255"
+            f"expected pixels in 0..255, got numbers from {images.min():g} to {images.max():g}"
         )
     if isinstance(random_state, np.random.RandomState):
         random_state = int(random_state.randint(2**31))
     rng = np.random.default_rng(random_state)
     changed = CORRUPTIONS[corruption](images / 255.0, severity - 1, rng)
     return np.rint(255.0 * np.clip(changed, 0.0, 1.0)).astype(np.uint8).reshape(pixels.shape)
-
-
-def _find_shape(pixels: np.ndarray, image_shape: tuple[int, int] | None) -> tuple[int, ...]:
-    if pixels.ndim == 3:
-        return pixels.shape[1:]
-    if pixels.ndim != 2:
-        raise ValueError(
-            f"X has {pixels.ndim} dimensions; wanted is (n, pixels) or (n, height, width)"
-        )
-    side = int(np.sqrt(pixels.shape[1]))
-    shape = (side, side) if image_shape is None else tuple(image_shape)
-    if np.prod(shape) != pixels.shape[1]:
-        raise ValueError(f"{pixels.shape[1]} pixels make no picture of {shape[0]} x {shape[1]}")
-    return shape
 
 
 # Lengths are in pixels of 28, as the training's.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from digitcnn._utils.text import some_of
+from digitcnn._utils.labels import check_labels_known, encode_labels
 
 # The errors that are listed: the most confident ones.
 _LISTED_ERRORS = 6
@@ -40,24 +40,6 @@ def measure(
     return measure_answers(y, clf.predict_proba(X), clf.classes_, rows)
 
 
-def check_labels_known(y: np.ndarray, classes: np.ndarray) -> None:
-    """Hold labels against those that a model knows.
-
-    Raises
-    ------
-    ValueError
-        If there are others.
-    """
-    # As Python compares: NumPy would take 1 and "1" for one.
-    known = set(classes.tolist())
-    unknown = [label for label in dict.fromkeys(y.tolist()) if label not in known]
-    if unknown:
-        raise ValueError(
-            f"expected labels that the model knows ({some_of(classes.tolist())}), got "
-            f"{some_of(unknown)}. Correct the labels, or train a model with them"
-        )
-
-
 def measure_answers(
     y: np.ndarray,
     probabilities: np.ndarray,
@@ -69,11 +51,11 @@ def measure_answers(
     Parameters
     ----------
     y : ndarray of shape (n,)
-        The true labels, all of them among the classes.
+        The true labels.
     probabilities : ndarray of shape (n, n_classes)
         What was answered.
     classes : ndarray of shape (n_classes,)
-        The label of each column of `probabilities`, sorted.
+        The label of each column of `probabilities`.
     rows : sequence of int of length n
         The rows of the data that these are, to name the errors by.
 
@@ -85,30 +67,30 @@ def measure_answers(
         probability exceeds the true label's by most.
     """
     probabilities = probabilities.astype(float)
-    truth = np.searchsorted(classes, y)
+    y_encoded = encode_labels(y, classes, probabilities)
     predicted = probabilities.argmax(axis=1)
-    of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)[:, 0]
+    of_truth = np.take_along_axis(probabilities, y_encoded[:, None], axis=1)[:, 0]
     of_predicted = probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != truth)
+    wrong = np.flatnonzero(predicted != y_encoded)
     listed = wrong[np.argsort((of_truth - of_predicted)[wrong], kind="stable")][:_LISTED_ERRORS]
     names = classes.tolist()
-    places = np.arange(len(names))
+    indices = np.arange(len(names))
     precision, recall, _, _ = precision_recall_fscore_support(
-        truth, predicted, labels=places, zero_division=0
+        y_encoded, predicted, labels=indices, zero_division=0
     )
     return {
         "digits": len(y),
-        "accuracy": float(np.mean(predicted == truth)),
+        "accuracy": float(np.mean(predicted == y_encoded)),
         "errors": len(wrong),
         "log_loss": float(-np.log(np.clip(of_truth, 1e-12, 1.0)).mean()),
         "classes": names,
-        "confusion_matrix": confusion_matrix(truth, predicted, labels=places).tolist(),
+        "confusion_matrix": confusion_matrix(y_encoded, predicted, labels=indices).tolist(),
         "class_precision": precision.tolist(),
         "class_recall": recall.tolist(),
         "most_confident_errors": [
             {
                 "row": int(rows[i]),
-                "truth": names[truth[i]],
+                "truth": names[y_encoded[i]],
                 "prediction": names[predicted[i]],
                 "truth_probability": float(of_truth[i]),
                 "prediction_probability": float(of_predicted[i]),
@@ -116,38 +98,3 @@ def measure_answers(
             for i in listed
         ],
     }
-
-
-def encode_labels(y: Any, classes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Labels as the columns of their probabilities.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,)
-    classes : ndarray of shape (n_classes,)
-        The label of each column.
-    probabilities : ndarray of shape (n, n_classes)
-
-    Returns
-    -------
-    ndarray of shape (n,)
-
-    Raises
-    ------
-    ValueError
-        If the lengths do not fit, or if there are labels that are no class.
-    """
-    y = np.asarray(y)
-    if not len(y) or probabilities.shape != (len(y), len(classes)):
-        raise ValueError(
-            f"there are {len(y)} labels and {len(classes)} classes, but probabilities of shape "
-            f"{probabilities.shape}; wanted is a row for each label and a column for each class"
-        )
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(
-            f"y holds labels that are not among the {len(classes)} classes: {unknown[:5].tolist()}"
-        )
-    order = np.argsort(classes)
-    columns: np.ndarray = order[np.searchsorted(classes, y, sorter=order)]
-    return columns

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from digitcnn.evaluation import encode_labels
+from digitcnn._utils.labels import encode_labels
 
 
 def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarray:

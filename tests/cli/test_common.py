@@ -385,7 +385,7 @@ def test_labels_that_a_model_does_not_know_are_named_and_no_others(place, run, f
     X, y = digits
     status, out, err = evaluated(run, fitted, [*y[:97], "x", 77, "eight"], X[:100])
     assert (status, out) == (2, "")
-    assert "labels that the model knows (0, 1, 2, 3, 4 and 5 more), got 'x', '77', 'eight'." in err
+    assert "labels among the classes (0, 1, 2, 3, 4 and 5 more), got 'x', '77', 'eight'." in err
 
 
 # Where the command prints to

@@ -8,7 +8,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from conftest import make_classifier
-from digitcnn.evaluation import encode_labels
 from digitcnn.inspection._drawing import (
     are_pictures,
     draw_picture,
@@ -47,9 +46,9 @@ def test_axes_of_ones_own_are_taken_as_they_are():
 
 def test_axes_that_do_not_fit_are_refused():
     figure = Figure()
-    with pytest.raises(ValueError, match="holds 2 axes; wanted are 3, or one"):
+    with pytest.raises(ValueError, match="expected 3 axes, or one to be divided, got 2"):
         open_stacked_axes(figure.subplots(2, 1), [1.0, 1.0, 1.0], (5, 5))
-    with pytest.raises(ValueError, match="cannot be divided: give 3 axes"):
+    with pytest.raises(ValueError, match=r"cannot be divided\. Give 3 axes"):
         open_stacked_axes(figure.add_axes((0, 0, 1, 1)), [1.0, 1.0, 1.0], (5, 5))
 
 
@@ -70,7 +69,7 @@ def test_pictures_of_a_list_may_differ_in_size():
 def test_rows_that_are_no_pictures_are_refused(digits):
     with pytest.raises(ValueError, match="65 features, which is not a square"):
         pictures_of(np.zeros((3, 65)))
-    with pytest.raises(ValueError, match="64 features, but image_shape=\\(3, 8\\) wants 24"):
+    with pytest.raises(ValueError, match=r"24 features for image_shape=\(3, 8\), got 64"):
         pictures_of(digits[0], (3, 8))
 
 
@@ -93,21 +92,8 @@ def test_last_step_of_a_pipeline_is_given_what_the_others_make(digits):
 def test_network_is_found_in_a_pipeline_and_nowhere_else():
     clf = make_classifier()
     assert network_of(clf) is network_of(make_pipeline(StandardScaler(), clf)) is clf
-    with pytest.raises(TypeError, match="found a GaussianNB; wanted is a DigitCNNClassifier"):
+    with pytest.raises(TypeError, match=r"expected a DigitCNNClassifier.*, got a GaussianNB"):
         network_of(make_pipeline(clf, GaussianNB()))
-
-
-def test_labels_are_columns_of_classes_in_any_order():
-    classes = np.array(["two", "one", "three"])
-    probabilities = np.zeros((4, 3))
-    codes = encode_labels(["one", "three", "two", "one"], classes, probabilities)
-    assert codes.tolist() == [1, 2, 0, 1]
-    with pytest.raises(ValueError, match=r"not among the 3 classes: \['four'\]"):
-        encode_labels(["one", "four", "two", "one"], classes, probabilities)
-    with pytest.raises(ValueError, match=r"4 labels and 2 classes, but .* shape \(4, 3\)"):
-        encode_labels(["one"] * 4, classes[:2], probabilities)
-    with pytest.raises(ValueError, match="0 labels"):
-        encode_labels([], classes, probabilities[:0])
 
 
 @pytest.mark.parametrize(

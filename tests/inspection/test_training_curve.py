@@ -115,5 +115,5 @@ def test_loss_of_zero_leaves_the_others_in_view(fitted):
 def test_other_estimators_are_refused():
     with pytest.raises(NotFittedError):
         TrainingCurveDisplay.from_estimator(make_classifier())
-    with pytest.raises(TypeError, match="found a GaussianNB"):
+    with pytest.raises(TypeError, match="got a GaussianNB"):
         TrainingCurveDisplay.from_estimator(GaussianNB())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from digitcnn.report._pictures import arrange_pictures, choose_pictures, to_pictures, to_url
+from digitcnn.report._pictures import arrange_pictures, choose_pictures, to_url
 
 
 def decode(url):
@@ -39,18 +39,6 @@ def test_colours_stay_and_other_channels_are_averaged():
 )
 def test_large_picture_is_made_smaller_and_keeps_its_proportions(shape, size):
     assert decode(to_url(np.zeros((*shape, 1)), (0, 255))).shape == size
-
-
-def test_rows_become_squares_or_what_they_are_said_to_be(digits):
-    X = digits[0][:3]
-    assert to_pictures(X, None, is_padded=False).shape == (3, 8, 8, 1)
-    assert to_pictures(X, (4, 16), is_padded=False).shape == (3, 4, 16, 1)
-    assert to_pictures(X.reshape(3, 8, 8), None, is_padded=False).shape == (3, 8, 8, 1)
-    padded = to_pictures(X, (9, 8), is_padded=True)
-    np.testing.assert_array_equal(padded[:, :8, :, 0], X.reshape(3, 8, 8))
-    assert not padded[:, 8].any()
-    with pytest.raises(ValueError, match="wants 72"):
-        to_pictures(X, (9, 8), is_padded=False)
 
 
 @given(

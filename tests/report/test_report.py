@@ -256,10 +256,10 @@ def test_one_image_is_enough(plain, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"y": [0, 1]}, "X has 60 images, y has 2 labels"),
-        ({"rows": [1, 2, 3]}, "rows has 3 names"),
-        ({"y": np.full(60, 7)}, r"labels that the model knows \(0, 1, 2\), got 7"),
-        ({"image_shape": (5, 5)}, "wants 25"),
+        ({"y": [0, 1]}, "60 images in X, 2 labels in y"),
+        ({"rows": [1, 2, 3]}, "3 names in rows"),
+        ({"y": np.full(60, 7)}, r"labels among the classes \(0, 1, 2\), got 7"),
+        ({"image_shape": (5, 5)}, r"25 features for image_shape=\(5, 5\), got 16"),
         ({"X": np.zeros((60, 15))}, "not a square number of pixels"),
     ],
 )

@@ -4,9 +4,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from digitcnn._utils.labels import encode_labels
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.calibration import confidence_threshold, note_confidence
-from digitcnn.evaluation import encode_labels
 from digitcnn.inspection._drawing import (
     GREY,
     need_matplotlib,

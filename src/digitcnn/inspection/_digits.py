@@ -5,7 +5,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import clone
 
-from digitcnn._utils.images import check_images, resolve_image_shape, resolve_pixel_range
+from digitcnn._utils.images import check_images, resolve_image_shape
+from digitcnn._utils.pixel_range import resolve_pixel_range
 from digitcnn.inspection._drawing import (
     BLUE,
     INK_ON_PAPER,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from digitcnn._utils.images import check_images, resolve_image_shape
+from digitcnn._utils.images import list_pictures, to_pictures
 from digitcnn.classifier import DigitCNNClassifier
 
 # Colours that colour-blind readers tell apart, as legible on white as on black: near Okabe and
@@ -76,11 +76,12 @@ def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float
     if len(given) == n:
         return given
     if len(given) != 1:
-        raise ValueError(f"ax holds {len(given)} axes; wanted are {n}, or one to be divided")
+        raise ValueError(f"expected {n} axes, or one to be divided, got {len(given)}")
     place = given[0].get_subplotspec()
     if place is None:
         raise ValueError(
-            f"ax is none of a figure's subplots and so cannot be divided: give {n} axes"
+            f"expected axes made by a figure's subplots, got others, which cannot be divided. Give "
+            f"{n} axes"
         )
     given[0].set_axis_off()
     grid = place.subgridspec(n, 1, height_ratios=heights)
@@ -99,7 +100,7 @@ def are_pictures(X: Any) -> bool:
     return getattr(X, "ndim", 2) >= 3
 
 
-def pictures_of(X: Any, image_shape: tuple[int, ...] | None = None) -> Any:
+def pictures_of(X: Any, image_shape: str | tuple[int, ...] | None = None) -> Any:
     """Rows of pixels, or pictures, as pictures.
 
     Parameters
@@ -107,8 +108,8 @@ def pictures_of(X: Any, image_shape: tuple[int, ...] | None = None) -> Any:
     X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels), or \
             list of pictures
         Those of a list may differ in size.
-    image_shape : tuple of int (height, width) or (height, width, channels), default=None
-        Of rows; None takes them for squares.
+    image_shape : tuple of int, "pad" or None, default=None
+        Of rows, as of `to_pictures`; None takes them for squares.
 
     Returns
     -------
@@ -119,12 +120,18 @@ def pictures_of(X: Any, image_shape: tuple[int, ...] | None = None) -> Any:
     ValueError
         If the rows are no pictures of that shape.
     """
-    if isinstance(X, list | tuple) and are_pictures(X):
-        return [np.asarray(picture) for picture in X]
-    rows, side = check_images(X)
-    rows = np.asarray(rows)
-    shape = resolve_image_shape(image_shape or "auto", rows.shape[1], side)
-    return rows.reshape(-1, *shape)
+    pictures = list_pictures(X)
+    return to_pictures(X, image_shape or "auto") if pictures is None else pictures
+
+
+def row_shape_of(clf: Any) -> str | tuple[int, ...]:
+    """What `to_pictures` takes a classifier's rows of pixels for.
+
+    That is what a `DigitCNNClassifier` was fitted on, and squares of any other.
+    """
+    if not isinstance(clf, DigitCNNClassifier):
+        return "auto"
+    return "pad" if clf._fit_parameters["image_shape"] == "pad" else clf.image_shape_
 
 
 def split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
@@ -136,7 +143,7 @@ def split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def network_of(estimator: Any) -> DigitCNNClassifier:
-    """The network's classifier: the estimator, or the last step of a pipeline.
+    """The `DigitCNNClassifier`: the estimator, or the last step of a pipeline.
 
     Raises
     ------
@@ -146,8 +153,8 @@ def network_of(estimator: Any) -> DigitCNNClassifier:
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if not isinstance(last, DigitCNNClassifier):
         raise TypeError(
-            f"found a {type(last).__name__}; wanted is a DigitCNNClassifier, or a Pipeline that "
-            "ends in one"
+            "expected a DigitCNNClassifier, or a Pipeline that ends in one, got a "
+            f"{type(last).__name__}"
         )
     return last
 

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from digitcnn.evaluation import encode_labels
+from digitcnn._utils.labels import encode_labels
 from digitcnn.inspection._drawing import (
     INK_ON_PAPER,
     RED,
@@ -15,6 +15,7 @@ from digitcnn.inspection._drawing import (
     need_matplotlib,
     open_axes,
     pictures_of,
+    row_shape_of,
     split_pipeline,
 )
 
@@ -136,7 +137,7 @@ class ErrorGalleryDisplay:
         last, given = split_pipeline(estimator, X)
         probabilities = last.predict_proba(given)
         if image_shape is None and not are_pictures(X):
-            X, image_shape = given, getattr(last, "image_shape_", None)
+            X = pictures_of(given, row_shape_of(last))
         return cls.from_predictions(
             X,
             y,

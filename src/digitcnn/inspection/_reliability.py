@@ -5,8 +5,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.calibration import CalibrationDisplay, calibration_curve
 
+from digitcnn._utils.labels import encode_labels
 from digitcnn.calibration import calibration_error, note_confidence, wilson_interval
-from digitcnn.evaluation import encode_labels
 from digitcnn.inspection._drawing import need_matplotlib, open_axes
 
 

@@ -20,12 +20,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from digitcnn._utils.atomic import write_whole
+from digitcnn._utils.images import to_pictures
+from digitcnn._utils.labels import check_labels_known, encode_labels
 from digitcnn._version import __version__
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.calibration import wilson_interval
 from digitcnn.classifier import DigitCNNClassifier
-from digitcnn.evaluation import check_labels_known, measure_answers
-from digitcnn.inspection._drawing import split_pipeline
+from digitcnn.evaluation import measure_answers
+from digitcnn.inspection._drawing import row_shape_of, split_pipeline
 from digitcnn.report._facts import (
     describe_classes,
     describe_data,
@@ -36,7 +38,7 @@ from digitcnn.report._facts import (
     list_parts,
 )
 from digitcnn.report._figures import describe_confidence, describe_trainings
-from digitcnn.report._pictures import arrange_pictures, to_pictures
+from digitcnn.report._pictures import arrange_pictures
 
 _LIBRARIES = {"jinja2": "Jinja2", "matplotlib": "matplotlib", "PIL": "Pillow"}
 
@@ -129,8 +131,8 @@ def write_report(
     rows = np.arange(len(y)) if rows is None else np.asarray(rows)
     if not len(pictures) == len(y) == len(rows) > 0:
         raise ValueError(
-            f"X has {len(pictures)} images, y has {len(y)} labels and rows has {len(rows)} names; "
-            "wanted is one of each for each image, and one image at least"
+            f"expected a label and a name for each image, and at least one image, got "
+            f"{len(pictures)} images in X, {len(y)} labels in y and {len(rows)} names in rows"
         )
     timings = dict(seconds or {})
     if classifier is not estimator:
@@ -140,7 +142,7 @@ def write_report(
     timings["prediction"] = time.perf_counter() - start
     figures = measure_answers(y, probabilities, classifier.classes_, rows)
     limits = networks[0].pixel_range_ if networks else None
-    truth = np.searchsorted(classifier.classes_, y)
+    y_encoded = encode_labels(y, classifier.classes_, probabilities)
     page = _render(
         title=f"Evaluation of {model}" if model else "Evaluation of a model",
         data=data,
@@ -156,7 +158,7 @@ def write_report(
         data_facts=describe_data(pictures, data),
         timings=describe_timings(timings, len(y)),
         program=describe_program(),
-        **arrange_pictures(pictures, limits, truth, probabilities, classifier.classes_, rows),
+        **arrange_pictures(pictures, limits, y_encoded, probabilities, classifier.classes_, rows),
         **describe_confidence(
             y,
             probabilities,
@@ -188,10 +190,9 @@ def check_libraries(caller: str) -> None:
 def _find_pictures(
     given: Any, image_shape: tuple[int, ...] | None, networks: list[DigitCNNClassifier]
 ) -> np.ndarray:
-    if image_shape is None and networks:
-        is_padded = networks[0]._fit_parameters["image_shape"] == "pad"
-        return to_pictures(given, networks[0].image_shape_, is_padded=is_padded)
-    return to_pictures(given, image_shape, is_padded=False)
+    if image_shape is not None:
+        return to_pictures(given, image_shape)
+    return to_pictures(given, row_shape_of(networks[0]) if networks else "auto")
 
 
 def _find_threshold(classifier: Any) -> tuple[float | None, float | None]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from digitcnn._utils.images import check_images, resolve_image_shape
 from digitcnn.inspection._drawing import limits_of
 from digitcnn.label_errors import class_thresholds, suspected_label_errors
 
@@ -18,34 +17,6 @@ _SHOWN_ERRORS = 24
 _SHOWN_SUSPECTS = 36
 # The numbers in all pictures of cells: 2,500 digits of MNIST. It bounds the size of a page.
 _NUMBERS_IN_CELLS = 2_000_000
-
-
-def to_pictures(X: Any, image_shape: tuple[int, ...] | None, *, is_padded: bool) -> np.ndarray:
-    """Rows of pixels, or pictures, as pictures.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels)
-    image_shape : tuple of int (height, width) or (height, width, channels), or None
-        Of rows; None takes them for squares.
-    is_padded : bool
-        Whether rows that are too short are filled up with zeros.
-
-    Returns
-    -------
-    ndarray of shape (n, height, width, channels)
-
-    Raises
-    ------
-    ValueError
-        If the rows are no pictures of that shape.
-    """
-    rows, side = check_images(X)
-    rows = np.asarray(rows)
-    if is_padded and image_shape is not None and side is None:
-        rows = np.pad(rows, ((0, 0), (0, int(np.prod(image_shape)) - rows.shape[1])))
-    shape = resolve_image_shape(image_shape or "auto", rows.shape[1], side)
-    return rows.reshape(-1, *shape)
 
 
 def to_url(picture: np.ndarray, limits: tuple[float, float]) -> str:
