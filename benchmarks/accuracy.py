@@ -73,10 +73,14 @@ MAX_ERROR = 0.001
 
 def measure(clf, X, codes: np.ndarray) -> dict[str, float]:
     """Accuracy, calibration, and what is left of both when doubtful answers are not given."""
-    from digitcnn.calibration import calibration_error, confidence_threshold, note_confidence
+    from digitcnn.calibration import (
+        calibration_error,
+        confidence_and_correctness,
+        confidence_threshold,
+    )
 
     probabilities = clf.predict_proba(X)
-    confidences, hits = note_confidence(probabilities, codes)
+    confidences, hits = confidence_and_correctness(probabilities, codes)
     result = {
         "accuracy": float(hits.mean()),
         "calibration_error": calibration_error(probabilities, codes),

@@ -10,9 +10,9 @@ from sklearn.model_selection import train_test_split
 from digitcnn.calibration import (
     calibration_error,
     choose_threshold,
+    confidence_and_correctness,
     confidence_threshold,
     fit_temperature,
-    note_confidence,
     wilson_interval,
     with_temperature,
 )
@@ -33,13 +33,15 @@ def overfitted():
 
 
 def test_temperature_mends_sureness_without_changing_an_answer(overfitted):
-    (probabilities, codes), (others, other_codes) = overfitted
-    temperature = fit_temperature(probabilities, codes)
+    (probabilities, y_encoded), (others, others_encoded) = overfitted
+    temperature = fit_temperature(probabilities, y_encoded)
     assert temperature > 1.5
     tempered = with_temperature(others, temperature)
     np.testing.assert_array_equal(tempered.argmax(axis=1), others.argmax(axis=1))
-    assert calibration_error(tempered, other_codes) < 0.5 * calibration_error(others, other_codes)
-    assert log_loss(other_codes, tempered) < log_loss(other_codes, others)
+    assert calibration_error(tempered, others_encoded) < 0.5 * calibration_error(
+        others, others_encoded
+    )
+    assert log_loss(others_encoded, tempered) < log_loss(others_encoded, others)
 
 
 @given(true=st.floats(0.3, 3.0), seed=st.integers(0, 1000))
@@ -49,8 +51,8 @@ def test_temperature_of_made_up_answers_is_found_again(true, seed):
     logits = rng.normal(0, 2, (20_000, 5))
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     fair = with_temperature(probabilities.astype(np.float32), true)
-    codes = (rng.random((len(fair), 1)) > fair.cumsum(axis=1)).sum(axis=1).clip(0, 4)
-    assert fit_temperature(probabilities, codes) == pytest.approx(true, rel=0.1)
+    y_encoded = (rng.random((len(fair), 1)) > fair.cumsum(axis=1)).sum(axis=1).clip(0, 4)
+    assert fit_temperature(probabilities, y_encoded) == pytest.approx(true, rel=0.1)
 
 
 def test_few_images_all_read_rightly_do_not_make_sure_of_everything():
@@ -75,25 +77,25 @@ def test_temperature_1_gives_back_the_same_array():
 
 
 @given(
-    hits=st.lists(st.booleans(), min_size=1, max_size=60),
+    correct=st.lists(st.booleans(), min_size=1, max_size=60),
     ties=st.integers(1, 60),
     target_error_rate=st.floats(0.02, 0.9),
 )
 @settings(max_examples=200, deadline=None)
-def test_threshold_answers_as_much_as_the_error_rate_allows(hits, ties, target_error_rate):
-    hits = np.array(hits)
-    confidences = (np.arange(len(hits)) % ties / ties).astype(np.float32)
-    if len(hits) < 1 / target_error_rate - 1:
+def test_threshold_answers_as_much_as_the_error_rate_allows(correct, ties, target_error_rate):
+    correct = np.array(correct)
+    confidences = (np.arange(len(correct)) % ties / ties).astype(np.float32)
+    if len(correct) < 1 / target_error_rate - 1:
         with pytest.raises(ValueError, match="expected at least"):
-            choose_threshold(confidences, hits, target_error_rate)
+            choose_threshold(confidences, correct, target_error_rate)
         return
 
     def rate(threshold):
         answered = confidences >= threshold
-        return ((~hits & answered).sum() + 1) / (answered.sum() + 1)
+        return ((~correct & answered).sum() + 1) / (answered.sum() + 1)
 
     allowed = [c for c in np.unique(confidences) if rate(c) <= target_error_rate]
-    assert choose_threshold(confidences, hits, target_error_rate) == min(allowed, default=np.inf)
+    assert choose_threshold(confidences, correct, target_error_rate) == min(allowed, default=np.inf)
 
 
 def test_error_rate_too_small_for_the_data_names_how_much_is_wanted():
@@ -102,11 +104,13 @@ def test_error_rate_too_small_for_the_data_names_how_much_is_wanted():
 
 
 def test_threshold_keeps_its_promise_on_other_digits(overfitted):
-    (probabilities, codes), (others, other_codes) = overfitted
-    threshold = choose_threshold(*note_confidence(probabilities, codes), target_error_rate=0.03)
-    confidences, hits = note_confidence(others, other_codes)
+    (probabilities, y_encoded), (others, others_encoded) = overfitted
+    threshold = choose_threshold(
+        *confidence_and_correctness(probabilities, y_encoded), target_error_rate=0.03
+    )
+    confidences, correct = confidence_and_correctness(others, others_encoded)
     answered = confidences >= threshold
-    assert (~hits[answered]).mean() < 0.04 < 0.06 < (~hits).mean()
+    assert (~correct[answered]).mean() < 0.04 < 0.06 < (~correct).mean()
     assert answered.mean() > 0.5
 
 
@@ -117,26 +121,26 @@ def test_error_rate_that_is_none_is_refused(target_error_rate):
 
 
 def test_threshold_without_validation_data_is_refused():
-    with pytest.raises(ValueError, match="there was none: give validation_fraction, or X_val"):
+    with pytest.raises(ValueError, match=r"got one without\. Give validation_fraction, or X_val"):
         confidence_threshold(object(), 0.1)
 
 
 def test_calibration_error_is_that_of_its_definition(overfitted):
-    probabilities, codes = overfitted[0]
-    confidences, hits = note_confidence(probabilities, codes)
+    probabilities, y_encoded = overfitted[0]
+    confidences, correct = confidence_and_correctness(probabilities, y_encoded)
     wanted = 0.0
     for low in np.arange(15) / 15:
         members = (confidences > low) & (confidences <= low + 1 / 15 + 1e-9)
         if members.any():
-            gap = confidences[members].astype(float).mean() - hits[members].mean()
+            gap = confidences[members].astype(float).mean() - correct[members].mean()
             wanted += members.mean() * abs(gap)
-    assert calibration_error(probabilities, codes) == pytest.approx(wanted, abs=1e-6)
+    assert calibration_error(probabilities, y_encoded) == pytest.approx(wanted, abs=1e-6)
 
 
-@pytest.mark.parametrize(("hits", "n"), [(0, 5), (3, 7), (99, 100), (100, 100), (9968, 10000)])
-def test_interval_ends_where_what_was_seen_is_two_deviations_away(hits, n):
-    low, high = wilson_interval(hits, n)
-    assert 0 <= low <= hits / n <= high <= 1
+@pytest.mark.parametrize(("correct", "n"), [(0, 5), (3, 7), (99, 100), (100, 100), (9968, 10000)])
+def test_interval_ends_where_what_was_seen_is_two_deviations_away(correct, n):
+    low, high = wilson_interval(correct, n)
+    assert 0 <= low <= correct / n <= high <= 1
     for end in (low, high):
         deviation = np.sqrt(end * (1 - end) / n)
-        assert abs(hits / n - end) == pytest.approx(1.96 * deviation, rel=1e-3, abs=1e-12)
+        assert abs(correct / n - end) == pytest.approx(1.96 * deviation, rel=1e-3, abs=1e-12)

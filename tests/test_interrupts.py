@@ -154,7 +154,7 @@ def test_interrupt_of_the_calibration_keeps_the_training(some, monkeypatch):
     assert "up to epoch 2" in interrupt.value.__notes__[0]
     assert clf.n_iter_ == 2
     assert clf.temperature_ == 1.0
-    with pytest.raises(ValueError, match="there was none"):
+    with pytest.raises(ValueError, match="expected a classifier fitted with validation data"):
         clf.confidence_threshold(0.1)
 
 

@@ -13,8 +13,8 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from digitcnn._utils.labels import hold_out
-from digitcnn.calibration import choose_threshold, note_confidence
+from digitcnn._utils.labels import encode_labels, hold_out
+from digitcnn.calibration import choose_threshold, confidence_and_correctness
 
 
 class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -154,10 +154,9 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             arguments |= {"X_val": X_val, "y_val": y_val}
         classifier = clone(self.classifier).fit(_rows(X, kept), y[kept], **arguments)
         probabilities = classifier.predict_proba(X_val)
-        codes = np.searchsorted(classifier.classes_, y_val)
-        self.threshold_ = choose_threshold(
-            *note_confidence(probabilities, codes), target_error_rate=self.target_error_rate
-        )
+        y_encoded = encode_labels(y_val, classifier.classes_, probabilities)
+        confidences, correct = confidence_and_correctness(probabilities, y_encoded)
+        self.threshold_ = choose_threshold(confidences, correct, self.target_error_rate)
         self.reject_label_ = reject_label
         self.classifier_ = classifier
         self.classes_ = classifier.classes_

@@ -1,6 +1,6 @@
-"""What probabilities are worth, and from which one on an answer may be given.
+"""Calibration of probabilities, and confidence thresholds that keep an error rate.
 
-All of it is learned from validation data: images that the network was not trained on.
+Both are learned from validation data: images that the network was not trained on.
 """
 
 from typing import Any
@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-# Of the temperature's logarithm, before anything was seen: a normal distribution about 0 of this
-# deviation. A hundred images hardly outweigh it, ten thousand do not notice it.
+# The prior of the temperature's logarithm is normal about 0, with this standard deviation. A
+# hundred images hardly outweigh it; to ten thousand it makes no difference.
 _DEVIATION = 0.5
-# Temperatures that are looked at.
+# The range that the temperature is searched in.
 _BOUNDS = (0.05, 20.0)
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities made less sure of themselves, or surer.
+    """Probabilities made less confident, or more, by a temperature.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes), float32
     temperature : float
-        What the logarithms are divided by: above 1 takes sureness away. 1 changes nothing.
+        What the logarithms are divided by. Above 1 it lowers the confidence; 1 changes nothing.
 
     Returns
     -------
@@ -44,17 +44,17 @@ def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarra
     return tempered
 
 
-def fit_temperature(probabilities: np.ndarray, codes: np.ndarray) -> float:
-    """The temperature under which the true labels are the likeliest [1]_.
+def fit_temperature(probabilities: np.ndarray, y_encoded: np.ndarray) -> float:
+    """The temperature of the largest posterior probability, given the true labels [1]_.
 
-    With few images, or none read wrongly, a temperature near 1 is taken to be likelier than others,
-    so that ten images do not make the network infinitely sure of itself.
+    The prior favours temperatures near 1. Without it, a few images that are all read correctly
+    would make the network infinitely confident.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes)
         Of images that the network was not trained on.
-    codes : ndarray of shape (n,)
+    y_encoded : ndarray of shape (n,)
         The columns of the true labels.
 
     Returns
@@ -70,14 +70,14 @@ def fit_temperature(probabilities: np.ndarray, codes: np.ndarray) -> float:
     --------
     >>> import numpy as np
     >>> from digitcnn.calibration import fit_temperature
-    >>> boastful = np.tile([[0.99, 0.01]], (100, 1))  # and right in seven of ten
-    >>> fit_temperature(boastful, np.arange(100) % 10 >= 7) > 3
+    >>> overconfident = np.tile([[0.99, 0.01]], (100, 1))  # and correct in seven of ten
+    >>> fit_temperature(overconfident, np.arange(100) % 10 >= 7) > 3
     True
     """
     logarithms = _logarithms(probabilities)
-    own = logarithms[np.arange(len(codes)), np.asarray(codes, dtype=int)]
+    own = logarithms[np.arange(len(y_encoded)), np.asarray(y_encoded, dtype=int)]
 
-    def surprise(log_temperature: float) -> float:
+    def loss(log_temperature: float) -> float:
         factor = np.exp(-log_temperature)
         largest = logarithms.max(axis=1, keepdims=True)
         sums = np.log(np.exp((logarithms - largest) * factor).sum(axis=1))
@@ -85,42 +85,46 @@ def fit_temperature(probabilities: np.ndarray, codes: np.ndarray) -> float:
         return float(losses.sum() + 0.5 * (log_temperature / _DEVIATION) ** 2)
 
     low, high = np.log(_BOUNDS)
-    return float(np.exp(minimize_scalar(surprise, bounds=(low, high), method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
 
 
-def note_confidence(probabilities: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How sure each answer was, and whether it was right.
+def confidence_and_correctness(
+    probabilities: np.ndarray, y_encoded: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How confident each answer is, and whether it is correct.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes)
-    codes : ndarray of shape (n,)
+    y_encoded : ndarray of shape (n,)
         The columns of the true labels.
 
     Returns
     -------
     confidences : ndarray of shape (n,), float32
         The probability of the likeliest class.
-    hits : ndarray of shape (n,), bool
+    correct : ndarray of shape (n,), bool
     """
     confidences = probabilities.max(axis=1).astype(np.float32)
-    return confidences, probabilities.argmax(axis=1) == codes
+    return confidences, probabilities.argmax(axis=1) == y_encoded
 
 
-def choose_threshold(confidences: np.ndarray, hits: np.ndarray, target_error_rate: float) -> float:
-    """The least confidence from which on answers are wrong no more often than wanted.
+def choose_threshold(
+    confidences: np.ndarray, correct: np.ndarray, target_error_rate: float
+) -> float:
+    """The smallest confidence above which the answers keep a target error rate.
 
-    Of k answers with e errors the error rate is put at (e + 1) / (k + 1): one more error than was
-    seen, for what is seen once in so many may not have been seen yet.
+    The error rate of k answers with e errors is estimated as (e + 1) / (k + 1), so that no observed
+    error is not read as no risk.
 
     Parameters
     ----------
     confidences : ndarray of shape (n,)
         Of images that the network was not trained on.
-    hits : ndarray of shape (n,), bool
-        Whether their answers were right.
+    correct : ndarray of shape (n,), bool
+        Whether their answers are correct.
     target_error_rate : float
-        The error rate wanted among the answers, between 0 and 1.
+        The largest accepted share of wrong ones among the answers, between 0 and 1.
 
     Returns
     -------
@@ -130,26 +134,26 @@ def choose_threshold(confidences: np.ndarray, hits: np.ndarray, target_error_rat
     Raises
     ------
     ValueError
-        If there are too few images to tell, were they all read rightly.
+        If there are too few images, even if all were read correctly.
 
     Examples
     --------
     >>> import numpy as np
     >>> from digitcnn.calibration import choose_threshold
-    >>> hits = np.arange(100) >= 20  # the twenty least sure ones are wrong
-    >>> choose_threshold(np.arange(100) / 100, hits, target_error_rate=0.1)
+    >>> correct = np.arange(100) >= 20  # the twenty least confident are wrong
+    >>> choose_threshold(np.arange(100) / 100, correct, target_error_rate=0.1)
     0.13
     """
     needed = int(np.ceil(1 / target_error_rate)) - 1
-    if len(hits) < needed:
+    if len(correct) < needed:
         raise ValueError(
             f"expected at least {needed} validation images for target_error_rate="
-            f"{target_error_rate:g}, got {len(hits)}. Hold more out, or accept a larger rate"
+            f"{target_error_rate:g}, got {len(correct)}. Hold more out, or accept a larger rate"
         )
     order = np.argsort(-confidences, kind="stable")
     sorted_confidences = confidences[order]
     answered = np.arange(1, len(order) + 1)
-    rates = (np.cumsum(~hits[order]) + 1) / (answered + 1)
+    rates = (np.cumsum(~correct[order]) + 1) / (answered + 1)
     # Equal confidences are answered together or not at all.
     is_last = np.append(sorted_confidences[1:] < sorted_confidences[:-1], True)
     enough = np.flatnonzero((rates <= target_error_rate) & is_last)
@@ -157,31 +161,32 @@ def choose_threshold(confidences: np.ndarray, hits: np.ndarray, target_error_rat
 
 
 def confidence_threshold(clf: Any, target_error_rate: float) -> float:
-    """The confidence from which on a fitted classifier's answers are wrong no more often.
+    """The smallest confidence above which a fitted classifier keeps a target error rate.
 
     Parameters
     ----------
     clf : object
-        With `validation_confidences_` and `validation_hits_`, as `note_confidence` gives them.
+        Its `validation_confidences_` and `validation_hits_` are the two of
+        `confidence_and_correctness`.
     target_error_rate : float
-        The error rate wanted among the answers, between 0 and 1.
+        As of `choose_threshold`.
 
     Raises
     ------
     ValueError
-        If it is no such number, if there was no validation data, or too little.
+        If the rate is out of range, or if there was no validation data, or too little.
     """
     if not 0 < target_error_rate < 1:
         raise ValueError(f"expected target_error_rate between 0 and 1, got {target_error_rate!r}")
     if getattr(clf, "validation_hits_", None) is None:
         raise ValueError(
-            "a confidence for an error rate is learned from validation data, and there was none: "
-            "give validation_fraction, or X_val and y_val to fit"
+            "expected a classifier fitted with validation data, got one without. Give "
+            "validation_fraction, or X_val and y_val to fit"
         )
     return choose_threshold(clf.validation_confidences_, clf.validation_hits_, target_error_rate)
 
 
-def calibration_error(probabilities: np.ndarray, codes: np.ndarray, n_bins: int = 15) -> float:
+def calibration_error(probabilities: np.ndarray, y_encoded: np.ndarray, n_bins: int = 15) -> float:
     """Expected calibration error [1]_: how far confidence and accuracy lie apart.
 
     The images are put into `n_bins` bins of equal width by their confidence. The error is the mean
@@ -190,7 +195,7 @@ def calibration_error(probabilities: np.ndarray, codes: np.ndarray, n_bins: int 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes)
-    codes : ndarray of shape (n,)
+    y_encoded : ndarray of shape (n,)
         The columns of the true labels.
     n_bins : int, default=15
 
@@ -210,21 +215,23 @@ def calibration_error(probabilities: np.ndarray, codes: np.ndarray, n_bins: int 
     >>> calibration_error(np.tile([[0.9, 0.1]], (4, 1)), np.array([0, 0, 0, 1]))
     0.15
     """
-    confidences, hits = note_confidence(np.asarray(probabilities), np.asarray(codes))
+    confidences, correct = confidence_and_correctness(
+        np.asarray(probabilities), np.asarray(y_encoded)
+    )
     bins = np.clip(np.ceil(confidences * n_bins).astype(int) - 1, 0, n_bins - 1)
-    gaps = np.bincount(bins, weights=confidences.astype(float) - hits, minlength=n_bins)
-    return float(round(np.abs(gaps).sum() / len(hits), 7))
+    gaps = np.bincount(bins, weights=confidences.astype(float) - correct, minlength=n_bins)
+    return float(round(np.abs(gaps).sum() / len(correct), 7))
 
 
-def wilson_interval(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's interval, of 95%, for a part of which `hits` of `n` were seen."""
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """Wilson's 95% interval for a proportion, of which `correct` of `n` were observed."""
     from scipy.stats import binomtest  # takes a second that the estimator need not wait for
 
-    interval = binomtest(hits, n).proportion_ci(method="wilson")
+    interval = binomtest(correct, n).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def _logarithms(probabilities: np.ndarray) -> np.ndarray:
-    """Of what underflowed to 0 as of the least number that did not."""
+    """Finite logarithms: probabilities that underflowed to 0 count as the least that did not."""
     least = np.finfo(np.float32).tiny
     return np.log(np.maximum(probabilities, least), dtype=np.float64)

@@ -60,16 +60,16 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
     The last image is read wrongly too, but without sureness.
     """
     probabilities = np.asarray(probabilities, dtype=float)
-    codes = encode_labels(y, np.asarray(classes), probabilities)
+    y_encoded = encode_labels(y, np.asarray(classes), probabilities)
     answers = probabilities.argmax(axis=1)
-    thresholds = class_thresholds(probabilities, codes)
+    thresholds = class_thresholds(probabilities, y_encoded)
     is_sure = probabilities.max(axis=1) >= thresholds[answers]
-    suspected = np.flatnonzero((answers != codes) & is_sure)
-    own = probabilities[suspected, codes[suspected]]
+    suspected = np.flatnonzero((answers != y_encoded) & is_sure)
+    own = probabilities[suspected, y_encoded[suspected]]
     return suspected[np.argsort(own, kind="stable")]
 
 
-def class_thresholds(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def class_thresholds(probabilities: np.ndarray, y_encoded: np.ndarray) -> np.ndarray:
     """The probability from which on a classifier counts as sure of each class.
 
     It is the mean of the class's probability over the images that have its label: high for a class
@@ -78,7 +78,7 @@ def class_thresholds(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes)
-    codes : ndarray of shape (n,)
+    y_encoded : ndarray of shape (n,)
         The columns of the labels.
 
     Returns
@@ -94,7 +94,7 @@ def class_thresholds(probabilities: np.ndarray, codes: np.ndarray) -> np.ndarray
     array([0.5, inf])
     """
     n_classes = probabilities.shape[1]
-    counts = np.bincount(codes, minlength=n_classes)
-    own = probabilities[np.arange(len(codes)), codes].astype(float)
-    sums = np.bincount(codes, own, minlength=n_classes)
+    counts = np.bincount(y_encoded, minlength=n_classes)
+    own = probabilities[np.arange(len(y_encoded)), y_encoded].astype(float)
+    sums = np.bincount(y_encoded, own, minlength=n_classes)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)

@@ -16,7 +16,7 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn._utils.array_file import read_model_file, write_model_file
-from digitcnn._utils.atomic import folder_beside, is_same_file, remove_left_over, write_whole
+from digitcnn._utils.atomic import atomic_write, folder_beside, is_same_file, remove_left_over
 from digitcnn.datasets import load_mnist, read_digits_csv, stream_digits
 
 
@@ -30,7 +30,7 @@ def put(text):
 
 def test_new_file_is_in_the_place_of_the_old_one(tmp_path):
     for text in ("one", "two"):
-        write_whole(tmp_path / "file", put(text))
+        atomic_write(tmp_path / "file", put(text))
         assert (tmp_path / "file").read_text() == text
     assert names_in(tmp_path) == ["file"]
 
@@ -44,7 +44,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_whole(target, fail)
+        atomic_write(target, fail)
     assert target.read_text() == "old"
     assert names_in(tmp_path) == ["file"]
 
@@ -58,16 +58,16 @@ def test_old_file_is_there_until_the_new_one_is_complete(tmp_path):
         file.flush()
         assert target.read_text() == "old"
 
-    write_whole(target, write)
+    atomic_write(target, write)
     assert target.read_text() == "new"
 
 
 def test_new_file_has_the_rights_of_any_other_and_a_replaced_one_keeps_its_own(tmp_path):
     (tmp_path / "plain").write_text("")
-    write_whole(tmp_path / "written", put(""))
+    atomic_write(tmp_path / "written", put(""))
     assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
     (tmp_path / "written").chmod(0o600)
-    write_whole(tmp_path / "written", put("secret"))
+    atomic_write(tmp_path / "written", put("secret"))
     assert (tmp_path / "written").stat().st_mode & 0o777 == 0o600
 
 
@@ -75,14 +75,14 @@ def test_link_stays_a_link(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "file").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "far" / "file")
-    write_whole(tmp_path / "link", put("new"))
+    atomic_write(tmp_path / "link", put("new"))
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "far" / "file").read_text() == "new"
 
 
 def test_name_of_any_length_and_alphabet_can_be_written(tmp_path):
     for name in ("a" * 255, "é" * 127, "-", " ", "*[a]?"):
-        write_whole(tmp_path / name, put(name))
+        atomic_write(tmp_path / name, put(name))
         assert (tmp_path / name).read_text() == name
 
 
@@ -92,22 +92,22 @@ def test_what_is_no_regular_file_is_not_replaced(tmp_path, make):
     make(target)
     kind = target.stat().st_mode
     with pytest.raises(OSError, match=r"target: expected a (regular file|file.s name)"):
-        write_whole(target, put("new"))
+        atomic_write(target, put("new"))
     assert target.stat().st_mode == kind
     assert names_in(tmp_path) == ["target"]
 
 
 def test_device_is_not_replaced():
     with pytest.raises(OSError, match="/dev/null: expected a regular file or a new name"):
-        write_whole("/dev/null", put("new"))
+        atomic_write("/dev/null", put("new"))
 
 
 def test_folder_that_is_missing_or_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileNotFoundError, match=r"nowhere/file'"):
-        write_whole(tmp_path / "nowhere" / "file", put("new"))
+        atomic_write(tmp_path / "nowhere" / "file", put("new"))
     with pytest.raises(NotADirectoryError, match=r"file/new'"):
-        write_whole(tmp_path / "file" / "new", put("new"))
+        atomic_write(tmp_path / "file" / "new", put("new"))
 
 
 def in_a_process(code, *arguments, wait=True, **options):
@@ -115,7 +115,7 @@ def in_a_process(code, *arguments, wait=True, **options):
     script = (
         "import os, resource, signal, sys\nimport numpy as np\n"
         "from digitcnn._utils.array_file import write_model_file\n"
-        "from digitcnn._utils.atomic import is_same_file, write_whole\n"
+        "from digitcnn._utils.atomic import is_same_file, atomic_write\n"
     )
     command = [sys.executable, "-c", script + code, *map(str, arguments)]
     if wait:
@@ -168,7 +168,7 @@ def test_folder_that_may_not_be_written_to_leaves_the_old_file():
         # The modes of folders say nothing to root.
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
-        "write_whole(sys.argv[1], lambda file: file.write(b'new'))\n"
+        "atomic_write(sys.argv[1], lambda file: file.write(b'new'))\n"
     )
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
         folder = Path(name)
@@ -207,7 +207,7 @@ def test_kill_at_any_moment_leaves_a_whole_file(tmp_path):
 
 
 def test_kill_at_each_step_leaves_the_old_file_or_the_new_one(tmp_path):
-    # From the first line of write_whole to the last, one process for each.
+    # From the first line of atomic_write to the last, one process for each.
     code = (
         "import digitcnn._utils.atomic\n"
         "folder = os.path.dirname(sys.argv[1])\n"
@@ -223,7 +223,7 @@ def test_kill_at_each_step_leaves_the_old_file_or_the_new_one(tmp_path):
         "    child = os.fork()\n"
         "    if child == 0:\n"
         "        sys.settrace(trace)\n"
-        "        write_whole(sys.argv[1], lambda file: file.write(b'new' * 10_000))\n"
+        "        atomic_write(sys.argv[1], lambda file: file.write(b'new' * 10_000))\n"
         "        os._exit(0)\n"
         "    _, status = os.waitpid(child, 0)\n"
         "    with open(sys.argv[1], 'rb') as file:\n"
@@ -253,7 +253,7 @@ def leave(path):
         "    file.write(b'half')\n"
         "    file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "write_whole(sys.argv[1], write)\n"
+        "atomic_write(sys.argv[1], write)\n"
     )
     assert in_a_process(code, path).returncode == -signal.SIGKILL
 
@@ -262,7 +262,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_writer(tmp_path):
     for name in ("file", "another"):
         leave(tmp_path / name)
     assert len(names_in(tmp_path)) == 2
-    write_whole(tmp_path / "file", put("new"))
+    atomic_write(tmp_path / "file", put("new"))
     mark = hashlib.sha256(b"another").hexdigest()[:16]
     first, second = names_in(tmp_path)
     assert first.startswith(f".digitcnn-{mark}-")
@@ -274,7 +274,7 @@ def test_what_another_machine_left_is_removed_an_hour_later(tmp_path):
     (left,) = tmp_path.iterdir()
     prefix, mark, _, *rest = left.name.split("-")
     far = left.rename(tmp_path / "-".join([prefix, mark, "0" * 8, *rest]))
-    write_whole(tmp_path / "file", put("new"))
+    atomic_write(tmp_path / "file", put("new"))
     assert far.exists()
     os.utime(far, (time.time() - 3700,) * 2)
     remove_left_over(tmp_path / "file")
@@ -315,12 +315,12 @@ def test_what_a_living_process_is_writing_is_left_to_it(tmp_path):
         "    file.write(b'new')\n"
         "    print('writing', flush=True)\n"
         "    sys.stdin.readline()\n"
-        "write_whole(sys.argv[1], write)\n"
+        "atomic_write(sys.argv[1], write)\n"
     )
     with in_a_process(code, target, wait=False, stdin=subprocess.PIPE) as process:
         process.stdout.readline()
         remove_left_over(target)
-        write_whole(target, put("old"))
+        atomic_write(target, put("old"))
         process.stdin.write(b"\n")
         process.stdin.close()
         assert process.wait(60) == 0
@@ -332,7 +332,7 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
     code = (
         "for i in range(50):\n"
         "    text = f'{os.getpid()} {i} '.encode() * 1000\n"
-        "    write_whole(sys.argv[1], lambda file: file.write(text))\n"
+        "    atomic_write(sys.argv[1], lambda file: file.write(text))\n"
     )
     writers = [in_a_process(code, tmp_path / "file", wait=False) for _ in range(3)]
     while any(writer.poll() is None for writer in writers):
@@ -383,7 +383,7 @@ def test_tilde_is_the_home_folder_wherever_a_path_is_taken(
 def test_tilde_within_a_name_is_a_letter(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a~", "./~", "~nobody-of-this-name"):
-        write_whole(name, lambda file: file.write(b"x"))
+        atomic_write(name, lambda file: file.write(b"x"))
     assert {path.name for path in tmp_path.iterdir()} == {"a~", "~", "~nobody-of-this-name"}
 
 

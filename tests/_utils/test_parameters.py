@@ -63,7 +63,7 @@ def test_names_in_the_rules_are_those_that_are_there():
     ],
 )
 def test_parameter_that_breaks_its_rule_is_named_with_what_is_wanted(name, value, wanted):
-    with pytest.raises(ValueError, match=rf"^{name}=.*: wanted is .*{wanted}"):
+    with pytest.raises(ValueError, match=rf"^expected {name} to be .*{wanted}.*, got "):
         check_parameters({name: value})
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import TESTS, make_classifier
-from digitcnn._utils.workers import deal_out, worker_number, worker_threads
+from digitcnn._utils.workers import round_robin, worker_number, worker_threads
 
 
 class Named:
@@ -60,7 +60,7 @@ def test_threads_are_those_that_joblib_allows_its_worker(monkeypatch, process, v
 @given(st.integers(2, 9), st.integers(0, 99), st.integers(1, 30))
 def test_workers_with_numbers_in_a_row_are_dealt_out_evenly(n_devices, first, n_workers):
     devices = [f"gpu:{i}" for i in range(n_devices)]
-    dealt = Counter(deal_out(devices, first + i) for i in range(n_workers))
+    dealt = Counter(round_robin(devices, first + i) for i in range(n_workers))
     assert set(dealt) <= set(devices)
     counts = [dealt[device] for device in devices]
     assert max(counts) - min(counts) <= 1
@@ -68,7 +68,7 @@ def test_workers_with_numbers_in_a_row_are_dealt_out_evenly(n_devices, first, n_
 
 @pytest.mark.parametrize(("devices", "worker"), [([], 0), (["gpu:0"], 3)])
 def test_nothing_is_dealt_out_where_there_is_no_choice(devices, worker):
-    assert deal_out(devices, worker) is None
+    assert round_robin(devices, worker) is None
 
 
 # In processes of their own: TensorFlow takes its settings before its first use alone. The workers'

@@ -37,7 +37,7 @@ def test_mnist_comes_whole_or_by_its_parts(arrays, tmp_path, monkeypatch):
 def test_folder_without_mnist_and_unknown_split_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no mnist\.npz, no four IDX files"):
         load_mnist(tmp_path)
-    with pytest.raises(ValueError, match="split must be"):
+    with pytest.raises(ValueError, match="expected split to be"):
         load_mnist(tmp_path, split="valid")
 
 

@@ -81,7 +81,7 @@ def test_without_a_wanted_error_rate_nothing_is_marked(fitted, digits):
 
 
 def test_wanted_error_rate_without_validation_data_is_refused(fitted, digits):
-    with pytest.raises(ValueError, match="there was none: give validation_fraction"):
+    with pytest.raises(ValueError, match=r"got one without\. Give validation_fraction"):
         CoverageDisplay.from_estimator(fitted, *digits, target_error_rate=0.01)
 
 

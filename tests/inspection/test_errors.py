@@ -71,7 +71,7 @@ def test_no_errors_are_said_to_be_none(fitted, digits):
     right = fitted.predict(X) == y
     display = ErrorGalleryDisplay.from_estimator(fitted, X[right], y[right], ax=panel())
     assert display.images_ == []
-    assert display.ax_.get_title() == f"All {right.sum():,} images were read rightly"
+    assert display.ax_.get_title() == f"All {right.sum():,} images were read correctly"
 
 
 def test_pipeline_given_a_table_shows_what_its_last_step_is_given(frame):

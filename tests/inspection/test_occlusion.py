@@ -128,9 +128,9 @@ def test_pipelines_of_any_classifier_are_asked(digits):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"patch_size": 9}, "patch_size=9: wanted is 1 to 8 pixels"),
-        ({"patch_size": 0}, "patch_size=0"),
-        ({"patch_size": 2, "stride": 3}, "stride=3: wanted is 1 to 2 pixels, the patch's side"),
+        ({"patch_size": 9}, "expected patch_size from 1 to 8, got 9"),
+        ({"patch_size": 0}, "expected patch_size from 1 to 8, got 0"),
+        ({"patch_size": 2, "stride": 3}, "expected stride from 1 to 2, the patch's size, got 3"),
         ({"label": "blot"}, "label='blot' is none of the classes: .*'ink', 'paper'"),
     ],
 )

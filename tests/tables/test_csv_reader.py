@@ -101,11 +101,11 @@ def test_lines_and_rows_are_counted_apart_where_lines_are_empty(write):
         ("", "the file is empty"),
         ("\n\n", "the file is empty"),
         ("label,p0,p1\n", "there are no rows below the header"),
-        ("label,p0,p1\n1,2,3\n1,2\n", r"line 3 \(row 1\): 2 values, where .* 3 columns"),
-        ("label,p0,p1\n1,2,3,4\n", r"line 2 \(row 0\): 4 values, where .* 3 columns"),
-        ("label,p0,p1\n1,2\n3,4,5,6\n", r"line 2 \(row 0\): 2 values"),
+        ("label,p0,p1\n1,2,3\n1,2\n", r"line 3 \(row 1\): expected 3 values.*, got 2"),
+        ("label,p0,p1\n1,2,3,4\n", r"line 2 \(row 0\): expected 3 values.*, got 4"),
+        ("label,p0,p1\n1,2\n3,4,5,6\n", r"line 2 \(row 0\): expected 3 values.*, got 2"),
         ("label,p0,p1\n,2,3\n", r"line 2 \(row 0\): the label is missing"),
-        ('label,p0,p1\n1,2,3\n""\n', r"line 3 \(row 1\): 1 values, where .* 3 columns"),
+        ('label,p0,p1\n1,2,3\n""\n', r"line 3 \(row 1\): expected 3 values.*, got 1"),
         (b"label,p0,p1\n\xff,2,3\n", r"line 2 \(row 0\): the label is not printable UTF-8"),
         ("label,p0,p1\n7\0,2,3\n", "line 2: expected UTF-8 text, got a NUL byte"),
         (b"label,p0,p1\n1,\xff,3\n", r"line 2 \(row 0\), column 'p0': '.udcff' is text"),
@@ -121,9 +121,9 @@ def test_lines_and_rows_are_counted_apart_where_lines_are_empty(write):
         ("label,p0,p1\n1,2,1" + "0" * 400 + "\n", "column 'p1': inf is outside"),
         ("label,p0,p1\n1,2,1" + "0" * 200 + "\n", r"column 'p1': 1e\+200 is outside"),
         ("label,p0,p1\n" + "7" * 2000 + ",2,3\n", r"line 2 \(row 0\): the label is too long"),
-        ("5,0,0,128\n6,1,0,0\n", "stand more than once: '0'.* Is there a header line"),
-        ("p0,p1," * 2000 + "label\n", "stand more than once"),
-        (",label,p0,p1\n0,1,2,3,4\n", r"line 2 \(row 0\): 5 values, where .* 4 columns"),
+        ("5,0,0,128\n6,1,0,0\n", "some more than once: '0'.* Is there a header line"),
+        ("p0,p1," * 2000 + "label\n", "some more than once"),
+        (",label,p0,p1\n0,1,2,3,4\n", r"line 2 \(row 0\): expected 4 values.*, got 5"),
     ],
 )
 def test_csv_that_is_no_table_is_refused(write, text, message):
@@ -225,7 +225,7 @@ def test_damaged_archives_are_refused(frame, tmp_path, write):
         write(gzip.compress(text)[:-2000], "cut.csv.gz"): "damaged, or no .gz file",
         write(text, "plain.csv.gz"): "damaged, or no .gz file",
         write(b"PK\3\4 nothing", "bad.zip"): "damaged, or no .zip file",
-        tmp_path / "two.zip": "holds 2 files .*'a.csv', 'b.csv'.*; one CSV is wanted",
+        tmp_path / "two.zip": "an archive of one CSV, got one of 2 files .*'a.csv', 'b.csv'",
     }
     for path, message in cases.items():
         with pytest.raises(ValueError, match=message) as caught:

@@ -161,7 +161,7 @@ def test_cell_of_any_length_is_refused_at_once(write, cell):
 )
 def test_header_that_is_none_is_refused(write, header, message):
     path = write(f"{header}\n1,2,3\n")
-    with pytest.raises(ValueError, match=rf"a\.csv.*{message}|a\.csv.*values, where") as caught:
+    with pytest.raises(ValueError, match=rf"a\.csv.*{message}|a\.csv.*values, as the header") as caught:
         read_table(path, with_labels=True)
     assert len(str(caught.value)) < 700
 
@@ -192,7 +192,9 @@ def test_zips_that_cannot_be_read_are_refused(tmp_path):
     paths = damaged_zips(tmp_path)
     assert len(paths) == 7
     for path, read in itertools.product(paths, (read_table, read_raw_frame, pixel_columns_of)):
-        with pytest.raises(ValueError, match=rf"{path.name}: (damaged|the archive is compressed)"):
+        with pytest.raises(
+            ValueError, match=rf"{path.name}: (damaged|expected an archive compressed)"
+        ):
             read(path)
 
 

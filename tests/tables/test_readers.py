@@ -40,7 +40,7 @@ def test_every_kind_of_file_gives_the_same_table(frame, tmp_path, ending):
     ("text", "message"),
     [
         ("label\n1\n", "no pixel columns; the columns are 'label'"),
-        ("label,p0,p0\n1,2,3\n", "stand more than once: 'p0'; .* header"),
+        ("label,p0,p0\n1,2,3\n", "some more than once: 'p0'. .* header"),
         ("label,p0,p1,p4\n1,2,3,4\n", "pixel columns are missing: 'p2', 'p3'"),
         (
             "Label,p0,p1\n1,2,3\n",
@@ -63,7 +63,7 @@ def test_paths_that_are_no_table_are_refused(frame, tmp_path, write, read):
     cases = {
         write(parquet[: len(parquet) // 2], "cut.parquet"): "damaged, or no Parquet file",
         write("label,p0\n", "digits.xlsx"): (
-            "unknown kind of file; .csv, .csv.gz, .csv.zip and .parquet"
+            "expected a .csv, .csv.gz, .csv.zip or .parquet file"
         ),
         write("", "empty.csv"): "the file is empty",
         write("", "empty.csv.gz"): "the file is empty",
@@ -146,7 +146,7 @@ def test_files_of_a_list_with_other_columns_are_refused(frame, write):
     more = write(frame.assign(extra=1).to_csv(index=False), "c.csv")
     with pytest.raises(ValueError, match=r"b\.csv: columns that .*a\.csv has are missing: 'label'"):
         read_table([first, fewer])
-    with pytest.raises(ValueError, match=r"c\.csv: .* columns that .*a\.csv has not: 'extra'"):
+    with pytest.raises(ValueError, match=r"c\.csv: .* columns that .*a\.csv lacks: 'extra'"):
         read_table([first, more])
 
 

@@ -220,6 +220,6 @@ def test_file_of_pixels_takes_the_place_of_no_table_that_it_is_made_of(tmp_path)
     path.write_text("label,p0,p1\n1,2,3\n")
     link.symlink_to(path)
     for out in (path, link, tmp_path / "." / "a.csv"):
-        with pytest.raises(ValueError, match="is read, and the pixels would take its place"):
+        with pytest.raises(ValueError, match="expected another file than those that are read"):
             read_digits_csv([path, link], memory_map=out)
     assert path.read_text().startswith("label")

@@ -364,8 +364,8 @@ def test_half_written_file_of_a_killed_process_is_cleared_away(digits, tmp_path)
     (path,) = tmp_path.iterdir()
     path.unlink()
     code = (
-        "import os, sys; from digitcnn._utils.atomic import write_whole; "
-        "write_whole(sys.argv[1], lambda file: (file.write(b'half'), file.flush(), os._exit(9)))"
+        "import os, sys; from digitcnn._utils.atomic import atomic_write; "
+        "atomic_write(sys.argv[1], lambda file: (file.write(b'half'), file.flush(), os._exit(9)))"
     )
     assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 9
     assert len(list(tmp_path.iterdir())) == 1

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from digitcnn._utils.atomic import as_path, write_whole
+from digitcnn._utils.atomic import as_path, atomic_write
 
 FORMAT = "digitcnn model"
 VERSION = 1
@@ -108,7 +108,7 @@ def write_model_file(
             for name, data in zip(names, [text, *members], strict=True):
                 archive.writestr(zipfile.ZipInfo(name, _TIME), data)
 
-    write_whole(path, write)
+    atomic_write(path, write)
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Files that are seen whole or not at all: written beside their target, and renamed."""
+"""Atomic writes: a file is written beside its target and renamed, so that it is whole or absent."""
 
 import contextlib
 import hashlib
@@ -14,20 +14,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Seconds after which nobody is writing a file any more.
+# Age in seconds from which a temporary file counts as abandoned.
 _LEFT_OVER = 3600
-# This machine, in the names of files that it is writing: elsewhere its processes cannot be asked
-# for. A folder may be many machines'.
+# This machine, in the names of temporary files: a folder may be shared, and only the machine that
+# writes a file can look for its process.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def as_path(path: str | os.PathLike[str]) -> Path:
-    """A path that was given, with the home folder in the place of ``~``."""
+    """A path with ``~`` expanded to the home folder."""
     return Path(os.path.expanduser(path))
 
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Whether two paths lead to one file, through links or not, there already or not yet."""
+    """Whether two paths lead to the same file, which need not exist yet; links are followed."""
     first, second = as_path(one), as_path(other)
     if first.exists() and second.exists():
         return os.path.samefile(first, second)
@@ -35,27 +35,26 @@ def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> 
     return real == other_real
 
 
-def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
-    """Write a file beside its target and rename it, so that no half of it is ever seen.
+def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
+    """Write a file beside its target and rename it, so that it is never seen incomplete.
 
-    A process that is killed leaves the old file and, beside it, what it had written of the new
-    one, under a name that begins with ``.digitcnn-`` and has the process's number in it. Whoever
-    writes to the same target next removes that: if it is on the same machine at once, else after
-    an hour.
+    A killed process leaves the old file and, beside it, an incomplete one, whose name begins with
+    ``.digitcnn-`` and holds the process's number. The next writer to the same target removes it: at
+    once on the same machine, after an hour on another.
 
     Parameters
     ----------
     path : str or path-like
-        The target. What was there stays until the new file is complete, and hands its access
-        rights on. A link stays one: the file that it leads to is replaced.
+        The target. An old file stays until the new one is complete, which takes over its access
+        rights. A link stays a link: the file that it leads to is replaced.
     write : callable
-        Is given the new file, open for writing bytes.
+        Called with the new file, open for writing bytes.
 
     Raises
     ------
     OSError
-        If the folder cannot be written to, or is full, or the target is no regular file, as
-        ``/dev/null`` is none. The target is as it was.
+        If the folder is full or not writable, or if the target is not a regular file, such as
+        ``/dev/null``. The target stays as it was.
     """
     target = Path(os.path.realpath(as_path(path)))
     if target.is_dir():
@@ -79,7 +78,8 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
         os.replace(own, target)
     except BaseException as error:
         own.unlink(missing_ok=True)
-        # The system names no file, or one that nobody knows. `write` may have read others.
+        # Name the target where the system names no file, or the temporary one. `write` may have
+        # read other files.
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(own)):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
@@ -88,10 +88,9 @@ def write_whole(path: str | os.PathLike[str], write: Callable[[Any], None]) -> N
 
 @contextlib.contextmanager
 def folder_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A folder beside a file that is to be written, for what is needed until then.
+    """A temporary folder beside a file that will be written.
 
-    A process that is killed leaves it; on the same machine, whoever writes to the same target next
-    removes it.
+    A killed process leaves it; the next writer to the same target on the same machine removes it.
     """
     target = Path(os.path.realpath(as_path(path)))
     remove_left_over(target)
@@ -105,43 +104,43 @@ def folder_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def remove_left_over(path: Path) -> None:
-    """Remove what processes that were killed have left beside a file, however many they were.
+    """Remove the temporary files that killed processes left beside a file.
 
-    What another process is still writing stays.
+    Those that another process is still writing stay.
     """
     old = time.time() - _LEFT_OVER
     with contextlib.suppress(OSError):
         for found in path.parent.glob(f"{_mark(path)}-*.tmp"):
-            is_left = _is_left_by_the_dead(found.name)
-            if is_left and found.is_dir() and not found.is_symlink():
+            is_abandoned = _is_abandoned(found.name)
+            if is_abandoned and found.is_dir() and not found.is_symlink():
                 shutil.rmtree(found, ignore_errors=True)
-            # A folder's time does not say when its files were written to.
-            elif is_left or (found.lstat().st_mtime <= old and not found.is_dir()):
+            # A folder's time does not tell when its files were last written.
+            elif is_abandoned or (found.lstat().st_mtime <= old and not found.is_dir()):
                 found.unlink(missing_ok=True)
 
 
 def _mark(target: Path) -> str:
-    # Of the target's name only a digest: the whole might be too long with anything added.
+    # A digest, because the target's name with additions may be too long.
     return f".digitcnn-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
 
 
-def _is_left_by_the_dead(name: str) -> bool:
+def _is_abandoned(name: str) -> bool:
     """Whether the process that began a file is known to have ended."""
     found = re.search(r"-([0-9a-f]{8})-(\d+)-[0-9a-z_]+\.tmp$", name)
-    # On Windows, asking for a process in this way would end it.
+    # On Windows this call would end the process.
     if found is None or found[1] != _HOST or os.name != "posix":
         return False
     try:
         os.kill(int(found[2]), 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # another user's, and alive
+    except (OSError, OverflowError):  # another user's process, which runs
         return False
     return False
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name outlast a power cut, where the system can."""
+    """Make the new name survive a power cut, where the system supports it."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):

@@ -1,9 +1,9 @@
-"""What a value is, as plain data that is equal for equal values in another process.
+"""Fingerprints of parameters: plain data that is equal for equal values in another process.
 
-A checkpoint belongs to the training that made it, and a training hangs on its parameters. Most are
-numbers and names; some are functions and objects. Of these it is what they do that counts: a
-function's code and all that the code reads, an object's class and state. What a program imports
-from installed libraries counts by its name.
+A checkpoint belongs to the training that made it, and a training depends on its parameters. Most
+are numbers and names; some are functions and objects. These are known by what they do: a function
+by its code and everything that the code refers to, an object by its class and state. Functions and
+classes of installed libraries are known by their names.
 """
 
 import copyreg
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-# Attributes of a class that say nothing of what it does, or hold what its bases say already.
+# Attributes of a class that do not change what it does, or that its bases determine.
 _NOT_OF_A_CLASS = {
     *("__dict__", "__weakref__", "__slotnames__", "__static_attributes__", "__firstlineno__"),
     *("__doc__", "__module__", "__qualname__", "__parameters__", "__orig_bases__"),
@@ -34,7 +34,7 @@ _INSTALLED = tuple(
 
 
 class _UnknownError(Exception):
-    """Something of which nobody can tell from outside what it is."""
+    """A value whose state cannot be inspected."""
 
 
 def as_plain(value: Any) -> Any:
@@ -44,7 +44,7 @@ def as_plain(value: Any) -> Any:
     ----------
     value : object
         A parameter. A function, a class or an object becomes its name with a digest of what it
-        does: see the module's docstring.
+        does, see above.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def as_plain(value: Any) -> Any:
     Raises
     ------
     ValueError
-        If it holds something that has no state to be looked at, as a lock or an open file has none.
+        If it holds something whose state cannot be inspected, such as a lock or an open file.
 
     Examples
     --------
@@ -67,25 +67,22 @@ def as_plain(value: Any) -> Any:
     try:
         return _Walk().describe(value)
     except _UnknownError as unknown:
-        raise ValueError(
-            f"expected a value that can be told apart from others, got {value!r}, which holds "
-            f"{unknown}: nobody can tell from outside what that is"
-        ) from None
+        why = f"holds {unknown}: its state cannot be inspected"
     except RecursionError:
-        raise ValueError(
-            f"expected a value that can be told apart from others, got {value!r}, which refers to "
-            "too many others"
-        ) from None
+        why = "refers to too many others"
+    raise ValueError(
+        f"expected a value that can be told apart from others, got {value!r}, which {why}"
+    )
 
 
 class _Walk:
-    """The way through a value, and what it has come by."""
+    """A recursive walk through a value, with what it has visited."""
 
     def __init__(self) -> None:
-        # Of what is under way, how deep it lies: what refers to itself is described by that.
+        # The depth of each value that is being described: a reference back to it is that number.
         self.under_way: dict[int, int] = {}
         self.done: dict[int, str] = {}
-        # An object that is made on the way must not go, or another one may have its id.
+        # Keeps temporary objects alive, so that no later one gets their id.
         self.alive: list[Any] = []
 
     def describe(self, value: Any) -> Any:
@@ -110,7 +107,7 @@ class _Walk:
             return [digest_arrays([np.asarray(keys)]), *rest]
         if type(value) is np.ndarray and value.dtype.kind != "O":
             return ["ndarray", digest_arrays([value])]
-        # From here on a value may hold others, itself among them.
+        # From here on a value may hold others, including itself.
         if id(value) in self.done:
             return self.done[id(value)]
         if id(value) in self.under_way:
@@ -129,7 +126,7 @@ class _Walk:
         return described
 
     def _describe_holder(self, value: Any) -> Any:
-        """A list, or a tuple of a name and of what is to be digested."""
+        """A list, or a tuple of a name and of parts to be digested."""
         if type(value) in (dict, types.MappingProxyType):
             pairs = [[self.describe(key), self.describe(one)] for key, one in value.items()]
             return sorted(pairs, key=repr)
@@ -166,37 +163,25 @@ class _Walk:
         for cell in function.__closure__ or ():
             try:
                 closure.append([self.describe(cell.cell_contents)])
-            except ValueError:  # it has nothing in it yet
+            except ValueError:  # empty so far
                 closure.append([])
         read = {}
         for name in sorted(_globals_of(code)):
             if name in function.__globals__:
                 read[name] = self._referred_to(function.__globals__[name])
-        return [
-            self._code(code),
-            self.describe(function.__defaults__),
-            self.describe(function.__kwdefaults__),
-            closure,
-            read,
-            self.describe(vars(function)),
-        ]
+        defaults = map(self.describe, (function.__defaults__, function.__kwdefaults__))
+        return [self._code(code), *defaults, closure, read, self.describe(vars(function))]
 
     def _code(self, code: types.CodeType) -> list[Any]:
         constants = [
             self._code(one) if isinstance(one, types.CodeType) else [self.describe(one)]
             for one in code.co_consts
         ]
-        arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
-        names = [code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars]
-        exceptions = getattr(code, "co_exceptiontable", b"")
-        return [
-            code.co_code.hex(),
-            exceptions.hex(),
-            constants,
-            *arguments,
-            code.co_flags,
-            *map(list, names),
-        ]
+        counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+        names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+        exceptions = getattr(code, "co_exceptiontable", b"").hex()
+        numbers = [*counts, code.co_flags]
+        return [code.co_code.hex(), exceptions, constants, *numbers, *map(list, names)]
 
     def _class(self, cls: type) -> Any:
         if not _is_own(cls.__module__):
@@ -210,23 +195,20 @@ class _Walk:
         return cls.__qualname__, own, [self.describe(base) for base in cls.__bases__]
 
     def _keras_object(self, value: Any) -> list[Any]:
-        """An optimizer, a schedule, a layer, a model: what Keras makes a copy of it from."""
+        """An optimizer, schedule, layer or model, by the configuration that Keras copies."""
         try:
             config = dict(value.get_config())
         except Exception:
             raise _UnknownError(f"a {_name(type(value))} without get_config") from None
         if hasattr(value, "apply_gradients"):
-            # Keras counts an optimizer's automatic names up. The next process begins anew.
+            # Keras numbers the automatic names of optimizers; another process counts anew.
             config.pop("name", None)
         weights = value.get_weights() if hasattr(value, "get_weights") else []
-        return [
-            self.describe(type(value)),
-            self._config(config),
-            digest_arrays(map(np.asarray, weights)),
-        ]
+        kind, settings = self.describe(type(value)), self._config(config)
+        return [kind, settings, digest_arrays(map(np.asarray, weights))]
 
     def _config(self, config: Any) -> Any:
-        """Keras's description of an object, with the code of the classes that it names."""
+        """A configuration of Keras, with the code of the classes that it names."""
         from keras import saving
 
         if isinstance(config, dict):
@@ -236,7 +218,7 @@ class _Walk:
                 found = saving.get_registered_object(str(config.get("registered_name")))
                 found = found or getattr(module, config["class_name"], None)
             if found is not None:
-                config["module"] = None  # the class says more
+                config["module"] = None  # the class is described below
             pairs = [[str(name), self._config(one)] for name, one in config.items()]
             return [*sorted(pairs, key=repr), self.describe(found)]
         if isinstance(config, tuple | list):
@@ -244,7 +226,7 @@ class _Walk:
         return self.describe(config)
 
     def _object(self, value: Any) -> list[Any]:
-        """What pickle would keep of it."""
+        """An object by what pickle would store of it."""
         try:
             reduce = copyreg.dispatch_table.get(type(value))
             reduced = value.__reduce_ex__(4) if reduce is None else reduce(value)
@@ -257,20 +239,16 @@ class _Walk:
         state, items, pairs = [*rest, None, None, None][:3]
         if make in (getattr, object.__new__) or isinstance(make, types.BuiltinFunctionType):
             make = _name(make)
-        return [
-            self._referred_to(make),
-            self.describe(arguments),
-            self.describe(state),
-            self.describe(None if items is None else list(items)),
-            self.describe(None if pairs is None else dict(pairs)),
-        ]
+        items = None if items is None else list(items)
+        pairs = None if pairs is None else dict(pairs)
+        return [self._referred_to(make), *map(self.describe, (arguments, state, items, pairs))]
 
     def _referred_to(self, value: Any) -> Any:
-        """What a function or a class refers to: a library's by its name, its own whole."""
+        """What a function or a class refers to: a library's by its name, others in full."""
         return _name(value) if _is_a_librarys(value) else self.describe(value)
 
     def _source(self, module: types.ModuleType) -> str | None:
-        """A digest of a module of the program's own: any of it may be used."""
+        """A digest of the source of one of the program's own modules: any of it may be used."""
         path = getattr(module, "__file__", None)
         if not path or not _is_own(module.__name__) or not os.path.isfile(path):
             return None
@@ -279,7 +257,7 @@ class _Walk:
 
 
 def _globals_of(code: types.CodeType) -> set[str]:
-    """Names that code, and what is defined within it, looks up outside of functions."""
+    """The global names that code, and functions defined in it, refer to."""
     names = {
         str(one.argval)
         for one in dis.get_instructions(code)
@@ -292,10 +270,10 @@ def _globals_of(code: types.CodeType) -> set[str]:
 
 
 def _is_own(module: str | None) -> bool:
-    """Whether a module is the program's own: no installed library's, and not this package's."""
+    """Whether a module belongs to the program, not to an installed library or this package."""
     name = str(module)
     if name in ("__main__", "__mp_main__") or name not in sys.modules:
-        return True  # a script, a notebook, or what was sent to a worker process
+        return True  # a script, a notebook, or sent to a worker process
     path = getattr(sys.modules[name], "__file__", None)
     if path is None or name.partition(".")[0] == "digitcnn":
         return False
@@ -305,9 +283,9 @@ def _is_own(module: str | None) -> bool:
 
 
 def _is_a_librarys(value: Any) -> bool:
-    """Whether an installed library has this function or class under the name that it bears.
+    """Whether an installed library holds this very function or class under its name.
 
-    What a library's function has made, such as a function with a closure, only looks so.
+    A function that a library's function returned, such as a closure, only bears such a name.
     """
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or _is_own(module):

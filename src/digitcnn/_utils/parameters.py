@@ -1,4 +1,4 @@
-"""What each parameter of the estimator may be, as a test and in words."""
+"""The rules of the estimator's parameters, each as a test and in words."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Rule(NamedTuple):
     """What a parameter may be: a test, and the same in words."""
 
     holds: Callable[[Any], bool]
-    wanted: str
+    expected: str
 
 
 def _is_real(value: Any) -> bool:
@@ -55,11 +55,11 @@ def _one_of(*choices: Any) -> Rule:
 def _either(*rules: Rule) -> Rule:
     return Rule(
         lambda value: any(rule.holds(value) for rule in rules),
-        ", or ".join(rule.wanted for rule in rules),
+        ", or ".join(rule.expected for rule in rules),
     )
 
 
-def _pair(holds: Callable[[Any, Any], bool], wanted: str) -> Rule:
+def _pair(holds: Callable[[Any, Any], bool], expected: str) -> Rule:
     def both(value: Any) -> bool:
         return (
             isinstance(value, tuple | list)
@@ -68,7 +68,7 @@ def _pair(holds: Callable[[Any, Any], bool], wanted: str) -> Rule:
             and holds(*value)
         )
 
-    return Rule(both, wanted)
+    return Rule(both, expected)
 
 
 def _is_shape(value: Any) -> bool:
@@ -162,16 +162,16 @@ RULES: dict[str, Rule] = {
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:
-    """Hold the estimator's parameters against `RULES`.
+    """Check the estimator's parameters against `RULES`.
 
-    What has no rule is a subclass's, which knows what it may be.
+    Parameters without a rule are a subclass's own, and are not checked.
 
     Raises
     ------
     ValueError
-        For the first that breaks its rule: its name, its value and what is wanted.
+        For the first one that breaks its rule.
     """
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is not None and not rule.holds(value):
-            raise ValueError(f"{name}={value!r}: wanted is {rule.wanted}")
+            raise ValueError(f"expected {name} to be {rule.expected}, got {value!r}")

@@ -8,32 +8,32 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing: without the real one there is no `set_callbacks`."""
+        """A stand-in without `set_callbacks`, for older versions of scikit-learn."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method as it is."""
+        """The method, unchanged."""
         return method
 
 
-# Attributes that scikit-learn keeps on an estimator while `fit` runs, to take its callbacks down.
+# Attributes that scikit-learn sets on an estimator while `fit` runs, to tear its callbacks down.
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 class FitTask:
-    """A fit, as scikit-learn's callbacks are told of it.
+    """Forwards a fit's begin, epochs and end to scikit-learn's callbacks.
 
     Parameters
     ----------
     estimator : DigitCNNClassifier
-        Whose `fit` is under way.
+        The estimator that is being fitted.
     epochs : int
-        How many it has at most.
+        The largest number of epochs.
     data : dict
         ``X``, ``y`` and ``metadata`` of the fit.
     """
 
     def __init__(self, estimator: Any, epochs: int, data: dict[str, Any]) -> None:
-        self._told = {"estimator": estimator, **data}
+        self._data = {"estimator": estimator, **data}
         self._context: Any = None
         self._epoch: Any = None
         if hasattr(estimator, "_init_callback_context"):
@@ -41,22 +41,22 @@ class FitTask:
 
     def begin(self) -> None:
         if self._context is not None:
-            self._context.call_on_fit_task_begin(**self._told)
+            self._context.call_on_fit_task_begin(**self._data)
 
     def begin_epoch(self) -> None:
         if self._context is not None:
             self._epoch = self._context.subcontext(task_name="epoch")
-            self._epoch.call_on_fit_task_begin(**self._told)
+            self._epoch.call_on_fit_task_begin(**self._data)
 
     def end_epoch(self, fitted: Callable[[], dict[str, Any]]) -> bool:
-        """Whether a callback wants to stop. `fitted` gives the attributes of a fitted estimator."""
+        """Whether a callback requests a stop. `fitted` gives the attributes after this epoch."""
         if self._epoch is None:
             return False
         epoch, self._epoch = self._epoch, None
-        return bool(epoch.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted))
+        return bool(epoch.call_on_fit_task_end(**self._data, reconstruction_attributes=fitted))
 
     def end(self) -> None:
-        """End the fit, and an epoch that Ctrl-C has left open."""
+        """End the fit, and an epoch that Ctrl-C interrupted."""
         self.end_epoch(dict)
         if self._context is not None:
-            self._context.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+            self._context.call_on_fit_task_end(**self._data, reconstruction_attributes={})

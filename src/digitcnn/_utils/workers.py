@@ -1,6 +1,6 @@
-"""Processes: joblib's and Dask's workers, which take their share of the cores and GPUs, and forks.
+"""Worker processes of joblib and Dask, their share of cores and GPUs, and forked processes.
 
-It is imported with the package, for it has to be there when a process forks.
+It is imported with the package: it must be there when a process forks.
 """
 
 import multiprocessing
@@ -9,25 +9,25 @@ import re
 import sys
 from collections.abc import Sequence
 
-# What joblib calls the processes of its default backend, counted from 1 by the process that
-# starts them; and what Dask calls its own.
+# How joblib names the processes of its default backend, numbered from 1 by the process that starts
+# them, and how Dask names its own.
 _LOKY = re.compile(r"LokyProcess-(?:\d+:)*(\d+)")
 _DASK = "Dask Worker process"
 
-# Whether the backend is in use in this process by this package, and whether this process was forked
-# from one in which it was in use, by this package or by anybody else.
+# Whether this package uses the backend in this process, and whether this process was forked from
+# one that used it, through this package or not.
 _in_use = False
 _inherited = False
 
 
 def note_use() -> None:
-    """From now on this package uses Keras's backend in this process."""
+    """Note that this package uses Keras's backend in this process from now on."""
     global _in_use
     _in_use = True
 
 
 def was_forked_from_use() -> bool:
-    """Whether threads of Keras's backend were left behind when this process was forked."""
+    """Whether this process was forked from one whose backend had threads, which forks lack."""
     return _inherited
 
 
@@ -59,13 +59,12 @@ if hasattr(os, "register_at_fork"):
 def worker_number() -> int | None:
     """The number of this process among the workers, from 0 up.
 
-    Workers that are started together have numbers in a row.
+    Workers that are started together have consecutive numbers.
 
     Returns
     -------
     int or None
-        None in a process that is nobody's worker: there nothing is for this package to settle. And
-        in a worker of Dask whose name is no number.
+        None in a process that is not a worker, and in a Dask worker whose name is not a number.
     """
     name = multiprocessing.current_process().name
     if found := _LOKY.fullmatch(name):
@@ -82,16 +81,16 @@ def worker_number() -> int | None:
 
 
 def worker_threads() -> int | None:
-    """How many threads this worker may have.
+    """How many threads this worker may use.
 
-    joblib and Dask write it into the environment of their workers, for OpenMP. joblib: the number
-    of cores by the number of workers, or ``inner_max_num_threads``, or what the user has set
-    already. Dask: 1, or what its configuration says.
+    joblib and Dask set it in the environment of their workers, for OpenMP. joblib sets the number
+    of cores divided by the number of workers, or ``inner_max_num_threads``, unless the user has set
+    it. Dask sets 1, or what its configuration says.
 
     Returns
     -------
     int or None
-        None in a process that is nobody's worker.
+        None in a process that is not a worker.
     """
     name = multiprocessing.current_process().name
     share = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
@@ -99,25 +98,25 @@ def worker_threads() -> int | None:
     return int(share) if is_worker and share.isdecimal() and int(share) else None
 
 
-def deal_out(devices: Sequence[str], worker: int) -> str | None:
-    """The device of a worker, where there are several: round robin, by the worker's number.
+def round_robin(devices: Sequence[str], worker: int) -> str | None:
+    """The device of a worker: round robin, by the worker's number.
 
     Parameters
     ----------
     devices : sequence of str
-        Names of the devices to deal out.
+        Names of the devices to choose from.
     worker : int
         From `worker_number`.
 
     Returns
     -------
     str or None
-        None where there is nothing to choose: for one device, or none.
+        None where there is nothing to choose: one device, or none.
 
     Examples
     --------
-    >>> from digitcnn._utils.workers import deal_out
-    >>> [deal_out(["gpu:0", "gpu:1"], worker) for worker in range(3)]
+    >>> from digitcnn._utils.workers import round_robin
+    >>> [round_robin(["gpu:0", "gpu:1"], worker) for worker in range(3)]
     ['gpu:0', 'gpu:1', 'gpu:0']
     """
     if len(devices) < 2:

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from digitcnn._utils.workers import (
-    deal_out,
     note_use,
+    round_robin,
     was_forked_from_use,
     worker_number,
     worker_threads,
@@ -188,7 +188,7 @@ def choose_device(device: str) -> str | None:
         return None
     if device == "auto":
         worker = worker_number()
-        return None if worker is None else deal_out(list_gpus(), worker)
+        return None if worker is None else round_robin(list_gpus(), worker)
     return device if ":" in device else f"{device}:0"
 
 

@@ -1,4 +1,4 @@
-"""``digitcnn evaluate``: what a model is worth."""
+"""``digitcnn evaluate``: how well a model reads labelled digits."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from digitcnn.report import check_libraries, write_report
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Measure a model on labelled digits, and write a report where one is wanted."""
+    """Measure a model on labelled digits, and write a report if `options.report` names one."""
     if options.report is not None:
         check_libraries("--report")
     check_files(model=options.model, data=options.data, outputs={"page": options.report})
@@ -29,7 +29,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.report is None:
         result |= measure(clf, X, y, range(len(y)))
     else:
-        # A page is given away: folders are nobody's business.
+        # A page is shared with others, who need not know the folders.
         result |= write_report(
             clf,
             X,

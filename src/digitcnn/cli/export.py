@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from digitcnn import datasets
-from digitcnn._utils.atomic import write_whole
+from digitcnn._utils.atomic import atomic_write
 from digitcnn.cli._common import check_files, load_model
 from digitcnn.cli._output import show
 from digitcnn.serialization.onnx import TOLERANCE, compare, input_dtype, to_onnx
@@ -29,7 +29,7 @@ def export(options: argparse.Namespace) -> None:
             f"{n_differing} get another label, and probabilities differ by up to {difference:.1e}. "
             "Nothing is written"
         )
-    write_whole(options.out, lambda file: file.write(data))
+    atomic_write(options.out, lambda file: file.write(data))
     result = {
         "model": options.model,
         "out": options.out,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from digitcnn._utils.atomic import write_whole
+from digitcnn._utils.atomic import atomic_write
 from digitcnn.calibration import confidence_threshold
 from digitcnn.cli._common import check_files, iter_images, load_model
 from digitcnn.cli._output import say, show, write_out
@@ -124,7 +124,7 @@ def _write_file(path: str, tables: Iterator[Any]) -> None:
         with _packed(path, file) as packed:
             _write_csv(tables, lambda text: packed.write(text.encode("utf-8", "backslashreplace")))
 
-    write_whole(path, write)
+    atomic_write(path, write)
 
 
 def _write_csv(tables: Iterator[Any], write: Callable[[str], Any]) -> None:

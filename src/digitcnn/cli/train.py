@@ -21,7 +21,7 @@ from digitcnn._utils.atomic import folder_beside
 from digitcnn._utils.identity import digest_arrays
 from digitcnn._version import __version__
 from digitcnn.backend import import_keras
-from digitcnn.calibration import note_confidence
+from digitcnn.calibration import confidence_and_correctness
 from digitcnn.classifier import save
 from digitcnn.cli._common import (
     NAMED_DATA,
@@ -103,7 +103,7 @@ def _train_and_save(
             network.set_params(verbose=0)  # of the running program, not of the model
         _write(clf, options.out)
         if not watched:  # else fit has noted them
-            clf.validation_confidences_, clf.validation_hits_ = note_confidence(
+            clf.validation_confidences_, clf.validation_hits_ = confidence_and_correctness(
                 clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
             )
             _write(clf, options.out)

@@ -28,7 +28,7 @@ def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> An
     Returns
     -------
     X : ndarray of uint8 of shape (1797, 784) or (1797, 64)
-        One picture a row, 0 for paper and 255 for ink.
+        One picture a row, 0 for the background and 255 for strokes.
     y : ndarray of int64 of shape (1797,)
         The digits.
     bunch : sklearn.utils.Bunch
@@ -71,7 +71,7 @@ def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.
     Returns
     -------
     X_train : ndarray of uint8 of shape (60000, 784)
-        One picture a row, 0 for paper and 255 for ink.
+        One picture a row, 0 for the background and 255 for strokes.
     y_train : ndarray of int64 of shape (60000,)
         The digits.
     X_test : ndarray of uint8 of shape (10000, 784)
@@ -98,15 +98,15 @@ def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.
     >>> X_train, y_train, X_test, y_test = load_mnist()  # doctest: +SKIP
     """
     if split not in ("all", "train", "test"):
-        raise ValueError(f"split must be 'all', 'train' or 'test', got {split!r}.")
+        raise ValueError(f"expected split to be 'all', 'train' or 'test', got {split!r}.")
     arrays = find_mnist() if path is None else read_mnist(as_path(path))
     if arrays is None:
         raise FileNotFoundError(
             f"'{path}' holds no mnist.npz, no four IDX files (train-images-idx3-ubyte and so "
             "on) and no mnist_train.csv with mnist_test.csv."
         )
-    wanted = ("train", "test") if split == "all" else (split,)
-    return tuple(arrays[f"{kind}_{part}"] for part in wanted for kind in "xy")
+    parts = ("train", "test") if split == "all" else (split,)
+    return tuple(arrays[f"{kind}_{part}"] for part in parts for kind in "xy")
 
 
 def read_digits_csv(
@@ -126,8 +126,8 @@ def read_digits_csv(
         Name of the label column. The pixel columns are told by their names, see
         :class:`digitcnn.DigitCSVTransformer`.
     memory_map : str or path-like, default=None
-        A ``.npy`` file to write, of a byte a pixel; one that is there is replaced. It is yours to
-        remove when X is not wanted any more. None keeps the pixels in memory.
+        A ``.npy`` file to write, with a byte for each pixel. An existing file is replaced. Delete
+        it when you no longer need X. None keeps the pixels in memory.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def read_digits_csv(
     FileNotFoundError, IsADirectoryError
         If a path is no file.
     ValueError
-        If there is no label column, or a cell is anything but what is wanted; the message names it.
+        If there is no label column, or a cell is not a pixel or a label; the error names it.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def stream_digits(
     FileNotFoundError, IsADirectoryError
         If a path is no file.
     ValueError
-        If there is no label column, or a cell is anything but what is wanted; the message names it.
+        If there is no label column, or a cell is not a pixel or a label; the error names it.
 
     Examples
     --------

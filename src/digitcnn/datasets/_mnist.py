@@ -34,8 +34,8 @@ _IDX_NAMES = {
 }
 _CSV_ENDINGS = (".csv", ".csv.gz", ".csv.zip")
 _DATA_VARIABLE = "DIGITCNN_DATA"
-# What NumPy's reader of damaged files ends in: it makes room for what an array's header says, and
-# reads that as Python text.
+# The errors of NumPy's reader on damaged files: it allocates what an array's header says, and
+# evaluates the header as Python text.
 _NPZ_DAMAGE = (
     ValueError,
     OSError,
@@ -177,8 +177,8 @@ def _fetch_from_openml() -> Arrays:
 def _verified(arrays: Arrays, source: str) -> Arrays:
     """Check arrays that came from elsewhere to be MNIST to the byte."""
     arrays = _checked(arrays, source)
-    for name, wanted in _MNIST_SHA256.items():
-        if hashlib.sha256(arrays[name].astype(np.uint8).tobytes()).hexdigest() != wanted:
+    for name, expected in _MNIST_SHA256.items():
+        if hashlib.sha256(arrays[name].astype(np.uint8).tobytes()).hexdigest() != expected:
             raise ValueError(f"{source} is not MNIST as published: {name} has another checksum.")
     return arrays
 
@@ -211,15 +211,15 @@ def _read_idx(path: Path) -> np.ndarray:
     start = 4 + 4 * n_axes
     if content[:3] != b"\0\0\x08" or not n_axes or len(content) < start:
         raise ValueError(
-            f"'{path}': no IDX file of bytes; it begins with {content[:4].hex(' ') or 'nothing'}, "
-            "where 00 00 08 and the number of axes are wanted."
+            f"'{path}': expected an IDX file of bytes, which begins with 00 00 08 and the number "
+            f"of axes, got one that begins with {content[:4].hex(' ') or 'nothing'}."
         )
     shape = struct.unpack(f">{n_axes}I", content[4:start])
-    wanted = int(np.prod(shape, dtype=object))
-    if len(content) - start != wanted:
+    n_bytes = int(np.prod(shape, dtype=object))
+    if len(content) - start != n_bytes:
         raise ValueError(
-            f"'{path}': {len(content) - start} bytes of data, where the header's shape "
-            f"{shape} wants {wanted}."
+            f"'{path}': expected {n_bytes} bytes of data for the header's shape {shape}, got "
+            f"{len(content) - start}."
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -243,13 +243,13 @@ def _checked(arrays: Arrays, source: str) -> Arrays:
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if x.ndim not in (2, 3) or x.size == 0 or y.shape != x.shape[:1]:
             raise ValueError(
-                f"{source}: x_{part} and y_{part} have the shapes {x.shape} and {y.shape}; "
-                "(n, h, w) or (n, h * w), and (n,) are wanted."
+                f"{source}: expected x_{part} of shape (n, h, w) or (n, h * w) and y_{part} of "
+                f"shape (n,), got {x.shape} and {y.shape}."
             )
         if x.dtype.kind not in "uif" or y.dtype.kind not in "ui":
             raise ValueError(
-                f"{source}: x_{part} and y_{part} have the dtypes {x.dtype} and {y.dtype}; "
-                "numbers, and whole numbers as labels, are wanted."
+                f"{source}: expected numbers in x_{part} and whole numbers in y_{part}, got "
+                f"{x.dtype} and {y.dtype}."
             )
         rows = x.reshape(len(x), -1)
         pixels = np.empty(rows.shape, np.uint8)

@@ -1,7 +1,7 @@
-"""Pictures of a training, of digits, of errors and of what a classifier looks at.
+"""Displays of a training, of digits, of errors and of what a classifier looks at.
 
-They follow scikit-learn's displays: a class method computes what is to be seen and draws it, the
-attributes hold the numbers and what was drawn, and `plot` draws them again, elsewhere or otherwise.
+They follow scikit-learn's displays: a class method computes the numbers and draws them, attributes
+hold the numbers and what was drawn, and `plot` draws them again, in other axes or another style.
 matplotlib is imported when something is drawn; it comes with the extra ``plots``.
 """
 

@@ -11,9 +11,9 @@ from digitcnn.inspection._drawing import GREY, need_matplotlib, open_axes
 class ConfusionDisplay(ConfusionMatrixDisplay):
     """scikit-learn's confusion matrix, with colours for the errors alone.
 
-    Where nearly all is read rightly, the diagonal takes all of the colour scale, and every error
-    looks like none. Here the diagonal has its numbers but no colour, the colours go from no error
-    to the most frequent one, and where there is none, no number stands.
+    In the confusion matrix of a good classifier, the diagonal takes up the colour scale, and errors
+    cannot be seen. Here the diagonal has numbers but no colour, the colours go from no error to the
+    most frequent one, and cells without errors are empty.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import numpy as np
 
 from digitcnn._utils.labels import encode_labels
 from digitcnn.abstaining import AbstainingClassifier
-from digitcnn.calibration import confidence_threshold, note_confidence
+from digitcnn.calibration import confidence_and_correctness, confidence_threshold
 from digitcnn.inspection._drawing import (
     GREY,
     need_matplotlib,
@@ -36,7 +36,7 @@ class CoverageDisplay:
         What is answered from there on, and the part of it that is wrong; NaN where nothing is
         answered.
     target_error_rate : float, default=None
-        The error rate that was wanted, to be marked.
+        An error rate to be marked.
     name : str, default=None
         What to call the curve.
 
@@ -47,7 +47,7 @@ class CoverageDisplay:
     threshold_line_ : matplotlib Line2D or None
         The mark of the threshold.
     target_error_rate_line_ : matplotlib Line2D or None
-        The wanted error rate.
+        The mark of the target error rate.
     ax_ : matplotlib Axes
         The axes that it is in.
     figure_ : matplotlib Figure
@@ -186,7 +186,7 @@ class CoverageDisplay:
         threshold : float, default=None
             A confidence from which on answers are given, to be marked.
         target_error_rate : float, default=None
-            The error rate that is wanted, to be marked.
+            An error rate to be marked.
         name : str, default=None
             What to call the curve.
         ax : matplotlib Axes, default=None
@@ -207,17 +207,17 @@ class CoverageDisplay:
         """
         need_matplotlib(f"{cls.__name__}.from_predictions")
         probabilities = np.asarray(probabilities)
-        codes = encode_labels(y_true, np.asarray(classes), probabilities)
-        confidences, hits = note_confidence(probabilities, codes)
+        y_encoded = encode_labels(y_true, np.asarray(classes), probabilities)
+        confidences, correct = confidence_and_correctness(probabilities, y_encoded)
         order = np.argsort(-confidences, kind="stable")
         answered = np.arange(1, len(order) + 1)
-        rates = np.cumsum(~hits[order]) / answered
+        rates = np.cumsum(~correct[order]) / answered
         # Equal confidences are answered together or not at all.
         is_last = np.append(np.diff(confidences[order]) < 0, True)
         at_threshold: dict[str, Any] = {}
         if threshold is not None:
             is_answered = confidences >= threshold
-            wrong = ~hits[is_answered]
+            wrong = ~correct[is_answered]
             at_threshold = {
                 "threshold": threshold,
                 "threshold_coverage": float(is_answered.mean()),

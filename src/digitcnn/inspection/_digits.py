@@ -110,9 +110,9 @@ class DigitGridDisplay:
         classes, counts = np.unique(y, return_counts=True)
         shown = []
         for label in classes:
-            places = np.flatnonzero(y == label)
-            spread = np.linspace(0, len(places) - 1, min(n_columns, len(places))).round()
-            shown.append([pictures[i] for i in places[spread.astype(int)]])
+            indices = np.flatnonzero(y == label)
+            spread = np.linspace(0, len(indices) - 1, min(n_columns, len(indices))).round()
+            shown.append([pictures[i] for i in indices[spread.astype(int)]])
         return cls(shown, classes, counts).plot(cmap=cmap, ax=ax)
 
     def plot(self, *, cmap: Any = INK_ON_PAPER, ax: Any = None) -> Self:
@@ -309,8 +309,8 @@ def _prepare(clf: Any, X: Any) -> tuple[np.ndarray, Any]:
     """
     if hasattr(clf, "image_shape_"):
         return check_prediction_data(clf, X, "image"), clf
-    rows, side = check_images(X)
+    rows, given_shape = check_images(X)
     clf = clone(clf)
-    clf.image_shape_ = resolve_image_shape(clf.image_shape, rows.shape[1], side)
+    clf.image_shape_ = resolve_image_shape(clf.image_shape, rows.shape[1], given_shape)
     clf.pixel_range_ = resolve_pixel_range(clf.pixel_range, rows)
     return to_images(rows, clf.image_shape_), clf

@@ -62,7 +62,7 @@ def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float
     Raises
     ------
     ValueError
-        If there are more or fewer axes than wanted, or one that cannot be divided.
+        If there are more or fewer axes, or one that cannot be divided.
     """
     n = len(heights)
     if ax is None:

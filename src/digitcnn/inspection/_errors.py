@@ -34,7 +34,7 @@ class ErrorGalleryDisplay:
     pictures : list of n ndarray
         The images that were misclassified, the most confident first.
     rows : array-like of shape (n,)
-        Their places in the data.
+        Their rows in the data.
     predictions, truths : array-like of shape (n,)
         What they were read as, and what they are.
     prediction_probabilities, truth_probabilities : array-like of shape (n,)
@@ -202,23 +202,25 @@ class ErrorGalleryDisplay:
         need_matplotlib(f"{cls.__name__}.from_predictions")
         pictures, classes = pictures_of(X, image_shape), np.asarray(classes)
         probabilities = np.asarray(probabilities, dtype=float)
-        truth = encode_labels(y_true, classes, probabilities)
-        if len(pictures) != len(truth):
-            raise ValueError(f"X has {len(pictures)} images, but y_true has {len(truth)} labels")
+        y_encoded = encode_labels(y_true, classes, probabilities)
+        if len(pictures) != len(y_encoded):
+            raise ValueError(
+                f"X has {len(pictures)} images, but y_true has {len(y_encoded)} labels"
+            )
         answer = probabilities.argmax(axis=1)
-        places = np.arange(len(truth))
-        lead = probabilities[places, answer] - probabilities[places, truth]
-        wrong = np.flatnonzero(answer != truth)
+        everyone = np.arange(len(y_encoded))
+        lead = probabilities[everyone, answer] - probabilities[everyone, y_encoded]
+        wrong = np.flatnonzero(answer != y_encoded)
         rows = wrong[np.argsort(-lead[wrong], kind="stable")][:n_errors]
         return cls(
             [pictures[i] for i in rows],
             rows=rows,
             predictions=classes[answer[rows]],
-            truths=classes[truth[rows]],
+            truths=classes[y_encoded[rows]],
             prediction_probabilities=probabilities[rows, answer[rows]],
-            truth_probabilities=probabilities[rows, truth[rows]],
+            truth_probabilities=probabilities[rows, y_encoded[rows]],
             n_errors=len(wrong),
-            n_images=len(truth),
+            n_images=len(y_encoded),
         ).plot(n_columns=n_columns, cmap=cmap, ax=ax)
 
     def plot(self, *, n_columns: int = 6, cmap: Any = INK_ON_PAPER, ax: Any = None) -> Self:
@@ -274,7 +276,7 @@ class ErrorGalleryDisplay:
 
     def _title(self) -> str:
         if not self.n_errors:
-            return f"All {self.n_images:,} images were read rightly"
+            return f"All {self.n_images:,} images were read correctly"
         rate = self.n_errors / self.n_images
         title = f"{self.n_errors:,} of {self.n_images:,} images read wrongly ({rate:.2%})"
         if len(self.pictures) < self.n_errors:

@@ -6,7 +6,7 @@ import numpy as np
 
 from digitcnn.inspection._drawing import bare_axes, need_matplotlib, open_axes, pictures_of
 
-# The part of the shorter side that a patch hides unless said otherwise: four pixels of 28.
+# The default size of a patch, as a part of the shorter side: four pixels of 28.
 _PATCH = 1 / 7
 # Pixels of copies that are read together: 512 images of 28x28.
 _MOST_PIXELS = 512 * 784
@@ -80,10 +80,10 @@ def occlusion_map(
     height, width = picture.shape[:2]
     size = max(1, round(min(height, width) * _PATCH)) if patch_size is None else patch_size
     if not 1 <= size <= min(height, width):
-        raise ValueError(f"patch_size={size}: wanted is 1 to {min(height, width)} pixels")
+        raise ValueError(f"expected patch_size from 1 to {min(height, width)}, got {size}")
     if not 1 <= stride <= size:
-        raise ValueError(f"stride={stride}: wanted is 1 to {size} pixels, the patch's side")
-    tops, lefts = _places(height, size, stride), _places(width, size, stride)
+        raise ValueError(f"expected stride from 1 to {size}, the patch's size, got {stride}")
+    tops, lefts = _starts(height, size, stride), _starts(width, size, stride)
     corners = [(top, left) for top in tops for left in lefts]
     paper = np.asarray(_border_median(picture) if fill is None else fill, picture.dtype)
     drop, times = np.zeros((height, width)), np.zeros((height, width))
@@ -282,9 +282,9 @@ class OcclusionDisplay:
         return self
 
 
-def _places(side: int, size: int, stride: int) -> list[int]:
-    """Where patches begin, the last one at the end of the side."""
-    return sorted({*range(0, side - size + 1, stride), side - size})
+def _starts(length: int, size: int, stride: int) -> list[int]:
+    """The first pixels of patches along an axis; the last patch ends where the axis does."""
+    return sorted({*range(0, length - size + 1, stride), length - size})
 
 
 def _border_median(picture: np.ndarray) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.calibration import CalibrationDisplay, calibration_curve
 
 from digitcnn._utils.labels import encode_labels
-from digitcnn.calibration import calibration_error, note_confidence, wilson_interval
+from digitcnn.calibration import calibration_error, confidence_and_correctness, wilson_interval
 from digitcnn.inspection._drawing import need_matplotlib, open_axes
 
 
@@ -179,17 +179,19 @@ class ReliabilityDisplay(CalibrationDisplay):
         """
         need_matplotlib(f"{cls.__name__}.from_predictions")
         probabilities = np.asarray(probabilities)
-        codes = encode_labels(y_true, np.asarray(classes), probabilities)
-        confidences, hits = note_confidence(probabilities, codes)
+        y_encoded = encode_labels(y_true, np.asarray(classes), probabilities)
+        confidences, correct = confidence_and_correctness(probabilities, y_encoded)
         edges = np.linspace(0, 1, n_bins + 1)
         counts = np.bincount(np.searchsorted(edges[1:-1], confidences))
-        accuracy, confidence = calibration_curve(hits, confidences, pos_label=True, n_bins=n_bins)
+        accuracy, confidence = calibration_curve(
+            correct, confidences, pos_label=True, n_bins=n_bins
+        )
         return cls(
             accuracy,
             confidence,
             confidences,
             counts=counts[counts > 0],
-            error=calibration_error(probabilities, codes, n_bins),
+            error=calibration_error(probabilities, y_encoded, n_bins),
             estimator_name=name,
         ).plot(ax=ax, **kwargs)
 
@@ -232,8 +234,8 @@ class ReliabilityDisplay(CalibrationDisplay):
         name = f"{name or self.estimator_name or 'answers'} (calibration error {self.error:.3f})"
         super().plot(ax=open_axes(ax, (5.5, 5.5)), name=name, ref_line=ref_line, **kwargs)
         ax = self.ax_
-        hits = np.rint(np.asarray(self.prob_true) * self.counts).astype(int)
-        pairs = zip(hits, self.counts, strict=True)
+        correct = np.rint(np.asarray(self.prob_true) * self.counts).astype(int)
+        pairs = zip(correct, self.counts, strict=True)
         low, high = np.array([wilson_interval(int(k), int(n)) for k, n in pairs]).T
         self.bars_ = ax.vlines(self.prob_pred, low, high, color=self.line_.get_color(), linewidth=1)
         ax.set(

@@ -1,8 +1,7 @@
-"""One page about a model: what it is worth on labelled digits, and what it read wrongly.
+"""One page about a model: its accuracy on labelled digits, and the digits that it misclassified.
 
-The content comes from other files, the form from ``templates/page.html`` with its stylesheet and
-script.
-The page is one file that asks for no other, and its browser is told to let it ask for none.
+The content comes from the other modules, the form from ``templates/page.html`` with its stylesheet
+and script. The page is one file that loads no other, and its policy forbids the browser to.
 """
 
 import base64
@@ -19,7 +18,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from digitcnn._utils.atomic import write_whole
+from digitcnn._utils.atomic import atomic_write
 from digitcnn._utils.images import to_pictures
 from digitcnn._utils.labels import check_labels_known, encode_labels
 from digitcnn._version import __version__
@@ -167,7 +166,7 @@ def write_report(
         ),
     )
     # Labels and paths may hold what no encoding can write.
-    write_whole(path, lambda file: file.write(page.encode("utf-8", "backslashreplace")))
+    atomic_write(path, lambda file: file.write(page.encode("utf-8", "backslashreplace")))
     return figures
 
 

@@ -73,9 +73,11 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
         "epochs": str(first.n_iter_),
         "temperature": f"{first.temperature_:.3f}",
     }
-    hits = next((h for p in parts if (h := getattr(p, "validation_hits_", None)) is not None), None)
-    if hits is not None:
-        facts["validation accuracy"] = f"{np.mean(hits):.2%} of {len(hits):,} digits"
+    for part in parts:
+        correct = getattr(part, "validation_hits_", None)
+        if correct is not None:
+            facts["validation accuracy"] = f"{np.mean(correct):.2%} of {len(correct):,} digits"
+            break
     return facts
 
 

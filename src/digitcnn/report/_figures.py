@@ -39,7 +39,7 @@ def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, 
     height : float
         Of the figure, in inches.
     label : str
-        What is seen, for those who do not see it. No two figures in a page may have the same one.
+        A description, for those who cannot see it. No two figures in a page may share one.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def describe_confidence(
     )
     confidences = probabilities.max(axis=1)
     falling = -np.sort(-confidences)
-    places = np.unique(np.searchsorted(coverage.coverage, np.array(_COVERAGES) - 1e-9))
+    indices = np.unique(np.searchsorted(coverage.coverage, np.array(_COVERAGES) - 1e-9))
     return {
         "calibration_error": reliability.error,
         "n_bins": _BINS,
@@ -147,7 +147,7 @@ def describe_confidence(
                 "errors": round(coverage.error_rate[i] * n),
                 "error_rate": float(coverage.error_rate[i]),
             }
-            for i in places
+            for i in indices
         ],
     }
 

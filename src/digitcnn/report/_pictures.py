@@ -9,7 +9,7 @@ import numpy as np
 from digitcnn.inspection._drawing import limits_of
 from digitcnn.label_errors import class_thresholds, suspected_label_errors
 
-# The longest side of a picture in the page, in pixels: larger ones are made smaller.
+# The largest height and width of a picture in the page, in pixels: larger ones are scaled down.
 _LARGEST_SIDE = 64
 # Pictures that are shown: of a cell of the confusion matrix, of errors, of suspected labels.
 _SHOWN_IN_CELL = 24
@@ -63,7 +63,7 @@ def choose_pictures(groups: np.ndarray, interest: np.ndarray, n_each: int, n: in
     Returns
     -------
     ndarray of int
-        Their places, in the order in which they were chosen.
+        Their indices, in the order in which they were chosen.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def choose_pictures(groups: np.ndarray, interest: np.ndarray, n_each: int, n: in
 def arrange_pictures(
     pictures: np.ndarray,
     limits: tuple[float, float] | None,
-    truth: np.ndarray,
+    y_encoded: np.ndarray,
     probabilities: np.ndarray,
     classes: np.ndarray,
     rows: np.ndarray,
@@ -95,7 +95,7 @@ def arrange_pictures(
     pictures : ndarray of shape (n, height, width, channels)
     limits : pair of float or None
         As of `to_url`. None is the least and the largest number.
-    truth : ndarray of int of shape (n,)
+    y_encoded : ndarray of int of shape (n,)
         The columns of the true labels.
     probabilities : ndarray of shape (n, n_classes)
     classes : ndarray of shape (n_classes,)
@@ -107,21 +107,21 @@ def arrange_pictures(
     dict
         ``cells``, a row of them for each label, ``errors``, ``suspects`` and ``n_suspects``.
     """
-    everyone = np.arange(len(truth))
+    everyone = np.arange(len(y_encoded))
     answers = probabilities.argmax(axis=1)
-    of_truth, of_answer = probabilities[everyone, truth], probabilities[everyone, answers]
+    of_truth, of_answer = probabilities[everyone, y_encoded], probabilities[everyone, answers]
     lead = (of_answer - of_truth).astype(float)
-    wrong = np.flatnonzero(answers != truth)
+    wrong = np.flatnonzero(answers != y_encoded)
     errors = wrong[np.argsort(-lead[wrong], kind="stable")][:_SHOWN_ERRORS]
-    suspects = suspected_label_errors(classes[truth], probabilities, classes)
-    thresholds = class_thresholds(probabilities, truth)
+    suspects = suspected_label_errors(classes[y_encoded], probabilities, classes)
+    thresholds = class_thresholds(probabilities, y_encoded)
     limits = limits or ((0, 255) if pictures.dtype == np.uint8 else limits_of(pictures))
 
     def reading(i: int) -> dict[str, Any]:
         return {
             "row": int(rows[i]),
             "url": to_url(pictures[i], limits),
-            "truth": classes[truth[i]],
+            "truth": classes[y_encoded[i]],
             "answer": classes[answers[i]],
             "of_truth": float(of_truth[i]),
             "of_answer": float(of_answer[i]),
@@ -130,9 +130,9 @@ def arrange_pictures(
 
     height, width, channels = pictures.shape[1:]
     size = min(height, _LARGEST_SIDE) * min(width, _LARGEST_SIDE) * channels
-    cell_of = truth * len(classes) + answers
-    # Of what was read rightly the least sure is looked at first.
-    interest = np.where(answers != truth, lead, -of_answer)
+    cell_of = y_encoded * len(classes) + answers
+    # Of the digits that are read correctly, the least confident come first.
+    interest = np.where(answers != y_encoded, lead, -of_answer)
     shown: dict[int, list[dict[str, Any]]] = {}
     for i in choose_pictures(cell_of, interest, _SHOWN_IN_CELL, _NUMBERS_IN_CELLS // size):
         shown.setdefault(int(cell_of[i]), []).append(reading(i))
@@ -146,7 +146,7 @@ def arrange_pictures(
                 "answer": classes[j],
                 "count": int(count),
                 "is_right": i == j,
-                # From 1 to 4, by the logarithm: a single error is to be seen beside hundreds.
+                # From 1 to 4, on a logarithmic scale: a single error must be seen beside hundreds.
                 "level": 1 + round(3 * np.log(max(count, 1)) / np.log(most)),
                 "readings": shown.get(i * len(classes) + j, []),
             }

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
-from digitcnn._utils.atomic import write_whole
+from digitcnn._utils.atomic import atomic_write
 from digitcnn._version import __version__
 from digitcnn.architectures import count_outputs
 
@@ -68,7 +68,7 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
     (3, 10)
     """
     data = to_onnx(clf)
-    write_whole(path, lambda file: file.write(data))
+    atomic_write(path, lambda file: file.write(data))
 
 
 def to_onnx(clf: Any) -> bytes:

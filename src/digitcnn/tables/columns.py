@@ -1,4 +1,4 @@
-"""Which columns of a table are pixels, told by their names."""
+"""The pixel columns of a table, found by their names."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from digitcnn._utils.text import shorten, some_of
 from digitcnn.tables.csv_reader import Layout
 
-# Numbers in names. One that is longer counts nothing.
+# Numbers in names. Longer ones are not counters.
 _NUMBERS = re.compile(r"(?<![0-9])([0-9]{1,15})(?![0-9])")
 
 
@@ -76,7 +76,7 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
 
 
 def is_order_named(names: Sequence[str]) -> bool:
-    """Whether pixel columns, as `find_pixel_columns` gave them, are told by numbers in their names.
+    """Whether pixel columns, as `find_pixel_columns` gives them, are ordered by numbered names.
 
     Otherwise their order is that of the table.
     """
@@ -85,7 +85,7 @@ def is_order_named(names: Sequence[str]) -> bool:
 
 
 def _is_index(name: str) -> bool:
-    """Whether a column has no name, or what pandas calls one without: it numbers the rows."""
+    """Whether a column has no name, or pandas' name for none: it numbers the rows."""
     return not name or re.fullmatch(r"Unnamed: [0-9]+", name) is not None
 
 
@@ -105,7 +105,7 @@ def layout_of(
     with_labels: bool,
     source: str,
 ) -> Layout:
-    """Where in a table's rows the pixels and the label are.
+    """The positions of the pixels and of the label in a table's rows.
 
     Parameters
     ----------
@@ -123,13 +123,13 @@ def layout_of(
     Raises
     ------
     ValueError
-        If names stand twice, or columns are missing.
+        If names are repeated, or columns are missing.
     """
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ValueError(
-            f"{source}: column names that stand more than once: {some_of(repeated)}; "
-            "names must be unique. Is there a header line?"
+            f"{source}: expected unique column names, got some more than once: "
+            f"{some_of(repeated)}. Is there a header line?"
         )
     position = {name: i for i, name in enumerate(names)}
     pixels = find_pixel_columns(names, label, source) if columns is None else list(columns)
@@ -172,7 +172,7 @@ def _check_no_gaps(
 
 
 def _count_up(axes: list[range]) -> Iterator[tuple[int, ...]]:
-    """What `itertools.product` gives, which would first write all the numbers down."""
+    """As `itertools.product`, without its list of every axis's numbers."""
     number = [axis.start for axis in axes]
     while True:
         yield tuple(number)
@@ -185,11 +185,11 @@ def _count_up(axes: list[range]) -> Iterator[tuple[int, ...]]:
             return
 
 
-def check_same_columns(path: Path, here: list[str], first: Path, wanted: list[str]) -> None:
-    """Refuse a file whose columns are not those of the first one, in any order."""
-    lacking = [name for name in wanted if name not in set(here)]
-    extra = [name for name in here if name not in set(wanted)]
+def check_same_columns(path: Path, here: list[str], first: Path, expected: list[str]) -> None:
+    """Refuse a file whose columns differ from the first one's; their order may differ."""
+    lacking = [name for name in expected if name not in set(here)]
+    extra = [name for name in here if name not in set(expected)]
     if lacking:
         raise ValueError(f"{path}: columns that {first} has are missing: {some_of(lacking)}.")
     if extra:
-        raise ValueError(f"{path}: there are columns that {first} has not: {some_of(extra)}.")
+        raise ValueError(f"{path}: there are columns that {first} lacks: {some_of(extra)}.")

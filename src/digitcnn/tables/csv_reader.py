@@ -1,8 +1,7 @@
 """CSV files: their pixels and labels parsed.
 
-A CSV of plain digits is parsed a block at a time with NumPy; anything out of the ordinary in it
-sends the file through a reader that goes cell by cell, understands more and can say where it
-stopped.
+A CSV of plain digits is parsed with NumPy, a block at a time. From anything else on, a slower
+reader goes on cell by cell, which understands more and can name the place of an error.
 """
 
 import math
@@ -20,18 +19,18 @@ import numpy as np
 from digitcnn._utils.text import shorten
 from digitcnn.tables.files import opened, rows_of
 
-# Small enough for a block's index arrays to stay in the cache, large enough for the threads not to
-# wait for Python's lock all the time.
+# Small enough for a block's index arrays to stay in the cache, large enough for the threads to
+# rarely wait for Python's lock.
 _BLOCK_BYTES = 1 << 19
-_THREADS = 2  # The parts that hold Python's lock leave no room for more.
+_THREADS = 2  # More would wait for Python's lock.
 _ZERO = ord("0")
 _COMMA, _NEWLINE = (ord(",") - _ZERO) % 256, (ord("\n") - _ZERO) % 256
-# A line with more than this is no row of plain digits that was read.
+# A longer line is not a row of plain digits.
 _LONGEST_PLAIN = 2**23
 _MOST_COLUMNS = 2**19
 _LONGEST_NAME = 1000
-# Digits of other alphabets are none here, nor is what only Python reads as a number. No part can
-# match in two ways, so that a text of any length is done with at once.
+# No digits of other alphabets, and nothing that only Python reads as a number. No part can match in
+# two ways, so that matching takes linear time.
 _NUMBER = re.compile(
     r"[ \t]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*|[ \t]*[+-]?inf[ \t]*"
 )
@@ -39,7 +38,7 @@ _PIXEL_OF_TEXT = {str(value): value for value in range(256)}
 
 
 class Layout(NamedTuple):
-    """Where in a table's rows the pixels and the label are, and the names of the pixels."""
+    """The positions of the pixels and the label in a table's rows, and the pixels' names."""
 
     width: int
     pixels: list[int] | slice
@@ -113,22 +112,22 @@ def iter_csv(
 
 
 def describe_bad_pixel(value: Any) -> str:
-    """Say what is wrong with a value that is no pixel.
+    """Say what is wrong with a value that is not a pixel.
 
     >>> describe_bad_pixel(256)
     '256 is outside 0..255.'
     """
-    wanted = "a pixel is a whole number 0..255."
+    rule = "a pixel is a whole number 0..255."
     if isinstance(value, str):
         found = f"{reprlib.repr(value)} is text, not a number" if value.strip() else "empty cell"
-        return f"{found}; {wanted}"
+        return f"{found}; {rule}"
     if not is_real(value):
-        return f"{reprlib.repr(value)} is not a number; {wanted}"
+        return f"{reprlib.repr(value)} is not a number; {rule}"
     if math.isnan(value):
-        return f"the value is missing (NaN); {wanted}"
+        return f"the value is missing (NaN); {rule}"
     if not 0 <= value <= 255:
         return f"{shorten(str(value))} is outside 0..255."
-    return f"{value} is not a whole number; {wanted}"
+    return f"{value} is not a whole number; {rule}"
 
 
 def is_real(value: Any) -> bool:
@@ -137,7 +136,7 @@ def is_real(value: Any) -> bool:
 
 
 def number_of_text(text: str) -> float | int | None:
-    """Read a number as other programs write it; float() alone would take "1_0" and "nan" too.
+    """Read a number as other programs write it; float() would accept "1_0" and "nan" too.
 
     >>> number_of_text("2.5e1"), number_of_text(" +7.0"), number_of_text("1_0")
     (25, 7, None)
@@ -170,10 +169,10 @@ def _check_names(row: list[str], where: str) -> list[str]:
 def _read_plain(
     path: Path, n_header_lines: int, layout: Layout
 ) -> Iterator[tuple[np.ndarray, list[str]] | None]:
-    """Parse a CSV in blocks; None for one with a pixel that is not one to three digits."""
+    """Parse a CSV in blocks; None for a block with anything but plain digits."""
     with opened(path) as stream:
         for _ in range(n_header_lines):
-            # Where a CR alone ends lines, or stands in one, lines are other than readline's.
+            # A CR that ends a line or stands in one makes other lines than readline's.
             if b"\r" in stream.readline().removesuffix(b"\n").removesuffix(b"\r"):
                 yield None
                 return
@@ -181,9 +180,9 @@ def _read_plain(
 
 
 def _in_threads(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
-    """What `function` gives for each item, in their order, a few items at a time.
+    """The results of `function` for each item, in order, a few items at a time.
 
-    NumPy computes without Python's lock, so that threads suffice.
+    Threads suffice, because NumPy releases Python's lock.
     """
     with ThreadPoolExecutor(_THREADS) as threads:
         pending: deque[Future] = deque()
@@ -201,7 +200,7 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
         block = rest + read
         end = block.rfind(b"\n") + 1
         if not end and len(block) > _LONGEST_PLAIN:
-            yield b"?"  # is no row of digits, and the careful reader says so
+            yield b"?"  # not a row of digits: the careful reader raises the error
             return
         rest = block[end:]
         if end:
@@ -213,9 +212,9 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
 
 def _parse_block(block: bytes, layout: Layout) -> tuple[np.ndarray, list[str]] | None:
     """Parse whole lines of digits, commas and newlines; None if there is anything else."""
-    # Bytes put in front let every number be looked at backwards from where it ends.
+    # With bytes in front, every number can be read backwards from its end.
     digits = np.frombuffer(b",,,," + block, np.uint8) - np.uint8(_ZERO)
-    stops = np.flatnonzero(digits[4:] > 9)  # What is no digit has wrapped past 9.
+    stops = np.flatnonzero(digits[4:] > 9)  # Other characters have wrapped past 9.
     n_rows = len(stops) // layout.width
     shape = n_rows, layout.width
     newlines = digits[4:] == _NEWLINE
@@ -233,7 +232,7 @@ def _parse_block(block: bytes, layout: Layout) -> tuple[np.ndarray, list[str]] |
     labels = []
     if layout.label is not None:
         ends = stops.reshape(shape)[:, layout.label]
-        # The column before ends where the label starts; before the first one is a line's start.
+        # A label starts where the column before it ends; the first one at the line's start.
         starts = np.concatenate(([-1], stops[:-1])).reshape(shape)[:, layout.label] + 1
         if (starts == ends).any() or (ends - starts > _LONGEST_NAME).any():
             return None
@@ -243,7 +242,7 @@ def _parse_block(block: bytes, layout: Layout) -> tuple[np.ndarray, list[str]] |
 
 
 def _parse_numbers(digits: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the runs of digits that end at ``stops``, and which of them are 0..255."""
+    """The values of the numbers that end at ``stops``, and which of them are 0..255."""
     values = digits[3:][stops]
     good = values <= 9
     tens = digits[2:][stops]
@@ -261,9 +260,9 @@ def _parse_numbers(digits: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, n
 def _read_careful(
     path: Path, n_header_lines: int, layout: Layout, n_read: int
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """Read a CSV cell by cell: quotes, spaces, 3.0 for 3, and the place of what is wrong.
+    """Read a CSV cell by cell, with quotes, spaces and 3.0 for 3, and name the place of errors.
 
-    The first `n_read` rows, which have been read already, are left out.
+    The first `n_read` rows are skipped.
     """
     pixels = bytearray()
     labels: list[str] = []
@@ -277,7 +276,8 @@ def _read_careful(
         where = f"{path}, line {line} (row {n_rows})"
         if len(row) != layout.width:
             raise ValueError(
-                f"{where}: {len(row)} values, where the header names {layout.width} columns."
+                f"{where}: expected {layout.width} values, as the header names columns, got "
+                f"{len(row)}."
             )
         picked = row[at] if isinstance(at, slice) else [row[i] for i in at]
         try:

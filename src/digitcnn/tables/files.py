@@ -17,15 +17,15 @@ from digitcnn._utils.text import some_of
 
 PathLike = str | os.PathLike[str]
 
-# Bytes of a row, at most: pictures of 1000 by 1000 pixels have some four million.
+# The most bytes of a row: pictures of 1000 by 1000 pixels have some four million.
 _LONGEST_ROW = 2**23
 _MOST_EMPTY_LINES = 10**6
 _BLOCK_BYTES = 2**18
-# A compressed file may unpack to this many bytes, and beyond that to so many times its own length.
-# Text of digits becomes some ten times shorter.
+# A compressed file may unpack to this many bytes, or to so many times its own length if that is
+# more. Text of digits becomes some ten times shorter.
 _ALWAYS_UNPACKED = 2**26
 _MOST_UNPACKED = 100
-# How files begin that get names of text now and then, and what to do with them.
+# How binary files begin that sometimes bear names of text files, and what to do with them.
 _NO_TEXT = {
     b"\x1f\x8b": "compressed by gzip. Give it the ending .gz",
     b"PK\x03\x04": "a zip archive, as workbooks of Excel are too. Give it the ending .zip, or save "
@@ -36,8 +36,8 @@ _NO_TEXT = {
     b"\x28\xb5\x2f\xfd": "compressed by zstd. Unpack it",
     b"\xd0\xcf\x11\xe0": "a workbook of Excel. Save it as CSV",
 }
-# What opening a damaged zip ends in: OSError is a place before the file's beginning, RuntimeError
-# what this zip module does not know.
+# The errors of opening a damaged zip: OSError for an offset before the file's beginning,
+# RuntimeError for what this zip module does not support.
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
     struct.error,
@@ -72,16 +72,14 @@ def _check_path(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"expected a CSV or Parquet file, got '{path}', which is a folder")
     if not path.is_file():
-        raise ValueError(f"expected a regular file, got '{path}', which is none")
+        raise ValueError(f"expected a regular file, got '{path}', which is not one")
     if path.suffix.lower() not in {".csv", ".gz", ".zip", ".parquet"}:
-        raise ValueError(
-            f"'{path}': unknown kind of file; .csv, .csv.gz, .csv.zip and .parquet can be read."
-        )
+        raise ValueError(f"expected a .csv, .csv.gz, .csv.zip or .parquet file, got '{path}'")
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file, compressed or not, so that damage ends in an error that names it.
+    """Open a file, compressed or not; errors of damaged files name it.
 
     Parameters
     ----------
@@ -95,8 +93,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     ValueError
-        If it is no regular file, or is damaged, now or while it is read, or if more comes out of
-        it than of any file of digits.
+        If it is not a regular file, or is damaged, or unpacks to far more than a file of digits;
+        some of this shows only while it is read.
     """
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: expected a regular file")
@@ -105,10 +103,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         try:
             if kind == ".gz":
                 with gzip.open(file, "rb") as unpacked:
-                    yield _guarded(path, unpacked)  # type: ignore[arg-type]
+                    yield _limited(path, unpacked)  # type: ignore[arg-type]
             elif kind == ".zip":
                 with _opened_zip(path, file) as unpacked:
-                    yield _guarded(path, unpacked)
+                    yield _limited(path, unpacked)
             else:
                 start = file.peek(6)
                 for mark, what in _NO_TEXT.items():
@@ -120,13 +118,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_unpacked(path: Path, n_bytes: int) -> None:
-    """Refuse what unpacks to far more than data does.
+    """Refuse a file that unpacks to far more than data does.
 
     Parameters
     ----------
     path : pathlib.Path
     n_bytes : int
-        What has come out of it, or would.
+        The length of its unpacked content, so far or in all.
 
     Raises
     ------
@@ -135,7 +133,7 @@ def check_unpacked(path: Path, n_bytes: int) -> None:
     """
     if n_bytes > _ALWAYS_UNPACKED and n_bytes > _MOST_UNPACKED * path.stat().st_size:
         raise ValueError(
-            f"{path}: unpacks to more than {_MOST_UNPACKED} times its length, as no data does. If "
+            f"{path}: unpacks to more than {_MOST_UNPACKED} times its length, unlike any data. If "
             "it is right all the same, unpack it first."
         )
 
@@ -152,14 +150,14 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     line : int
         The row's last line, from 1 up.
     cells : list of str
-        None of a line that is empty or has spaces alone in it; ``""`` is a cell. Bytes that are
-        not UTF-8 are lone surrogates.
+        Empty for a line that is empty or holds only spaces; ``""`` is a cell. Bytes that are not
+        UTF-8 are lone surrogates.
 
     Raises
     ------
     ValueError
-        If the file is damaged, quotes are not as in a CSV, there is a NUL byte, a row is longer
-        than any, or there are more than a million empty lines.
+        If the file is damaged, quotes are not closed, there is a NUL byte, a row is too long, or
+        there are more than a million empty lines.
     """
     since_last = number = n_empty = 0
     blank = False
@@ -173,7 +171,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise ValueError(f"{path}, line {number}: a row of more than {_LONGEST_ROW} bytes.")
             if b"\0" in line:
                 found = "a NUL byte"
-                # Or letters of a header, each with a NUL beside it.
+                # Letters of a header, each beside a NUL, are UTF-16 without a mark.
                 is_spaced = number == 1 and 3 * line.count(0) > len(line)
                 if is_spaced or line[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     found = "UTF-16. Save the table as UTF-8"
@@ -187,7 +185,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(lines(), strict=True)
         try:
             for row in reader:
-                # A row of more than one line ends in one with a quote.
+                # A quoted cell may make a row longer than a line.
                 yield number, [] if blank else row
                 since_last = 0
                 n_empty += blank
@@ -198,7 +196,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Lines with their ends, which are LF, CRLF or CR; of a line that is too long only a part."""
+    """Lines with their ends (LF, CRLF or CR); a line that is too long is cut."""
     rest = b""
     while block := stream.read(_BLOCK_BYTES):
         lines = (rest + block).splitlines(keepends=True)
@@ -223,7 +221,7 @@ def _opened_zip(path: Path, file: BinaryIO) -> BinaryIO:
 
 
 class _NoTableError(ValueError):
-    """A zip that is whole, and is not one CSV."""
+    """An intact zip that is not one CSV."""
 
 
 def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
@@ -234,21 +232,21 @@ def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     ]
     if len(files) != 1:
         raise _NoTableError(
-            f"{path}: the archive holds {len(files)} files "
-            f"({some_of([info.filename for info in files])}); one CSV is wanted."
+            f"{path}: expected an archive of one CSV, got one of {len(files)} files "
+            f"({some_of([info.filename for info in files])})."
         )
     if files[0].flag_bits & 1:
-        raise _NoTableError(f"{path}: the archive is encrypted; a plain one is wanted.")
+        raise _NoTableError(f"{path}: expected a plain archive, got an encrypted one.")
     if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise _NoTableError(
-            f"{path}: the archive is compressed by method {files[0].compress_type}; deflate is "
-            "wanted, as zip programs use it."
+            f"{path}: expected an archive compressed by deflate, as zip programs do by default, "
+            f"got method {files[0].compress_type}."
         )
     return files[0]
 
 
-class _Guard(io.RawIOBase):
-    """What comes out of a compressed file, as long as there is not too much of it."""
+class _DecompressionLimit(io.RawIOBase):
+    """A compressed file's content, up to the limit of `check_unpacked`."""
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self._path = path
@@ -266,5 +264,5 @@ class _Guard(io.RawIOBase):
         return len(block)
 
 
-def _guarded(path: Path, stream: BinaryIO) -> BinaryIO:
-    return io.BufferedReader(_Guard(path, stream), _BLOCK_BYTES)
+def _limited(path: Path, stream: BinaryIO) -> BinaryIO:
+    return io.BufferedReader(_DecompressionLimit(path, stream), _BLOCK_BYTES)

@@ -1,4 +1,4 @@
-"""Digits that need not fit into memory: read some rows at a time, shuffled, or kept on disk."""
+"""Digits larger than memory: read some rows at a time, shuffled, or kept in a file."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from digitcnn._utils.atomic import as_path, is_same_file, write_whole
+from digitcnn._utils.atomic import as_path, atomic_write, is_same_file
 from digitcnn.tables.files import PathLike
 from digitcnn.tables.labels import tidy_labels
 from digitcnn.tables.readers import iter_table
 
-# Parts that are held in memory to be shuffled.
+# Number of parts in memory that rows are drawn from.
 _HELD_PARTS = 8
 
 
@@ -20,19 +20,19 @@ def shuffled(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Shuffle rows across parts.
 
-    Eight parts are held. A row drawn from them gives its place to one of the next part, so that a
-    row can move back as far as chance has it, but no further forward than eight parts.
+    Eight parts are held. Rows drawn from them are replaced by those of the next part. So a row may
+    come any number of parts later, but not more than eight parts earlier.
 
     Parameters
     ----------
     parts : iterator of tuple (X, y)
-        Of one length, but for the last.
+        Of equal length, except the last.
     rng : numpy.random.Generator
 
     Yields
     ------
     X, y : ndarray
-        As many rows, in parts of the same length.
+        The same rows, in parts of the same length.
     """
     held_X: list[np.ndarray] = []
     held_y: list[np.ndarray] = []
@@ -43,10 +43,10 @@ def shuffled(
             if len(held_X) == _HELD_PARTS:
                 pool_X, pool_y = np.concatenate(held_X), np.concatenate(held_y)
             continue
-        places = rng.choice(len(pool_X), len(X), replace=False)
-        yield pool_X[places], pool_y[places]
-        pool_X[places] = X
-        pool_y = _put(pool_y, places, y)
+        indices = rng.choice(len(pool_X), len(X), replace=False)
+        yield pool_X[indices], pool_y[indices]
+        pool_X[indices] = X
+        pool_y = _put(pool_y, indices, y)
     if not held_X:
         return
     if len(held_X) < _HELD_PARTS:
@@ -54,8 +54,8 @@ def shuffled(
     size = len(held_X[0])
     order = rng.permutation(len(pool_X))
     for start in range(0, len(order), size):
-        places = order[start : start + size]
-        yield pool_X[places], pool_y[places]
+        indices = order[start : start + size]
+        yield pool_X[indices], pool_y[indices]
 
 
 def write_pixels(
@@ -88,7 +88,7 @@ def write_pixels(
     out = as_path(out)
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
         if is_same_file(path, out):
-            raise ValueError(f"{out}: is read, and the pixels would take its place")
+            raise ValueError(f"{out}: expected another file than those that are read")
     texts: list[Any] = []
 
     def write(file: Any) -> None:
@@ -102,14 +102,14 @@ def write_pixels(
         # NumPy leaves room in a header for the length to grow.
         _write_header(file, shape)
 
-    write_whole(out, write)
+    atomic_write(out, write)
     # Each label once: as many Python strings as there are rows would take more than their pixels.
-    labels, places = np.unique(np.concatenate(texts), return_inverse=True)
-    return np.load(out, mmap_mode="r"), tidy_labels(labels)[places]
+    labels, indices = np.unique(np.concatenate(texts), return_inverse=True)
+    return np.load(out, mmap_mode="r"), tidy_labels(labels)[indices]
 
 
 def take_rows_out(path: PathLike, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Move rows of a ``.npy`` file to memory; those behind them close the gaps.
+    """Move rows of a ``.npy`` file to memory, and close the gaps in the file.
 
     Parameters
     ----------
@@ -142,8 +142,8 @@ def _write_header(file: Any, shape: tuple[int, int]) -> None:
     np.lib.format.write_array_header_1_0(file, description)
 
 
-def _put(array: np.ndarray, places: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`array` with values at places, of a dtype that holds both: strings have a length."""
+def _put(array: np.ndarray, indices: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`array` with values at indices, of a dtype that holds both: strings have a length."""
     array = array.astype(np.result_type(array, values), copy=False)
-    array[places] = values
+    array[indices] = values
     return array

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from digitcnn._utils.array_file import read_model_file, write_model_file
-from digitcnn._utils.atomic import as_path, remove_left_over, write_whole
+from digitcnn._utils.atomic import as_path, atomic_write, remove_left_over
 from digitcnn._version import __version__
 from digitcnn.training.history import History
 
@@ -270,7 +270,7 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
     claim = target / _CLAIM
     if not claim.exists():
         text = json.dumps(training, indent=1)
-        write_whole(claim, lambda file: file.write(text.encode()))
+        atomic_write(claim, lambda file: file.write(text.encode()))
         return 0
     try:
         found = dict(json.loads(claim.read_text(encoding="utf-8")))
