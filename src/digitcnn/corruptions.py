@@ -1,7 +1,7 @@
-"""What pens, scans and photos do to pictures of digits, to measure a reader by.
+"""Corruptions of digits as pens, scans and photos cause them, to measure a reader's robustness.
 
-Each corruption has five severities. They are made without the training's distortions: lines, JPEG
-and inversion are in none of those.
+Each corruption has five severities. They share no code with the training's distortions, which have
+no lines, JPEG or inversion.
 """
 
 import io
@@ -31,15 +31,15 @@ def corrupt(
     Parameters
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
-        Digits in 0..255, light strokes on a dark ground. They are not written to.
+        Digits in 0..255, light strokes on a dark background. They are not written to.
     corruption : str
         A key of `CORRUPTIONS`.
     severity : int, default=3
-        From 1, which a reader hardly notices, to 5.
+        From 1, which hardly changes a reader's accuracy, to 5.
     image_shape : tuple of int (height, width) or None, default=None
         Of rows of pixels. None takes them for squares.
     random_state : int, RandomState instance or None, default=0
-        What is drawn. An int gives the same pictures each time.
+        Seed of the corruption. An int gives the same pictures each time.
 
     Returns
     -------
@@ -208,25 +208,25 @@ def _resolution(images: Images, level: int, rng: np.random.Generator) -> Images:
     part = (0.7, 0.55, 0.45, 0.36, 0.29)[level]
     small = max(1, round(height * part)), max(1, round(width * part))
     out = images
-    for axis, (side, fewer) in enumerate(zip((height, width), small, strict=True), start=1):
-        edges = np.linspace(0, side, fewer + 1)
+    for axis, (length, fewer) in enumerate(zip((height, width), small, strict=True), start=1):
+        edges = np.linspace(0, length, fewer + 1)
         sums = np.concatenate(
             [np.zeros_like(out.take([0], axis=axis)), out.cumsum(axis=axis)], axis=axis
         )
         at_edges = _interpolate(sums, edges, axis)
-        cells = np.diff(at_edges, axis=axis) * (fewer / side)
-        centres = (np.arange(side) + 0.5) * (fewer / side) - 0.5
+        cells = np.diff(at_edges, axis=axis) * (fewer / length)
+        centres = (np.arange(length) + 0.5) * (fewer / length) - 0.5
         out = _interpolate(cells, np.clip(centres, 0, fewer - 1), axis)
     return out
 
 
-def _interpolate(values: np.ndarray, places: np.ndarray, axis: int) -> np.ndarray:
-    """Linearly between the values along an axis."""
-    before = np.clip(np.floor(places).astype(int), 0, values.shape[axis] - 1)
+def _interpolate(values: np.ndarray, positions: np.ndarray, axis: int) -> np.ndarray:
+    """Interpolate linearly between the values along an axis."""
+    before = np.clip(np.floor(positions).astype(int), 0, values.shape[axis] - 1)
     after = np.minimum(before + 1, values.shape[axis] - 1)
     shape = [1] * values.ndim
-    shape[axis] = len(places)
-    part = (places - before).reshape(shape)
+    shape[axis] = len(positions)
+    part = (positions - before).reshape(shape)
     return values.take(before, axis=axis) * (1 - part) + values.take(after, axis=axis) * part
 
 

@@ -1,4 +1,4 @@
-"""What a classifier's answers are worth, in figures that JSON can hold."""
+"""Accuracy, errors and other figures of a classifier's answers, in types that JSON can hold."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from digitcnn._utils.labels import check_labels_known, encode_labels
 
-# The errors that are listed: the most confident ones.
+# Number of most confident errors that are listed.
 _LISTED_ERRORS = 6
 
 
@@ -24,7 +24,7 @@ def measure(
     X : ndarray of shape (n, pixels)
     y : ndarray of shape (n,)
     rows : sequence of int of length n
-        The rows of the data that these are, to name the errors by.
+        The rows' numbers in the data, to name the errors by.
 
     Returns
     -------

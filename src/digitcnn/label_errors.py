@@ -32,7 +32,7 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
     Returns
     -------
     ndarray of int
-        The places in `y` of the labels that are suspected. The label to which the classifier gives
+        The rows of the labels that are suspected. The label to which the classifier gives
         the least probability stands first.
 
     Raises
@@ -42,8 +42,9 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
 
     Notes
     -----
-    In [1]_ an image counts for the likeliest of the classes whose thresholds it reaches. Here the
-    likeliest class of all has to reach its own, so that what is suspected is always an error too.
+    In [1]_ an image counts for the most probable of the classes whose thresholds it reaches. Here
+    the most probable class of all must reach its own threshold, so that every suspected label is an
+    error of the classifier too.
 
     References
     ----------
@@ -57,7 +58,7 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
     >>> suspected_label_errors(["a", "b", "b", "b", "a"], probabilities, ["a", "b"])
     array([3])
 
-    The last image is read wrongly too, but without sureness.
+    The last image is misclassified too, but without confidence.
     """
     probabilities = np.asarray(probabilities, dtype=float)
     y_encoded = encode_labels(y, np.asarray(classes), probabilities)
@@ -70,10 +71,10 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
 
 
 def class_thresholds(probabilities: np.ndarray, y_encoded: np.ndarray) -> np.ndarray:
-    """The probability from which on a classifier counts as sure of each class.
+    """The probability from which on a classifier counts as confident of each class.
 
-    It is the mean of the class's probability over the images that have its label: high for a class
-    that the classifier always knows at once, low for one that it finds hard.
+    It is the mean of the class's probability over the images with its label: high for a class that
+    is easy for the classifier, low for one that is hard.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def class_thresholds(probabilities: np.ndarray, y_encoded: np.ndarray) -> np.nda
     Returns
     -------
     ndarray of shape (n_classes,)
-        Infinity for a class that is nobody's label.
+        Infinity for a class without images.
 
     Examples
     --------

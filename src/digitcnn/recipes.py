@@ -16,17 +16,16 @@ class Recipe(NamedTuple):
     Parameters
     ----------
     summary : str
-        What it is, in a line.
+        A line about it.
     parameters : dict
-        Those of `DigitCNNClassifier` in which it differs from the default.
+        Parameters of `DigitCNNClassifier` that differ from the defaults.
     n_networks : int, default=1
-        How many networks are trained, from different seeds. Of several the mean probability
-        decides.
+        Number of networks, trained from different seeds. The mean probability of several decides.
     accuracy : float or None, default=None
-        Part of MNIST's 10,000 test digits that it reads rightly after training on the 60,000, as
-        the mean over seeds; None if it has not been measured.
+        Accuracy on MNIST's 10,000 test digits after training on the 60,000, as the mean over seeds;
+        None if it has not been measured.
     minutes : float or None, default=None
-        What that training took on the machine of `MEASURED_ON`, as the median.
+        Duration of that training on the machine of `MEASURED_ON`, as the median.
     """
 
     summary: str

@@ -100,7 +100,10 @@ def test_damaged_npz_is_refused(arrays, tmp_path):
         ({"x_train": np.full((60, 8, 8), 256)}, "x_train is not all whole numbers 0..255"),
         ({"x_train": np.full((60, 8, 8), 0.5)}, "x_train is not all whole numbers 0..255"),
         ({"y_test": np.zeros(19, int)}, r"x_test of shape .*, got .*\(19,\)"),
-        ({"y_test": np.full(20, "a")}, "numbers in x_test and whole numbers in y_test, got uint8 and <U1"),
+        (
+            {"y_test": np.full(20, "a")},
+            "x_test and whole numbers in y_test, got uint8 and <U1",
+        ),
         ({"x_test": np.zeros((20, 49), np.uint8)}, "have 64 pixels and the test pictures 49"),
     ],
 )
@@ -115,8 +118,11 @@ def test_arrays_that_are_no_digits_are_refused(arrays, tmp_path, change, message
     [
         (b"", "begins with nothing"),
         (b"\0\0\x0d\1\0\0\0\1\0", "begins with 00 00 0d 01"),
-        (b"\0\0\x08\3\0\0\0\1", "no IDX file of bytes"),
-        (b"\0\0\x08\1\0\0\0\5abc", r"expected 5 bytes of data for the header's shape \(5,\), got 3"),
+        (b"\0\0\x08\3\0\0\0\1", "expected an IDX file of bytes"),
+        (
+            b"\0\0\x08\1\0\0\0\5abc",
+            r"expected 5 bytes of data .* \(5,\), got 3",
+        ),
         (b"\0\0\x08\1\xff\xff\xff\xffabc", "expected 4294967295 bytes"),
     ],
 )

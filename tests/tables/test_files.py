@@ -161,7 +161,9 @@ def test_cell_of_any_length_is_refused_at_once(write, cell):
 )
 def test_header_that_is_none_is_refused(write, header, message):
     path = write(f"{header}\n1,2,3\n")
-    with pytest.raises(ValueError, match=rf"a\.csv.*{message}|a\.csv.*values, as the header") as caught:
+    with pytest.raises(
+        ValueError, match=rf"a\.csv.*{message}|a\.csv.*values, as the header"
+    ) as caught:
         read_table(path, with_labels=True)
     assert len(str(caught.value)) < 700
 

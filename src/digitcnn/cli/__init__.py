@@ -1,8 +1,8 @@
-"""The command ``digitcnn``: for those with a CSV and no wish to program.
+"""The command ``digitcnn``: training and reading without programming.
 
-Results go to standard output, everything else to standard error. A mistake of the user's ends in
-one line and the exit status 2, a bug in one that says so and the exit status 1. Each command is a
-module of its own, imported when it is called: their libraries take long to import.
+Results go to standard output, everything else to standard error. A user's mistake ends in one line
+and the exit status 2, a bug in a line that says so and the exit status 1. Each command is a module,
+imported when it is called, because its libraries take long to import.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from digitcnn._version import __version__
 from digitcnn.cli._output import OutputClosedError, describe_os_error, say, settle
 
 COMMANDS = ("train", "evaluate", "predict", "export", "info")
-# Set to anything but 0, it is as --traceback.
+# Set to anything but 0, it has the effect of --traceback.
 _TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _DATA_HELP = (
@@ -28,7 +28,7 @@ _DATA_HELP = (
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         choice = message.partition("invalid choice: '")[2].partition("'")[0]
@@ -39,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse what a command does not know in the command's own words, not in the program's."""
+        """Refuse arguments that a command does not know, with a hint for that command."""
         found, rest = super().parse_known_args(args, namespace)
         if not rest:
             return found, rest
@@ -116,11 +116,11 @@ def _describe(error: Exception) -> str:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether an error tells of what the user gave or has, as against a bug of this package.
+    """Whether an error is the user's or the system's, as against a bug of this package.
 
-    That is what the system says (files, disks, network, memory, libraries that are missing), and a
-    ValueError that a `raise` of this package, or of scikit-learn's checks of data, stands behind. A
-    ValueError that comes up by itself in a call or an operation was foreseen by nobody.
+    That is an error of the system (files, disks, network, memory, missing libraries), or a
+    ValueError that a `raise` of this package or of scikit-learn's data checks has raised. A
+    ValueError that an operation raises by itself is unforeseen, and so a bug.
 
     Parameters
     ----------

@@ -17,7 +17,6 @@ from digitcnn import datasets
 from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import is_same_file
 from digitcnn.classifier import load
-from digitcnn.cli._output import show
 from digitcnn.datasets._mnist import mnist_files
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
 from digitcnn.tables.labels import match_labels
@@ -26,7 +25,7 @@ from digitcnn.tables.readers import iter_table, read_table
 _FAST_KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 # Data that is no file.
 NAMED_DATA = ("sample", "mnist")
-# What a file is by its name's ending. A file of another kind is not written over it.
+# The kind of a file, by the ending of its name. A file is never overwritten by another kind.
 _KINDS = {
     ".csv": "table",
     ".gz": "table",
@@ -44,24 +43,23 @@ def check_files(
     data: str | None = None,
     outputs: Mapping[str, str | None] | None = None,
 ) -> None:
-    """Refuse, before any work, files that are mixed up, and outputs that would destroy something.
+    """Refuse swapped arguments, and outputs that would destroy a file, before any work.
 
     Parameters
     ----------
     model, data : str or None, default=None
         What the command reads.
     outputs : mapping of str to str or None, default=None
-        What it writes: ``"model"``, ``"table"``, ``"page"``, ``"ONNX file"`` or ``"checkpoint"``,
-        which is a folder, and the path of each.
+        The path of each output: ``"model"``, ``"table"``, ``"page"``, ``"ONNX file"`` or
+        ``"checkpoint"``, which is a folder.
 
     Raises
     ------
     OSError
-        If a result has nowhere to go.
+        If a result cannot be written to its path.
     ValueError
         If MODEL and the other argument are swapped, if data is a model file, or if an output is
-        an input, would lie in the checkpoint's folder, or is there already as a file of another
-        kind.
+        an input, lies in the checkpoint's folder, or exists as a file of another kind.
     """
     written = {kind: path for kind, path in (outputs or {}).items() if path is not None}
     if model is not None and not is_model_file(model):
@@ -239,46 +237,26 @@ def find_paths(data: str) -> str | list[str]:
 
 
 def load_model(path: str) -> Any:
-    """A model, with the backend's start-up messages kept back."""
+    """A model; the backend's start-up messages are suppressed."""
     with tensorflow_start_up():
         return load(path)
 
 
-def print_measures(result: dict[str, Any]) -> None:
-    """What `evaluation.measure` found, for a reader."""
-    show(
-        f"accuracy {result['accuracy']:.2%}: {result['errors']} errors in {result['digits']:,} "
-        f"digits; log loss {result['log_loss']:.4f}"
-    )
-    names = [str(name) for name in result["classes"]]
-    counts = (len(str(n)) for row in result["confusion_matrix"] for n in row)
-    width = 1 + max(len("recall"), *map(len, names), *counts)
-    show("\nconfusion matrix (rows: truth, columns: prediction)")
-    show(" " * width + "".join(f"{name:>{width}}" for name in [*names, "recall"]))
-    rows = zip(names, result["confusion_matrix"], result["class_recall"], strict=True)
-    for name, row, recall in rows:
-        cells = "".join(f"{n or '.':>{width}}" for n in row)
-        show(f"{name:>{width}}{cells}{recall:>{width}.3f}")
-    show(f"{'prec.':>{width}}" + "".join(f"{p:>{width}.3f}" for p in result["class_precision"]))
-    if result["most_confident_errors"]:
-        show("\nmost confident errors")
-        for error in result["most_confident_errors"]:
-            show(
-                f"  row {error['row']}: {error['truth']} ({error['truth_probability']:.3f}) "
-                f"read as {error['prediction']} ({error['prediction_probability']:.3f})"
-            )
-    show()
+def networks_of(clf: Any) -> list[Any]:
+    """The networks of a fitted model: those of an ensemble, or the one that it is."""
+    networks: list[Any] = getattr(clf, "estimators_", [clf])
+    return networks
 
 
 @contextmanager
 def tensorflow_start_up() -> Iterator[None]:
-    """Import TensorFlow in here: with its faster kernels, and without what it prints then.
+    """A context to import TensorFlow in: with its faster kernels, and without its messages.
 
-    Both are settings of the whole process, and so for the command alone, whose process is its own.
+    Both are settings of the whole process. Only the command may change them, because its process
+    is its own.
     """
-    # Left to itself, TensorFlow takes oneDNN's kernels on x86 only where there are units like
-    # AVX512_VNNI. It reads this when it is imported; processes that are started later may do
-    # otherwise.
+    # By default TensorFlow uses oneDNN's kernels on x86 only with units such as AVX512_VNNI. It
+    # reads the variable when it is imported; child processes must not inherit it.
     is_ours = platform.machine() in ("x86_64", "AMD64") and _FAST_KERNELS not in os.environ
     if is_ours:
         os.environ[_FAST_KERNELS] = "1"

@@ -3,18 +3,17 @@
 import contextlib
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 
 class OutputClosedError(Exception):
-    """Whoever read standard output has read enough, and more need not be computed."""
+    """The reader of standard output has closed it: nothing more needs to be computed."""
 
 
 def show(text: str = "") -> None:
     """Print a line of the result.
 
-    What the output's encoding has not is written as an escape. That nobody reads it any more is no
-    reason to stop.
+    Characters that the output's encoding lacks are escaped. A closed output is not an error.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
@@ -24,7 +23,7 @@ def show(text: str = "") -> None:
 
 
 def say(message: str) -> None:
-    """Tell the user something that is no result. Nothing depends on whether it can be told."""
+    """Print a message to standard error, if it can be written to."""
     if sys.stderr is None:  # print would take standard output
         return
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
@@ -36,13 +35,39 @@ def say(message: str) -> None:
         )
 
 
+def print_measures(result: dict[str, Any]) -> None:
+    """Print what `evaluation.measure` returns."""
+    show(
+        f"accuracy {result['accuracy']:.2%}: {result['errors']} errors in {result['digits']:,} "
+        f"digits; log loss {result['log_loss']:.4f}"
+    )
+    names = [str(name) for name in result["classes"]]
+    counts = (len(str(n)) for row in result["confusion_matrix"] for n in row)
+    width = 1 + max(len("recall"), *map(len, names), *counts)
+    show("\nconfusion matrix (rows: truth, columns: prediction)")
+    show(" " * width + "".join(f"{name:>{width}}" for name in [*names, "recall"]))
+    rows = zip(names, result["confusion_matrix"], result["class_recall"], strict=True)
+    for name, row, recall in rows:
+        cells = "".join(f"{n or '.':>{width}}" for n in row)
+        show(f"{name:>{width}}{cells}{recall:>{width}.3f}")
+    show(f"{'prec.':>{width}}" + "".join(f"{p:>{width}.3f}" for p in result["class_precision"]))
+    if result["most_confident_errors"]:
+        show("\nmost confident errors")
+        for error in result["most_confident_errors"]:
+            show(
+                f"  row {error['row']}: {error['truth']} ({error['truth_probability']:.3f}) "
+                f"read as {error['prediction']} ({error['prediction_probability']:.3f})"
+            )
+    show()
+
+
 def write_out(text: str) -> None:
-    """Write a part of a table to standard output: as a file of it would be, in UTF-8.
+    """Write a part of a table to standard output, in UTF-8 as to a file.
 
     Raises
     ------
     OutputClosedError
-        If nobody reads it any more.
+        If its reader has closed it.
     """
     if sys.stdout is None:
         return
@@ -60,9 +85,9 @@ def write_out(text: str) -> None:
 
 
 def settle() -> None:
-    """Let what nobody reads any more be no error at exit.
+    """Prevent errors at exit about streams that their reader has closed.
 
-    Python flushes both streams when it ends, and makes 120 of the exit status where that fails.
+    Python flushes both streams when it ends, and exits with the status 120 where that fails.
     """
     for stream, error in ((sys.stdout, BrokenPipeError), (sys.stderr, OSError)):
         try:
@@ -74,7 +99,7 @@ def settle() -> None:
 
 
 def describe_os_error(error: OSError) -> str:
-    """What the system says, with the file that it speaks of, and without a number."""
+    """The system's message with the file's name, without the error number."""
     if error.strerror is None:
         return " ".join(str(error).split())
     name = error.filename2 if error.filename2 is not None else error.filename
@@ -82,7 +107,7 @@ def describe_os_error(error: OSError) -> str:
 
 
 def _turn_off(stream: TextIO) -> None:
-    """Let a stream lead nowhere."""
+    """Redirect a stream to the null device."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from digitcnn.cli._common import check_files, load_model, print_measures, read_labelled
-from digitcnn.cli._output import show
+from digitcnn.cli._common import check_files, load_model, read_labelled
+from digitcnn.cli._output import print_measures, show
 from digitcnn.evaluation import measure
 from digitcnn.report import check_libraries, write_report
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from digitcnn import datasets
 from digitcnn._utils.atomic import atomic_write
-from digitcnn.cli._common import check_files, load_model
+from digitcnn.cli._common import check_files, load_model, networks_of
 from digitcnn.cli._output import show
 from digitcnn.serialization.onnx import TOLERANCE, compare, input_dtype, to_onnx
 
@@ -20,9 +20,8 @@ def export(options: argparse.Namespace) -> None:
     X, name = _digits_like(clf)
     data = to_onnx(clf)
     n_differing, difference = compare(clf, data, X)
-    networks = getattr(clf, "estimators_", [clf])
     # A network that computes in bfloat16 is not as exact as its file.
-    is_exact = all(network.precision_ == "float32" for network in networks)
+    is_exact = all(network.precision_ == "float32" for network in networks_of(clf))
     if is_exact and (n_differing or difference > TOLERANCE):
         raise ValueError(
             f"the ONNX file would not read as {options.model} does: of {len(X):,} {name} "
@@ -50,11 +49,11 @@ def export(options: argparse.Namespace) -> None:
 
 def _digits_like(clf: Any) -> tuple[np.ndarray, str]:
     """Images that a model takes: the bundled sample where it fits."""
-    member = getattr(clf, "estimators_", [clf])[0]
-    low, high = member.pixel_range_
-    if member.image_shape_ == (28, 28, 1) and (low, high) == (0.0, 255.0):
+    network = networks_of(clf)[0]  # those of an ensemble take the same images
+    low, high = network.pixel_range_
+    if network.image_shape_ == (28, 28, 1) and (low, high) == (0.0, 255.0):
         return datasets.load_sample_digits()[0], "digits of the sample"
-    pixels = np.random.default_rng(0).uniform(low, high, (256, member.n_features_in_))
-    dtype = input_dtype([member])
+    pixels = np.random.default_rng(0).uniform(low, high, (256, network.n_features_in_))
+    dtype = input_dtype([network])
     pixels = np.ceil(pixels) if dtype == np.uint8 else pixels
     return pixels.astype(dtype), "images of random pixels"

@@ -80,7 +80,7 @@ def _answers(
 
 
 def _check_ending(path: str) -> None:
-    """Refuse an ending that promises what is not written, or is not packed here."""
+    """Refuse an ending of another format, or of a compression that is not supported."""
     endings = [ending.lower() for ending in Path(path).suffixes[-2:]]
     if set(endings) & _OTHER_ENDINGS:
         raise ValueError(
@@ -91,7 +91,7 @@ def _check_ending(path: str) -> None:
 
 @contextmanager
 def _packed(path: str, file: Any) -> Iterator[Any]:
-    """What a table is written to, for it to be compressed as the ending of its name says."""
+    """A file to write a table to, which compresses as the ending of the name says."""
     pack = _PACKED.get(Path(path).suffix.lower())
     if pack is None:
         yield file
@@ -102,14 +102,14 @@ def _packed(path: str, file: Any) -> Iterator[Any]:
 
 @contextmanager
 def _zipped(path: str, file: Any) -> Iterator[Any]:
-    # One time for all: equal tables are equal files.
+    # Without the current time, so that equal tables make equal files.
     member = zipfile.ZipInfo(Path(path).stem)
     member.compress_type = zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(file, "w") as archive, archive.open(member, "w") as packed:
         yield packed
 
 
-# How a name's ending has a table compressed, as pandas does.
+# The compression for each ending, as in pandas.
 _PACKED: dict[str, Callable[[str, Any], Any]] = {
     ".gz": lambda path, file: gzip.GzipFile(Path(path).stem, "wb", fileobj=file, mtime=0),
     ".bz2": lambda path, file: bz2.BZ2File(file, "wb"),

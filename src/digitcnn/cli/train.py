@@ -27,12 +27,12 @@ from digitcnn.cli._common import (
     NAMED_DATA,
     check_files,
     find_paths,
-    print_measures,
+    networks_of,
     read_labelled,
     tensorflow_start_up,
     with_names,
 )
-from digitcnn.cli._output import describe_os_error, say, show
+from digitcnn.cli._output import describe_os_error, print_measures, say, show
 from digitcnn.evaluation import measure
 from digitcnn.recipes import get_recipe, make_classifier
 from digitcnn.tables.columns import is_order_named
@@ -40,10 +40,9 @@ from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out
 from digitcnn.training.checkpoints import claim_folder, hold_folder, release_folder
 
-# Digits held out of training, to measure the accuracy and what the probabilities are worth: a
-# fifth, but no more than this.
+# The most digits held out of training, to measure the accuracy and to calibrate: otherwise a fifth.
 _HELD_OUT = 2000
-# Seconds in which Ctrl-C, pressed again, is the same one: until the training has ended.
+# Seconds in which a second Ctrl-C counts as the first one: until the training has ended.
 _PATIENCE = 5.0
 INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
 
@@ -85,7 +84,7 @@ def _train_and_save(
     names = _names_to_keep(options)
     X, X_held, X_test = (with_names(images, names) for images in (X, X_held, X_test))
     clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
-    # A recipe's own validation data has a say in its training.
+    # A recipe with validation data of its own uses it in training.
     watched = {}
     if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
         watched = {"X_val": X_held, "y_val": y_held}
@@ -97,12 +96,12 @@ def _train_and_save(
             _tell_of_checkpoint(options)
             return INTERRUPTED
         seconds = time.perf_counter() - start
-        networks = getattr(clf, "estimators_", [clf])
-        # Nothing is printed, and nothing can fail, between the training and its file.
+        networks = networks_of(clf)
+        # Between the training and its file nothing is printed, so that nothing can fail.
         for network in networks:
             network.set_params(verbose=0)  # of the running program, not of the model
         _write(clf, options.out)
-        if not watched:  # else fit has noted them
+        if not watched:  # otherwise fit has set them
             clf.validation_confidences_, clf.validation_hits_ = confidence_and_correctness(
                 clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
             )
@@ -126,7 +125,7 @@ def _train_and_save(
 def _show_result(
     options: argparse.Namespace, clf: Any, n_digits: int, seconds: float, measures: dict[str, Any]
 ) -> None:
-    network = getattr(clf, "estimators_", [clf])[0]
+    network = networks_of(clf)[0]
     result = {
         "data": options.data,
         "recipe": options.recipe,
@@ -150,9 +149,9 @@ def _show_result(
 
 
 class _Interrupts:
-    """Ctrl-C while a model is trained and written.
+    """Handles Ctrl-C while a model is trained and written.
 
-    One ends the training. Those that follow, of somebody who grows impatient, do nothing.
+    The first one ends the training. Further ones, pressed in impatience, do nothing.
     """
 
     def __init__(self) -> None:
@@ -172,7 +171,7 @@ class _Interrupts:
             signal.signal(signal.SIGINT, self._before)
 
     def ignore(self) -> None:
-        """Let every Ctrl-C do nothing from now on."""
+        """Ignore every Ctrl-C from now on."""
         if self._is_ours:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -196,7 +195,7 @@ def _fit(
     """Train, and tell whether an interrupt ended it; further ones are ignored."""
     try:
         with warnings.catch_warnings():
-            # A line of its own, not Python's two with a place in the source.
+            # One line, without the place in the source that Python adds.
             warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
             clf.fit(X, y, **watched)
         # In here: an interrupt has either come by now, or is ignored.
@@ -205,7 +204,7 @@ def _fit(
         interrupts.ignore()
         return True
     except Exception:
-        # What an interrupt becomes in a library that it takes by surprise.
+        # Some libraries turn an interrupt into another error.
         if not interrupts.has_just_come():
             raise
         interrupts.ignore()
@@ -214,7 +213,7 @@ def _fit(
 
 
 def _write(clf: Any, path: str) -> None:
-    """Write the model, or, where that fails, elsewhere: its training may have taken hours."""
+    """Write the model, or elsewhere where that fails: its training may have taken hours."""
     try:
         save(clf, path)
     except OSError as error:
@@ -228,7 +227,7 @@ def _write(clf: Any, path: str) -> None:
 
 
 def _is_fitted(clf: Any) -> bool:
-    """Whether there is something to write: an ensemble that lacks a network is none."""
+    """Whether there is a model to write: an incomplete ensemble is not one."""
     return hasattr(clf, "n_iter_") or hasattr(clf, "estimators_")
 
 
@@ -238,7 +237,7 @@ def _tell_of_checkpoint(options: argparse.Namespace) -> None:
 
 
 def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
-    """Names that the model is to find its columns by, where they tell of no order themselves."""
+    """Names that the model must find its columns by, where they are not numbered in order."""
     if options.data in NAMED_DATA:
         return None
     names = pixel_columns_of(find_paths(options.data), options.label)
@@ -247,7 +246,7 @@ def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
 
 @contextmanager
 def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
-    """Where --stream keeps pixels for the time of a training: beside the model."""
+    """A folder beside the model, for the pixels of --stream during a training."""
     if not options.stream:
         yield None
         return
@@ -258,7 +257,7 @@ def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
 
 
 def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
-    """Make the checkpoint's folder this training's own, and say how far it has come."""
+    """Claim the checkpoint's folder for this training, and say how far the training has come."""
     X, y, X_held, y_held = data
     training = {
         "digitcnn": __version__,
@@ -275,9 +274,9 @@ def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
 def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np.ndarray, ...]:
     """Images and labels to train on, to hold out and to measure on, with the rows of the last.
 
-    What is held out is drawn by class. It tells what the model's probabilities are worth. It is
-    measured on as well, but for MNIST, which has a test set of its own. Where there is a folder,
-    the images to train on are in a file there, not in memory.
+    The digits held out are stratified by class. They calibrate the model, and measure its accuracy
+    except for MNIST, which has its own test set. With a folder, the images to train on are in a
+    file there, not in memory.
     """
     is_mnist = options.data == "mnist"
     if is_mnist:
