@@ -182,7 +182,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return probabilities
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest label of each image, or `reject_label_`.
+        """The most probable label of each image, or `reject_label_`.
 
         Parameters
         ----------

@@ -38,7 +38,7 @@ def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarra
     if temperature == 1.0:
         return probabilities
     logarithms = _logarithms(probabilities)
-    with np.errstate(over="ignore"):  # a temperature near 0 leaves the likeliest class alone
+    with np.errstate(over="ignore"):  # a temperature near 0 leaves one class
         powers = np.exp((logarithms - logarithms.max(axis=1, keepdims=True)) / temperature)
     tempered: np.ndarray = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return tempered
@@ -102,7 +102,7 @@ def confidence_and_correctness(
     Returns
     -------
     confidences : ndarray of shape (n,), float32
-        The probability of the likeliest class.
+        The probability of the most probable class.
     correct : ndarray of shape (n,), bool
     """
     confidences = probabilities.max(axis=1).astype(np.float32)

@@ -15,7 +15,7 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
     over the images that have its label. Where the answer is less sure it is rather the classifier
     that errs.
 
-    These are suspicions, for a human to look at. They are worth something only where the classifier
+    These are suspicions, for a human to check. They are useful only where the classifier
     was not trained on the images: one that has learned a wrong label by heart agrees with it. For
     training data take the answers of `sklearn.model_selection.cross_val_predict` with
     ``method="predict_proba"``.

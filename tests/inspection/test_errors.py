@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
+from conftest import make_classifier
 from digitcnn import DigitCSVTransformer, DigitNormalizer
 from digitcnn.inspection import ErrorGalleryDisplay
 
@@ -96,6 +97,16 @@ def test_pipeline_given_pictures_shows_them_as_they_are(digits):
     assert as_rows.pictures[0].shape == (28, 28, 1)
     as_given = ErrorGalleryDisplay.from_estimator(pipeline, X, y, image_shape=(8, 8), ax=panel())
     assert as_given.pictures[0].shape == (8, 8, 1)
+
+
+def test_rows_that_the_classifier_fills_up_are_shown_filled_up(digits):
+    X, y = digits[0][:300, :50], digits[1][:300]
+    clf = make_classifier(image_shape="pad", epochs=1).fit(X, y)
+    display = ErrorGalleryDisplay.from_estimator(clf, X, y, ax=panel())
+    assert len(display.rows) == 6
+    for row, picture in zip(display.rows, display.pictures, strict=True):
+        assert picture.shape == clf.image_shape_ == (8, 8, 1)
+        np.testing.assert_array_equal(picture.ravel(), [*X[row], *[0] * 14])
 
 
 def test_another_number_of_images_than_labels_is_refused(digits):

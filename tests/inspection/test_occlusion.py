@@ -131,7 +131,7 @@ def test_pipelines_of_any_classifier_are_asked(digits):
         ({"patch_size": 9}, "expected patch_size from 1 to 8, got 9"),
         ({"patch_size": 0}, "expected patch_size from 1 to 8, got 0"),
         ({"patch_size": 2, "stride": 3}, "expected stride from 1 to 2, the patch's size, got 3"),
-        ({"label": "blot"}, "label='blot' is none of the classes: .*'ink', 'paper'"),
+        ({"label": "blot"}, "label to be one of .*'ink', 'paper'.*, got 'blot'"),
     ],
 )
 def test_bad_parameters_are_refused(inked, parameters, message):

@@ -1,4 +1,4 @@
-"""What is confused with what, as a picture."""
+"""The confusion matrix, with colours for the errors."""
 
 from typing import Any, Self
 

@@ -1,4 +1,4 @@
-"""What abstaining gains, as a picture."""
+"""The coverage curve: the error rate among the answers, by how many are given."""
 
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from digitcnn.inspection._drawing import (
 
 
 class CoverageDisplay:
-    """What abstaining gains: the error rate among the answers, by how much is answered.
+    """The error rate among the answers, by the share of images that is answered [1]_.
 
     The images are answered in the order of their confidence, the highest first. At the right end
     all are answered, and the error rate is the classifier's. Images of equal confidence are

@@ -1,4 +1,4 @@
-"""What labelled data holds, and what training makes of a digit, as pictures."""
+"""Displays of labelled digits, and of the distortions that training applies."""
 
 from typing import Any, Self
 
@@ -26,7 +26,7 @@ from digitcnn.training.data import check_prediction_data, to_images
 class DigitGridDisplay:
     """Some images of each class, a row a class, and how many images each class has.
 
-    It is made by `from_data`. A wrong label shows as a stranger in its row.
+    It is made by `from_data`. A wrong label stands out from its row.
 
     Parameters
     ----------
@@ -160,10 +160,10 @@ class DigitGridDisplay:
 
 
 class DistortionDisplay:
-    """One digit, and how training sees it: many distortions of it, with all that they may do.
+    """One digit, and many of its distortions as training applies them.
 
-    It is made by `from_estimator`. The distortions are drawn by what draws them in training, with
-    the estimator's own parameters, from ``rotation_range`` to ``corruption_rate``.
+    It is made by `from_estimator`. The distortions are those of training, with the estimator's own
+    parameters, from ``rotation_range`` to ``corruption_rate``.
 
     Parameters
     ----------

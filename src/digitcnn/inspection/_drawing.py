@@ -8,11 +8,11 @@ from sklearn.pipeline import Pipeline
 from digitcnn._utils.images import list_pictures, to_pictures
 from digitcnn.classifier import DigitCNNClassifier
 
-# Colours that colour-blind readers tell apart, as legible on white as on black: near Okabe and
-# Ito's blue and vermilion. What has no colour of its own has that of the reader's style.
+# Colours for colour-blind readers, legible on white and on black: near Okabe and Ito's blue and
+# vermilion. Everything else has the colours of the user's style.
 BLUE, RED = "#1f7bbf", "#cf5a00"
 GREY = "0.5"
-# 0 is paper, so light; and ink dark.
+# The background, 0, is light, and strokes are dark.
 INK_ON_PAPER = "gray_r"
 
 

@@ -23,10 +23,10 @@ def occlusion_map(
     log: bool = True,
     image_shape: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """How much less likely a label becomes when parts of an image are hidden [1]_.
+    """How much the probability of a label drops when parts of an image are hidden [1]_.
 
-    A square patch is laid over the image at every place, and the copies are read, a bounded number
-    at a time. Each pixel gets the mean drop of the patches that hide it.
+    A square patch hides each part of the image in turn, and the copies are classified, a bounded
+    number at a time. Each pixel gets the mean drop over the patches that hide it.
 
     Parameters
     ----------
@@ -35,24 +35,25 @@ def occlusion_map(
     image : array-like of shape (pixels,), (height, width) or (height, width, channels)
         One image, in the form that the estimator takes many of.
     label : object, default=None
-        The label to ask about. None is the one that the image is read as.
+        The label to ask about. None is the predicted one.
     patch_size : int, default=None
         Side of the patch, in pixels. None is a seventh of the image's shorter side.
     stride : int, default=1
-        Pixels from one place to the next, at most the patch's side. Of a larger one there are fewer
-        copies to read. The last place in each direction is always taken.
+        Pixels between neighbouring patches, at most the patch's size. A larger one needs fewer
+        copies. The last position in each direction is always included.
     fill : float, default=None
-        What the patch is filled with. None is the paper: the median along the image's border.
+        What the patch is filled with. None is the background: the median along the image's border.
     log : bool, default=True
-        Whether to take the drop of the natural logarithm of the probability. The drop of the
-        probability itself is nearly nothing wherever the classifier stays sure.
+        Whether to take the drop of the natural logarithm of the probability. The probability itself
+        hardly drops where the classifier stays confident.
     image_shape : tuple of int (height, width) or (height, width, channels), default=None
         What a row of pixels is; None takes it for a square.
 
     Returns
     -------
     ndarray of shape (height, width), float64
-        Above 0 where what is hidden spoke for the label, below 0 where it spoke against it.
+        Above 0 where the hidden pixels are evidence for the label, below 0 where they are evidence
+        against it.
 
     Raises
     ------
@@ -189,7 +190,7 @@ class OcclusionDisplay:
         image : array-like of shape (pixels,), (height, width) or (height, width, channels)
             One image, in the form that the estimator takes many of.
         label : object, default=None
-            The label to ask about. None is the one that the image is read as.
+            The label to ask about. None is the predicted one.
         patch_size : int, default=None
             As in `occlusion_map`, and so are the next four.
         stride : int, default=1
@@ -298,5 +299,5 @@ def _column(classes: np.ndarray, label: Any, probabilities: np.ndarray) -> int:
         return int(probabilities.argmax())
     found = np.flatnonzero(classes == label)
     if not len(found):
-        raise ValueError(f"label={label!r} is none of the classes: {classes.tolist()}")
+        raise ValueError(f"expected label to be one of {classes.tolist()}, got {label!r}")
     return int(found[0])

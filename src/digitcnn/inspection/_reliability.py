@@ -1,4 +1,4 @@
-"""What a confidence is worth, as a picture."""
+"""The reliability diagram: confidence against accuracy."""
 
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from digitcnn.inspection._drawing import need_matplotlib, open_axes
 
 
 class ReliabilityDisplay(CalibrationDisplay):
-    """scikit-learn's reliability diagram, of the likeliest class among many.
+    """scikit-learn's reliability diagram, for the most probable of many classes.
 
     scikit-learn's own is for two classes. Here the two are that an answer is right and that it is
     wrong, and its probability is the confidence, the probability of the likeliest class [1]_. On

@@ -1,4 +1,4 @@
-"""The course of a training, as a picture."""
+"""The training curve: loss, accuracy and learning rate over the epochs."""
 
 from typing import Any, Self
 
@@ -18,9 +18,9 @@ from digitcnn.inspection._drawing import (
 class TrainingCurveDisplay:
     """Loss, accuracy and learning rate over the epochs of a training.
 
-    All panels have one time axis, in epochs. What belongs to a whole epoch, the training's mean
-    loss and accuracy, stands in the epoch's middle; what is measured after it, validation and
-    learning rate, at its end. Reductions of the learning rate are marked in every panel.
+    All panels share a time axis, in epochs. The training's loss and accuracy are means over an
+    epoch and are drawn at its middle; validation and learning rate are drawn at its end. Reductions
+    of the learning rate are marked in every panel.
 
     It is made by `from_estimator`, or from plain numbers.
 

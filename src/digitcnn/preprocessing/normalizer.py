@@ -166,12 +166,12 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
         for name in ("size", "box"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Integral) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+                raise ValueError(f"expected {name} to be a whole number from 1 up, got {value!r}")
         if self.box > self.size:
-            raise ValueError(f"box must be at most size ({self.size}), got {self.box}.")
+            raise ValueError(f"expected box up to size ({self.size}), got {self.box}")
         is_flag = isinstance(self.invert, numbers.Integral | np.bool_) and self.invert in (0, 1)
         if not (is_flag or (isinstance(self.invert, str) and self.invert == "auto")):
-            raise ValueError(f"invert must be 'auto', True or False, got {self.invert!r}.")
+            raise ValueError(f"expected invert to be 'auto', True or False, got {self.invert!r}")
         shape = self.image_shape
         if isinstance(shape, str):
             is_valid = shape in ("auto", "pad")
@@ -180,7 +180,7 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
             is_valid = is_pair and all(isinstance(length, numbers.Integral) for length in shape)
         if not is_valid:
             raise ValueError(
-                f"image_shape must be 'auto', 'pad' or (height, width), got {shape!r}."
+                f"expected image_shape to be 'auto', 'pad' or (height, width), got {shape!r}"
             )
 
     def _grouped(self, X: Any, reset: bool) -> Iterator[tuple[Any, np.ndarray]]:
@@ -227,11 +227,11 @@ def _check_pictures(images: Any) -> np.ndarray:
     """Check pictures (n, h, w) or (n, h, w, channels), and give them as the latter."""
     checked: np.ndarray = check_array(images, allow_nd=True, ensure_min_features=0)
     if 0 in checked.shape:
-        raise ValueError(f"pictures of shape {checked.shape[1:]} have no pixels.")
+        raise ValueError(f"expected pictures with pixels, got shape {checked.shape[1:]}")
     if checked.ndim not in (3, 4):
         raise ValueError(
             "expected pictures of shape (n, height, width) or (n, height, width, channels), got "
-            f"{checked.shape}."
+            f"{checked.shape}"
         )
     return checked.reshape(len(checked), *channels_last(checked.shape[1:]))
 

@@ -1,4 +1,4 @@
-"""What a report says in words: of the model, its parameters, data, classes, time, versions."""
+"""A report's facts: the model, its parameters, the data, classes, timings and versions."""
 
 import inspect
 import os
@@ -41,7 +41,7 @@ def list_parts(estimator: Any) -> list[Any]:
 
 
 def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
-    """What a model is; of networks in detail.
+    """Facts about a model, in detail about networks.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
     networks = [part for part in parts if isinstance(part, DigitCNNClassifier)]
     if not networks:
         return facts
-    # Those of an ensemble differ in their seeds alone.
+    # Those of an ensemble differ only in their seeds.
     first = networks[0]
     architecture = first._parameters_as_fitted()["architecture"]
     weights = sum(
@@ -121,14 +121,14 @@ def describe_parameters(parts: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _parameters_of(part: Any) -> dict[str, Any]:
-    """Those that a fitted network was trained with, whatever was set since."""
+    """Its parameters; of a fitted network those that it was trained with."""
     if isinstance(part, DigitCNNClassifier):
         return part._parameters_as_fitted()
     return part.get_params(deep=False)
 
 
 def describe_data(pictures: np.ndarray, data: str | None) -> Facts:
-    """What the images are.
+    """Facts about the images.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def describe_classes(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def describe_timings(seconds: Mapping[str, float], n_images: int) -> Facts:
-    """What took how long.
+    """Durations.
 
     Parameters
     ----------
@@ -185,14 +185,14 @@ def describe_timings(seconds: Mapping[str, float], n_images: int) -> Facts:
 
 
 def describe_program() -> Facts:
-    """Versions of what took part, and the machine."""
+    """The versions of the libraries, and the machine."""
     facts = {
         "digitcnn": __version__,
         "Python": platform.python_version(),
         "scikit-learn": sklearn.__version__,
         "NumPy": np.__version__,
     }
-    # A classifier of another kind may have had no need of Keras.
+    # Other classifiers may not have imported Keras.
     keras = sys.modules.get("keras")
     if keras is not None:
         backend = keras.config.backend()

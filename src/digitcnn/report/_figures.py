@@ -66,7 +66,7 @@ def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, 
 
 
 def _prepare_for_page(root: ElementTree.Element) -> None:
-    """Leave out what is for a file of its own, or would have a say in the rest of the page."""
+    """Remove what belongs to a separate file, or would affect the rest of the page."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.endswith(("}metadata", "}style")):
@@ -74,7 +74,7 @@ def _prepare_for_page(root: ElementTree.Element) -> None:
     texts = [value for element in root.iter() for value in element.attrib.values()]
     used = " ".join(value for value in texts if "#" in value)
     for element in root.iter():
-        # In a page the names need no namespaces.
+        # HTML needs no namespaces.
         element.tag = element.tag.rpartition("}")[2]
         for name, value in list(element.attrib.items()):
             del element.attrib[name]
@@ -83,7 +83,7 @@ def _prepare_for_page(root: ElementTree.Element) -> None:
                 element.set(name, value)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
-    # The style that was left out.
+    # The style that was removed.
     root.attrib.update({"stroke-linejoin": "round", "stroke-linecap": "butt"})
 
 
@@ -94,7 +94,7 @@ def describe_confidence(
     threshold: float | None = None,
     target_error_rate: float | None = None,
 ) -> dict[str, Any]:
-    """What the probabilities are worth, and what abstaining gains: figures and tables.
+    """Figures and tables of the calibration, and of the errors that abstaining avoids.
 
     Parameters
     ----------
@@ -184,5 +184,5 @@ def describe_trainings(networks: Sequence[Any]) -> list[dict[str, Any]]:
 def _draw_training(network: Any, ax: Any) -> None:
     lines = TrainingCurveDisplay.from_estimator(network, ax=ax).lines_
     if "batch_loss" in lines:
-        # Its points are many, and would make the page large.
+        # Its many points would make the page large.
         lines["batch_loss"].set_rasterized(True)

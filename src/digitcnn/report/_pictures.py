@@ -47,7 +47,7 @@ def to_url(picture: np.ndarray, limits: tuple[float, float]) -> str:
 
 
 def choose_pictures(groups: np.ndarray, interest: np.ndarray, n_each: int, n: int) -> np.ndarray:
-    """The pictures of each group that are looked at first.
+    """The most interesting pictures of each group.
 
     Parameters
     ----------
