@@ -85,7 +85,7 @@ def measure(clf, X, codes: np.ndarray) -> dict[str, float]:
         "accuracy": float(hits.mean()),
         "calibration_error": calibration_error(probabilities, codes),
     }
-    if getattr(clf, "validation_hits_", None) is not None:
+    if getattr(clf, "validation_correct_", None) is not None:
         answered = confidences >= confidence_threshold(clf, MAX_ERROR)
         result["coverage"] = float(answered.mean())
         result["answered_wrong"] = float((~hits[answered]).mean()) if answered.any() else 0.0

@@ -215,7 +215,7 @@ print(submission.head(3).to_csv(index=False))
 summary = {
     "digits in the table": ("42,000", f"{len(train):,}"),
     "epochs": ("30", f"{clf.n_iter_}"),
-    "digits watched": ("4", f"{len(clf.validation_hits_)}"),
+    "digits watched": ("4", f"{len(clf.validation_correct_)}"),
     "digits measured": ("not said", f"{len(X_held)}, not trained on"),
     "accuracy": ("99.7%", f"{clf.score(X_held, y_held):.1%}"),
     "accuracy on test.csv": ("not known", f"{np.mean(answers == y[600:800]):.1%}"),

@@ -57,7 +57,7 @@ def test_network_is_calibrated_on_the_part_held_out(digits):
     clf = AbstainingClassifier(
         make_classifier(), target_error_rate=0.05, validation_fraction=0.25, random_state=0
     ).fit(X[:400], y[:400])
-    assert len(clf.classifier_.validation_hits_) == 100
+    assert len(clf.classifier_.validation_correct_) == 100
     assert clf.threshold_ == pytest.approx(clf.classifier_.confidence_threshold(0.05))
     assert (clf.predict(X[:50]) == -1).any() or clf.threshold_ < 0.5
 

@@ -220,7 +220,7 @@ def test_validation_data_of_another_size_or_label_is_refused(digits):
         clf.fit(X[:50], y[:50], X_val=X[50:60])
     with pytest.raises(ValueError, match="10 images, but y_val has 9"):
         clf.fit(X[:50], y[:50], X_val=X[50:60], y_val=y[50:59])
-    with pytest.raises(ValueError, match="early_stopping=True wants validation data"):
+    with pytest.raises(ValueError, match="expected validation data with early_stopping=True"):
         make_classifier(early_stopping=True).fit(X[:50], y[:50])
 
 
@@ -622,7 +622,7 @@ def test_temperature_is_fitted_to_validation_data_and_kept_for_predictions(digit
     assert errors[0] < 0.5 * errors[1]
     clf.partial_fit(X[:300], y[:300])
     assert clf.temperature_ == 1.0
-    assert clf.validation_hits_ is None
+    assert clf.validation_correct_ is None
 
 
 def test_temperature_may_be_given(digits, fitted):
@@ -640,7 +640,7 @@ def test_confidence_threshold_is_that_of_the_validation_data(digits):
     confidences = clf.predict_proba(X[900:]).max(axis=1)
     np.testing.assert_allclose(clf.validation_confidences_, confidences, atol=1e-6)
     hits = clf.predict(X[900:]) == y[900:]
-    np.testing.assert_array_equal(clf.validation_hits_, hits)
+    np.testing.assert_array_equal(clf.validation_correct_, hits)
     answered = clf.validation_confidences_ >= threshold
     assert (~hits[answered]).mean() <= 0.03 < (~hits).mean()
     with pytest.raises(ValueError, match="expected a classifier fitted with validation data"):

@@ -631,5 +631,5 @@ def test_model_that_keras_saves_can_be_loaded_by_keras(
     expected = clf.model_.predict(images, verbose=0)
     np.testing.assert_array_equal(loaded.predict(images, verbose=0), expected)
     figures = loaded.evaluate(images, y[HELD_OUT], verbose=0, return_dict=True)
-    assert figures["accuracy"] == pytest.approx(clf.validation_hits_.mean(), abs=0.03)
+    assert figures["accuracy"] == pytest.approx(clf.validation_correct_.mean(), abs=0.03)
     loaded.fit(images, y[HELD_OUT], verbose=0)

@@ -166,7 +166,7 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     Parameters
     ----------
     clf : object
-        Its `validation_confidences_` and `validation_hits_` are the two of
+        Its `validation_confidences_` and `validation_correct_` are the two of
         `confidence_and_correctness`.
     target_error_rate : float
         As of `choose_threshold`.
@@ -178,12 +178,12 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     """
     if not 0 < target_error_rate < 1:
         raise ValueError(f"expected target_error_rate between 0 and 1, got {target_error_rate!r}")
-    if getattr(clf, "validation_hits_", None) is None:
+    if getattr(clf, "validation_correct_", None) is None:
         raise ValueError(
             "expected a classifier fitted with validation data, got one without. Give "
             "validation_fraction, or X_val and y_val to fit"
         )
-    return choose_threshold(clf.validation_confidences_, clf.validation_hits_, target_error_rate)
+    return choose_threshold(clf.validation_confidences_, clf.validation_correct_, target_error_rate)
 
 
 def calibration_error(probabilities: np.ndarray, y_encoded: np.ndarray, n_bins: int = 15) -> float:

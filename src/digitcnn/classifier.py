@@ -168,7 +168,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         The temperature of the probabilities.
     validation_confidences_ : ndarray of shape (n_validation,) or None
         The largest probability for each validation image; None without validation data.
-    validation_hits_ : ndarray of shape (n_validation,) or None
+    validation_correct_ : ndarray of shape (n_validation,) or None
         Whether it was the right class's.
     callbacks_ : list of keras.callbacks.Callback
         The copies of `callbacks` that the last fit called. Not kept by pickling.
@@ -442,7 +442,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         return self.classes_[best]
 
     def confidence_threshold(self, target_error_rate: float) -> float:
-        """The probability from which on answers are wrong no more often than wanted.
+        """The probability from which on answers are wrong no more often than that rate.
 
         It is learned from the validation data of the last fit: of the images answered there, no
         more were wrong, one more error than was seen added.

@@ -282,7 +282,7 @@ def test_mnists_test_digits_are_measured_on_and_not_held_out(capsys, tmp_path, m
     assert status == 0, err
     assert json.loads(text)["digits"] == 50
     assert json.loads(text)["training_digits"] == 320
-    assert len(digitcnn.load(out).validation_hits_) == 80
+    assert len(digitcnn.load(out).validation_correct_) == 80
 
 
 def test_info_lists_the_recipes(capsys):

@@ -88,7 +88,7 @@ def test_dead_terminal_loses_no_model(place, interrupted, monkeypatch, streams, 
     assert status == 130
     clf = digitcnn.load(place / "m.digitcnn")
     assert clf.n_iter_ == 2
-    assert len(clf.validation_hits_) == 80
+    assert len(clf.validation_correct_) == 80
 
 
 def test_dead_terminal_is_no_error_of_a_training_that_is_whole(place, monkeypatch):

@@ -110,7 +110,7 @@ def test_parameter_that_cannot_be_told_apart_is_refused_by_its_name():
 def test_parameters_that_contradict_each_other_are_refused():
     parameters = {**DigitCNNClassifier(early_stopping=True).get_params()}
     network = plan_network(parameters, **FOUND, goes_on=False)
-    with pytest.raises(ValueError, match="early_stopping=True wants validation data"):
+    with pytest.raises(ValueError, match="expected validation data with early_stopping=True"):
         plan_training(parameters, network, n_images=100, has_validation=False)
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     with pytest.raises(ValueError, match="give schedule=None"):

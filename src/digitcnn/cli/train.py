@@ -102,7 +102,7 @@ def _train_and_save(
             network.set_params(verbose=0)  # of the running program, not of the model
         _write(clf, options.out)
         if not watched:  # otherwise fit has set them
-            clf.validation_confidences_, clf.validation_hits_ = confidence_and_correctness(
+            clf.validation_confidences_, clf.validation_correct_ = confidence_and_correctness(
                 clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
             )
             _write(clf, options.out)

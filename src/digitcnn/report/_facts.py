@@ -74,7 +74,7 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
         "temperature": f"{first.temperature_:.3f}",
     }
     for part in parts:
-        correct = getattr(part, "validation_hits_", None)
+        correct = getattr(part, "validation_correct_", None)
         if correct is not None:
             facts["validation accuracy"] = f"{np.mean(correct):.2%} of {len(correct):,} digits"
             break

@@ -62,7 +62,7 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
         weights = member.wrapper_.trainer.network.get_weights()
         kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
         arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
-    hits = getattr(clf, "validation_hits_", None)
+    hits = getattr(clf, "validation_correct_", None)
     if hits is not None:
         arrays += [clf.validation_confidences_.astype(np.float32), hits.astype(np.uint8)]
     content = {
@@ -109,7 +109,7 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
             clf = _vote([kept.name for kept in model.networks], members, model.classes)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
-    clf.validation_confidences_, clf.validation_hits_ = model.validation or (None, None)
+    clf.validation_confidences_, clf.validation_correct_ = model.validation or (None, None)
     return clf
 
 
@@ -173,7 +173,7 @@ def _restore(kind: type, kept: KeptNetwork) -> Any:
     clf.wrapper_.trainer.network.set_weights(kept.weights)
     clf.wrapper_.trainer.history = History(kept.history, kept.batch_losses)
     clf.temperature_ = kept.temperature
-    clf.validation_confidences_ = clf.validation_hits_ = None
+    clf.validation_confidences_ = clf.validation_correct_ = None
     return clf
 
 

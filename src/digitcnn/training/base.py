@@ -12,7 +12,7 @@ from digitcnn._utils.identity import digest_arrays
 from digitcnn._utils.parameters import RULES, check_parameters
 from digitcnn._utils.sklearn_callbacks import CALLBACK_STATE, FitTask
 from digitcnn.backend import import_keras
-from digitcnn.calibration import fit_temperature, note_confidence, with_temperature
+from digitcnn.calibration import confidence_and_correctness, fit_temperature, with_temperature
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.data import TrainingData
 from digitcnn.training.plan import (
@@ -47,7 +47,7 @@ class BaseNetworkClassifier(BaseEstimator):
     precision_: str
     temperature_: float
     validation_confidences_: np.ndarray | None
-    validation_hits_: np.ndarray | None
+    validation_correct_: np.ndarray | None
     _fit_parameters: dict[str, Any]
     _has_whole_fit: bool
 
@@ -241,19 +241,21 @@ class BaseNetworkClassifier(BaseEstimator):
             validation data; the training is not lost.
         """
         self.temperature_ = temperature = self._given_temperature()
-        self.validation_confidences_ = self.validation_hits_ = None
+        self.validation_confidences_ = self.validation_correct_ = None
         if validation is None:
             return True
-        images, codes = validation
+        images, y_encoded = validation
         try:
             probabilities = self._predict_uncalibrated(images)
             if self.temperature == "auto":
-                temperature = fit_temperature(probabilities, codes)
-            noted = note_confidence(with_temperature(probabilities, temperature), codes)
+                temperature = fit_temperature(probabilities, y_encoded)
+            noted = confidence_and_correctness(
+                with_temperature(probabilities, temperature), y_encoded
+            )
         except KeyboardInterrupt:
             return False
         self.temperature_ = temperature
-        self.validation_confidences_, self.validation_hits_ = noted
+        self.validation_confidences_, self.validation_correct_ = noted
         return True
 
     def _given_temperature(self) -> float:

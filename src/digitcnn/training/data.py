@@ -14,16 +14,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from digitcnn._utils.images import (
+    check_image_shape,
     check_images,
-    check_labels,
-    check_pixel_scale,
-    check_side,
-    hold_out,
     refuse_single_image,
     resolve_image_shape,
-    resolve_pixel_range,
     size_hint,
 )
+from digitcnn._utils.labels import check_labels, hold_out
+from digitcnn._utils.pixel_range import check_pixel_scale, resolve_pixel_range
 
 
 class TrainingData(NamedTuple):
@@ -82,19 +80,19 @@ def check_training_data(
     ValueError
         If something is not as `fit` describes it.
     """
-    rows, image_size = check_images(X)
+    rows, given_shape = check_images(X)
     refuse_single_image(rows, y)
     with _explained(clf, rows) if goes_on else nullcontext():
         rows, y = validate_data(clf, rows, y, reset=not goes_on, dtype="numeric")
     check_labels(y)
     if goes_on:
-        _check_image_size(clf, image_size)
+        _check_image_shape(clf, given_shape)
         if classes is not None and not np.array_equal(np.unique(classes), clf.classes_):
             raise ValueError(
                 f"classes={classes!r} is not what the first call had: {clf.classes_!r}"
             )
     else:
-        shape = resolve_image_shape(clf.image_shape, rows.shape[1], image_size)
+        shape = resolve_image_shape(clf.image_shape, rows.shape[1], given_shape)
         height, width, channels = map(int, shape)  # they may be NumPy's
         clf.image_shape_ = height, width, channels
         clf.pixel_range_ = resolve_pixel_range(clf.pixel_range, rows)
@@ -153,8 +151,8 @@ def check_prediction_data(clf: Any, X: Any, name: str) -> np.ndarray:
     ValueError
         If they are of another size or plainly on another scale.
     """
-    rows, image_size = check_images(X)
-    _check_image_size(clf, image_size)
+    rows, given_shape = check_images(X)
+    _check_image_shape(clf, given_shape)
     # In bytes of the right shape, where no names are expected, scikit-learn would find nothing
     # wrong; but looking takes a tenth of the time of reading one image.
     is_plain = (
@@ -171,9 +169,10 @@ def check_prediction_data(clf: Any, X: Any, name: str) -> np.ndarray:
     return to_images(rows, clf.image_shape_)
 
 
-def _check_image_size(clf: Any, image_size: tuple[int, ...] | None) -> None:
-    if image_size is not None and clf._fit_parameters["image_shape"] != "pad":
-        check_side(image_size, clf.image_shape_, "the network was trained on images of shape")
+def _check_image_shape(clf: Any, given_shape: tuple[int, ...] | None) -> None:
+    if given_shape is not None and clf._fit_parameters["image_shape"] != "pad":
+        expected = "the network was trained on images of shape"
+        check_image_shape(given_shape, clf.image_shape_, expected)
 
 
 @contextmanager
@@ -204,7 +203,7 @@ def _check_weights(
     weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     weights = weights * compute_sample_weight(class_weight, y)
     if not weights.any():
-        raise ValueError("all sample weights are zero; wanted is at least one above zero")
+        raise ValueError("expected a sample weight above zero, got zeros alone")
     weights /= weights[weights > 0].mean()
     return weights.astype(np.float32)
 

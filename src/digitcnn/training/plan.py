@@ -287,14 +287,14 @@ def plan_training(
     """
     if parameters["early_stopping"] and not has_validation:
         raise ValueError(
-            "early_stopping=True wants validation data: give validation_fraction, or "
-            "X_val and y_val to fit"
+            "expected validation data with early_stopping=True, got none. Give "
+            "validation_fraction, or X_val and y_val to fit"
         )
     schedule = parameters["schedule"]
     if schedule is not None and network.start_learning_rate is None:
         raise ValueError(
-            f"the optimizer has a learning rate schedule of its own, and schedule={schedule!r}; "
-            "wanted is one of the two: give schedule=None"
+            "expected one schedule of the learning rate, got the optimizer's own and "
+            f"schedule={schedule!r}. Give schedule=None"
         )
     n_batches = -(-n_images // parameters["batch_size"])
     epochs = parameters["epochs"]
