@@ -1,86 +1,36 @@
 """The named architectures as plain data: what layers a network has, in their order.
 
 Everything that depends on an architecture is made from its description: the Keras model
-(`digitcnn.backend.build`), and without Keras the shapes of its weights. A new architecture is one
-function here, and its name in `ARCHITECTURES`.
+(`digitcnn.backend.build`), the training by fused kernels (`digitcnn.backend.tensorflow`), the ONNX
+graph (`digitcnn.inference`), the shapes of its weights, and what ``digitcnn info`` prints. A new
+architecture is one function here, and its name in `ARCHITECTURES`.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import replace
+from functools import partial
+
+from digitcnn.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalMaxPooling2D,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+    output_shape,
+    pair,
+    trace_shapes,
+)
 
 ImageShape = tuple[int, int, int]
+Architecture = tuple[Layer, ...]
 
 # From this side on, the border of an image is background that a first convolution may do without.
 _LARGE = 20
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution, with zeros around the image ("same") or without ("valid")."""
-
-    filters: int
-    kernel: int
-    activation: str | None = None
-    stride: int = 1
-    padding: str = "same"
-    bias: bool = True
-
-
-@dataclass(frozen=True)
-class Normalization:
-    """Batch normalisation of each channel."""
-
-    momentum: float
-
-
-@dataclass(frozen=True)
-class Rectifier:
-    """The larger of a number and 0."""
-
-
-@dataclass(frozen=True)
-class Pooling:
-    """The largest of each two by two pixels."""
-
-
-@dataclass(frozen=True)
-class GlobalPooling:
-    """The largest number of each channel."""
-
-
-@dataclass(frozen=True)
-class Flattening:
-    """All numbers in one row."""
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """In training, a part of the numbers is 0."""
-
-    rate: float
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A dense layer."""
-
-    units: int
-    activation: str
-
-
-Layer = (
-    Convolution
-    | Normalization
-    | Rectifier
-    | Pooling
-    | GlobalPooling
-    | Flattening
-    | Dropout
-    | Connection
-)
-Architecture = tuple[Layer, ...]
 
 
 def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) -> Architecture:
@@ -96,32 +46,33 @@ def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) ->
        reducing internal covariate shift", ICML 2015.
     """
     padding = "valid" if min(image_shape[:2]) >= _LARGE else "same"
-    # What a bias would add, the normalisation takes away. Its moving averages, of momentum 0.9, are
-    # right after some tens of batches, so that short trainings and small tables predict as they
-    # trained.
-    norm = Normalization(0.9)
+    # What a bias would add, the normalisation takes away.
+    conv = partial(Conv2D, kernel_size=3, padding="same", use_bias=False)
+    # Its moving averages are right after some tens of batches, so that short trainings and small
+    # tables predict as they trained.
+    norm = BatchNormalization(momentum=0.9)
     return _fitted(
         image_shape,
-        Convolution(64, 6, stride=2, padding=padding, bias=False),
+        conv(64, kernel_size=6, strides=2, padding=padding),
         norm,
-        Rectifier(),
-        Convolution(64, 3, bias=False),
+        ReLU(),
+        conv(64),
         norm,
-        Rectifier(),
-        Convolution(64, 3, bias=False),
+        ReLU(),
+        conv(64),
         norm,
         # The largest of rectified numbers is the rectified largest: a quarter of the work.
-        Pooling(),
-        Rectifier(),
-        Convolution(128, 3, bias=False),
+        MaxPooling2D(),
+        ReLU(),
+        conv(128),
         norm,
-        Rectifier(),
-        Convolution(128, 3, bias=False),
+        ReLU(),
+        conv(128),
         norm,
-        GlobalPooling(),
-        Rectifier(),
+        GlobalMaxPooling2D(),
+        ReLU(),
         Dropout(dropout),
-        Connection(n_classes, "softmax"),
+        Dense(n_classes, "softmax"),
     )
 
 
@@ -135,23 +86,23 @@ def elu_bn(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.0) -> 
     ----------
     .. [1] S. Achary, "MNIST using CNN Keras - Acc 0.997", Kaggle notebook, 2018.
     """
-    norm = Normalization(0.99)
+    conv = partial(Conv2D, padding="same", activation="elu")
     return _fitted(
         image_shape,
-        Convolution(64, 7, "elu"),
-        Pooling(),
-        norm,
-        Convolution(128, 5, "elu"),
-        Convolution(128, 3, "elu"),
-        Pooling(),
-        norm,
-        Convolution(256, 3, "elu"),
-        Pooling(),
-        norm,
-        Flattening(),
-        Connection(256, "elu"),
+        conv(64, 7),
+        MaxPooling2D(),
+        BatchNormalization(),
+        conv(128, 5),
+        conv(128, 3),
+        MaxPooling2D(),
+        BatchNormalization(),
+        conv(256, 3),
+        MaxPooling2D(),
+        BatchNormalization(),
+        Flatten(),
+        Dense(256, "elu"),
         Dropout(dropout),
-        Connection(n_classes, "softmax"),
+        Dense(n_classes, "softmax"),
     )
 
 
@@ -167,21 +118,21 @@ def relu_dropout(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.
     .. [1] "Identify digits with Convolutional Neural Network", notebook on Kaggle's Digit
        Recognizer, 2017.
     """
-    drop = Dropout(dropout)
+    conv = partial(Conv2D, kernel_size=3, activation="relu")
     return _fitted(
         image_shape,
-        Convolution(32, 3, "relu", padding="valid"),
-        Convolution(32, 3, "relu", padding="valid"),
-        Pooling(),
-        drop,
-        Convolution(64, 3, "relu", padding="valid"),
-        Convolution(64, 3, "relu", padding="valid"),
-        Pooling(),
-        drop,
-        Flattening(),
-        Connection(512, "relu"),
-        drop,
-        Connection(n_classes, "softmax"),
+        conv(32),
+        conv(32),
+        MaxPooling2D(),
+        Dropout(dropout),
+        conv(64),
+        conv(64),
+        MaxPooling2D(),
+        Dropout(dropout),
+        Flatten(),
+        Dense(512, "relu"),
+        Dropout(dropout),
+        Dense(n_classes, "softmax"),
     )
 
 
@@ -193,6 +144,31 @@ ARCHITECTURES: dict[str, Callable[..., Architecture]] = {
 }
 
 
+def get_layers(
+    architecture: str, image_shape: ImageShape, n_classes: int, dropout: float | None = None
+) -> Architecture:
+    """The layers of a named network.
+
+    Parameters
+    ----------
+    architecture : str
+        A key of `ARCHITECTURES`.
+    image_shape : tuple of int (height, width, channels)
+    n_classes : int
+        Number of outputs.
+    dropout : float or None, default=None
+        None is the architecture's own.
+
+    Examples
+    --------
+    >>> from digitcnn.architectures import get_layers
+    >>> print(get_layers("compact", (28, 28, 1), 10)[0])
+    Conv2D(filters=64, kernel_size=6, strides=2, use_bias=False)
+    """
+    rate = choose_dropout(architecture, dropout)
+    return ARCHITECTURES[architecture](image_shape, n_classes, dropout=rate)
+
+
 def _fitted(image_shape: ImageShape, *layers: Layer) -> Architecture:
     """The layers that an image of this size leaves something to do for.
 
@@ -202,54 +178,26 @@ def _fitted(image_shape: ImageShape, *layers: Layer) -> Architecture:
     kept: list[Layer] = []
     shape: tuple[int, ...] = image_shape
     for layer in layers:
-        if isinstance(layer, Pooling) and min(shape[:2]) < 2:
+        if isinstance(layer, MaxPooling2D) and min(shape[:2]) < 2:
             continue
         if isinstance(layer, Dropout) and not layer.rate:
             continue
-        if isinstance(layer, Convolution) and min(shape[:2]) < layer.kernel:
+        if isinstance(layer, Conv2D) and min(shape[:2]) < max(pair(layer.kernel_size)):
             layer = replace(layer, padding="same")
         kept.append(layer)
         shape = output_shape(layer, shape)
     return tuple(kept)
 
 
-def output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of what a layer makes of one image, or row of numbers.
-
-    Examples
-    --------
-    >>> from digitcnn.architectures import Convolution, output_shape
-    >>> output_shape(Convolution(64, 6, stride=2, padding="valid"), (28, 28, 1))
-    (12, 12, 64)
-    """
-    if isinstance(layer, Convolution):
-        lost = layer.kernel - 1 if layer.padding == "valid" else 0
-        height, width = (-(-(n - lost) // layer.stride) for n in shape[:2])
-        return height, width, layer.filters
-    if isinstance(layer, Pooling):
-        return shape[0] // 2, shape[1] // 2, shape[2]
-    if isinstance(layer, GlobalPooling):
-        return shape[-1:]
-    if isinstance(layer, Flattening):
-        return (prod(shape),)
-    if isinstance(layer, Connection):
-        return (layer.units,)
-    return shape
-
-
 def weight_shapes(
     architecture: str, image_shape: ImageShape, n_classes: int
 ) -> list[tuple[int, ...]]:
-    """The shapes of a network's weights, in Keras's order.
+    """The shapes of a named network's weights, in Keras's order.
 
     Parameters
     ----------
-    architecture : str
-        A key of `ARCHITECTURES`.
-    image_shape : tuple of int (height, width, channels)
-        However large: no memory is taken.
-    n_classes : int
-        Number of outputs.
+    architecture, image_shape, n_classes
+        As in `get_layers`.
 
     Examples
     --------
@@ -257,19 +205,8 @@ def weight_shapes(
     >>> weight_shapes("compact", (28, 28, 1), 10)[0]
     (6, 6, 1, 64)
     """
-    shapes: list[tuple[int, ...]] = []
-    shape: tuple[int, ...] = image_shape
-    for layer in ARCHITECTURES[architecture](image_shape, n_classes):
-        channels = shape[-1]
-        if isinstance(layer, Convolution):
-            shapes.append((layer.kernel, layer.kernel, channels, layer.filters))
-            shapes += [(layer.filters,)] * layer.bias
-        elif isinstance(layer, Normalization):
-            shapes += [(channels,)] * 4  # scale, offset, moving mean, moving variance
-        elif isinstance(layer, Connection):
-            shapes += [(channels, layer.units), (layer.units,)]
-        shape = output_shape(layer, shape)
-    return shapes
+    steps = trace_shapes(get_layers(architecture, image_shape, n_classes), image_shape)
+    return [shape for step in steps for shape in step.weight_shapes]
 
 
 def count_outputs(n_classes: int) -> int:

@@ -11,6 +11,9 @@ import pytest
 
 from conftest import TESTS, make_classifier
 from digitcnn.backend import cache as training
+from digitcnn.backend.build import build
+from digitcnn.backend.cache import make_steps
+from digitcnn.backend.optimizers import compile_model, make_optimizer
 from digitcnn.training import clear_cache
 
 # In a process of its own: the first fit, with nothing compiled before it.
@@ -122,3 +125,12 @@ def test_callable_architecture_is_built_once_for_each_fit(digits):
     assert len(calls) == 1
     clf.fit(X[:64], y[:64])
     assert len(calls) == 2
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="they are TensorFlow's")
+@pytest.mark.parametrize(("is_own", "kind"), [(False, "ProcessorSteps"), (True, "OwnModelSteps")])
+def test_fast_steps_are_for_named_networks(is_own, kind):
+    model = build("compact", (8, 8, 1), 10)
+    compile_model(model, make_optimizer("sgd"))
+    model.optimizer.build(model.trainable_variables)
+    assert type(make_steps(model, "auto", is_own=is_own)).__name__ == kind

@@ -4,13 +4,11 @@ import sys
 from importlib.util import find_spec
 
 import keras
-import numpy as np
 import pytest
-from keras import ops
 
 from conftest import TESTS, make_classifier
 from digitcnn.backend import devices
-from digitcnn.backend.devices import choose_precision, compiled, device_scope, on_processor, settle
+from digitcnn.backend.devices import choose_precision, device_scope, on_processor
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -36,15 +34,6 @@ def test_auto_precision_is_bfloat16_where_the_hardware_has_it(monkeypatch, gpu, 
     assert choose_precision("auto") == chosen
 
 
-def test_compiled_function_gives_what_the_function_gives():
-    def function(x):
-        return ops.sqrt(x) + 1
-
-    x = np.arange(5, dtype=np.float32)
-    result = ops.convert_to_numpy(compiled(function)(ops.convert_to_tensor(x)))
-    np.testing.assert_allclose(result, np.sqrt(x) + 1, rtol=1e-6)
-
-
 def test_device_that_is_not_there_is_refused_with_those_that_are():
     with pytest.raises(ValueError, match=r"device='gpu:9' was not found; there is"):
         device_scope("gpu:9")
@@ -65,69 +54,6 @@ def test_auto_device_of_a_worker_is_its_own_of_several_gpus(monkeypatch):
     assert devices.choose_device("auto") is None
     monkeypatch.setattr(devices, "list_gpus", list)
     assert on_processor("auto")
-
-
-@pytest.fixture
-def machine(monkeypatch):
-    """TensorFlow's settings as of a process where it is not in use yet, with two GPUs."""
-    tf = pytest.importorskip("tensorflow")
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("these are TensorFlow's settings")
-    settings = {"intra": 0, "inter": 0, "growth": {"a": None, "b": None}, "logical": {}}
-
-    def settable(name):
-        return lambda value: settings.__setitem__(name, value)
-
-    for name in ("intra", "inter"):
-        functions = f"et_{name}_op_parallelism_threads"
-        monkeypatch.setattr(tf.config.threading, "g" + functions, lambda name=name: settings[name])
-        monkeypatch.setattr(tf.config.threading, "s" + functions, settable(name))
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(settings["growth"]))
-    monkeypatch.setattr(tf.config.experimental, "get_memory_growth", settings["growth"].get)
-    monkeypatch.setattr(tf.config, "get_logical_device_configuration", settings["logical"].get)
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", settings["growth"].__setitem__)
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_FORCE_GPU_ALLOW_GROWTH"):
-        monkeypatch.delenv(name, raising=False)
-    return settings
-
-
-def test_worker_takes_its_share_of_the_threads_and_the_memory_that_it_needs(monkeypatch, machine):
-    monkeypatch.setattr(devices, "worker_threads", lambda: 3)
-    settle.__wrapped__()
-    assert (machine["intra"], machine["inter"]) == (3, 3)
-    assert machine["growth"] == {"a": True, "b": True}
-
-
-def test_process_that_is_no_worker_keeps_its_threads(machine):
-    settle.__wrapped__()
-    assert (machine["intra"], machine["inter"]) == (0, 0)
-
-
-def test_what_the_user_has_set_stays(monkeypatch, machine):
-    monkeypatch.setattr(devices, "worker_threads", lambda: 3)
-    machine.update(intra=2)
-    machine["growth"]["a"], machine["logical"]["b"] = False, ["two parts"]
-    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "5")
-    settle.__wrapped__()
-    assert (machine["intra"], machine["inter"]) == (2, 0)
-    assert machine["growth"] == {"a": False, "b": None}
-    machine["growth"].update(a=None), machine["logical"].clear()
-    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
-    settle.__wrapped__()
-    assert machine["growth"] == {"a": None, "b": None}
-
-
-def test_settings_that_come_too_late_are_left_alone(monkeypatch, machine):
-    def refuse(*_):
-        raise RuntimeError("cannot be modified after initialization")
-
-    import tensorflow as tf
-
-    monkeypatch.setattr(devices, "worker_threads", lambda: 3)
-    monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", refuse)
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
-    settle.__wrapped__()
-    assert machine["growth"] == {"a": None, "b": None}
 
 
 DATA_PARALLEL = """

@@ -9,7 +9,8 @@ from conftest import make_classifier
 from digitcnn.augmentation.batches import DigitBatches
 from digitcnn.backend.build import build
 from digitcnn.backend.cache import CompiledNetwork
-from digitcnn.backend.optimizers import make_loss, make_optimizer
+from digitcnn.backend.losses import make_loss
+from digitcnn.backend.optimizers import make_optimizer
 from digitcnn.backend.steps import Regularization
 from digitcnn.training.history import History
 from digitcnn.training.loop import train

@@ -2,7 +2,8 @@
 
 The affine part has the meanings of Keras's ``ImageDataGenerator``: given the same angles, shifts
 and factors it gives the same image. The elastic part is Simard's. Both are one change of
-coordinates, so an image is interpolated once however many distortions it gets.
+coordinates, so an image is interpolated once however many distortions it gets: by Keras, which
+drawing the distortions does without.
 """
 
 from collections.abc import Callable
@@ -11,9 +12,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops
-
-from digitcnn.backend.devices import compiled
 
 
 @dataclass(frozen=True)
@@ -190,6 +188,8 @@ def warp_on_device(
     images: Any, matrices: Any, displacements: Any, *, fill_mode: str, fill_value: float
 ) -> Any:
     """What `warp` does, of tensors, to be compiled: one gather for each corner."""
+    from keras import ops
+
     n, height, width, channels = images.shape
     columns = ops.convert_to_tensor(np.tile(np.arange(width, dtype=np.float32), height))
     rows = ops.convert_to_tensor(np.repeat(np.arange(height, dtype=np.float32), width))
@@ -222,6 +222,8 @@ def warp_on_device(
 
 @lru_cache(maxsize=32)
 def _compiled_warp(fill_mode: str, fill_value: float, elastic: bool) -> Callable[..., np.ndarray]:
+    from digitcnn.backend.runtime import compiled
+
     if elastic:
         return compiled(
             lambda images, matrices, displacements: warp_on_device(

@@ -21,7 +21,7 @@ from digitcnn.augmentation.distortion import (
     smoothing_factors,
     warp_on_device,
 )
-from digitcnn.backend.devices import compiled_on_device
+from digitcnn.backend.runtime import compiled_on_device
 
 
 class _Drawn(NamedTuple):

@@ -1,33 +1,22 @@
-"""Keras models of the named architectures, from their descriptions.
+"""Keras models of the named architectures, from their descriptions, and back.
 
 Every layer is given its name, its seed, its precision and its data format. So building a network
 draws nothing from a global random generator, counts up none of Keras's automatic names of layers,
 leaves the global settings of Keras alone and depends on none of them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
 
-from digitcnn import architectures
-from digitcnn.architectures import ARCHITECTURES, ImageShape, choose_dropout
+from digitcnn.architectures import Architecture, ImageShape, get_layers
 from digitcnn.backend.own_models import build_own
-
-# A layer's description -> what its names begin with.
-_NAMES = {
-    architectures.Connection: "dense",
-    architectures.Convolution: "conv",
-    architectures.Dropout: "dropout",
-    architectures.Flattening: "flatten",
-    architectures.GlobalPooling: "global_pool",
-    architectures.Normalization: "norm",
-    architectures.Pooling: "pool",
-    architectures.Rectifier: "relu",
-}
+from digitcnn.layers import LAYERS, Conv2D, Dense, Dropout, Layer
 
 
 def _seeds(seed: int) -> Iterator[int]:
@@ -51,7 +40,8 @@ def build(
     Parameters
     ----------
     architecture : str or callable
-        A key of `ARCHITECTURES`, or what `digitcnn.backend.own_models.build_own` takes.
+        A key of `digitcnn.architectures.ARCHITECTURES`, or what
+        `digitcnn.backend.own_models.build_own` takes.
     image_shape : tuple of int (height, width, channels)
         Pixels, in 0..1.
     n_classes : int
@@ -72,56 +62,81 @@ def build(
         return build_own(
             architecture, image_shape, n_classes, dropout=dropout, seed=seed, dtype=dtype
         )
-    rate = choose_dropout(architecture, dropout)
-    stack = ARCHITECTURES[architecture](image_shape, n_classes, dropout=rate)
+    layers = get_layers(architecture, image_shape, n_classes, dropout)
+    return to_keras(layers, image_shape, seed=seed, dtype=dtype, name=architecture)
+
+
+def to_keras(
+    layers: Architecture,
+    image_shape: ImageShape,
+    *,
+    seed: int = 0,
+    dtype: str = "float32",
+    name: str | None = None,
+) -> keras.Sequential:
+    """The Keras model that a description describes; parameters as in `build`."""
     seeds, numbers = _seeds(seed), Counter[str]()
     made: list[Any] = [keras.Input(image_shape, name="image", dtype="float32")]
-    for layer in stack:
-        name = _NAMES[type(layer)]
-        numbers[name] += 1
+    for layer in layers:
+        # As Keras names layers: max_pooling2d_1.
+        kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
+        numbers[kind] += 1
         # Whatever the precision of the rest, the softmax is in float32.
-        own_dtype = "float32" if layer is stack[-1] else dtype
-        made.append(_to_keras(layer, seeds, name=f"{name}_{numbers[name]}", dtype=own_dtype))
-    model = keras.Sequential(made, name=architecture)
+        own_dtype = "float32" if len(made) == len(layers) else dtype
+        made.append(_to_keras(layer, seeds, name=f"{kind}_{numbers[kind]}", dtype=own_dtype))
+    model = keras.Sequential(made, name=name)
     # A model has a policy beside its layers': the global one. Under mixed_float16 its inputs
     # would be rounded, and its optimizer would scale the loss.
     model.dtype_policy = "float32"
     return model
 
 
-def _to_keras(layer: architectures.Layer, seeds: Iterator[int], **options: Any) -> keras.Layer:
-    match layer:
-        case architectures.Convolution():
-            return layers.Conv2D(
-                layer.filters,
-                layer.kernel,
-                strides=layer.stride,
-                padding=layer.padding,
-                activation=layer.activation,
-                use_bias=layer.bias,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-                data_format="channels_last",
-                **options,
-            )
-        case architectures.Connection():
-            return layers.Dense(
-                layer.units,
-                activation=layer.activation,
-                kernel_initializer=keras.initializers.GlorotUniform(seed=next(seeds)),
-                **options,
-            )
-        case architectures.Dropout():
-            return layers.Dropout(layer.rate, seed=next(seeds), **options)
-        case architectures.Normalization():
-            return layers.BatchNormalization(momentum=layer.momentum, **options)
-        case architectures.Pooling():
-            return layers.MaxPooling2D(2, data_format="channels_last", **options)
-        case architectures.GlobalPooling():
-            return layers.GlobalMaxPooling2D(data_format="channels_last", **options)
-        case architectures.Flattening():
-            return layers.Flatten(data_format="channels_last", **options)
-        case architectures.Rectifier():
-            return layers.ReLU(**options)
+def _to_keras(layer: Layer, seeds: Iterator[int], **options: Any) -> keras.Layer:
+    if isinstance(layer, Conv2D | Dense):
+        options["kernel_initializer"] = keras.initializers.GlorotUniform(seed=next(seeds))
+    elif isinstance(layer, Dropout):
+        options["seed"] = next(seeds)
+    return getattr(keras.layers, type(layer).__name__)(**vars(layer), **options)
+
+
+def describe(model: keras.Model) -> Architecture:
+    """The description of a Keras model: the reverse of `to_keras`.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A named network, or a user's. That its `call` is Keras's own is for the caller to see to.
+
+    Raises
+    ------
+    ValueError
+        If it is no `keras.Sequential`, or has a layer or an activation that no description has.
+
+    Examples
+    --------
+    >>> from digitcnn.backend.build import build, describe
+    >>> print(describe(build("compact", (28, 28, 1), 10))[1])
+    BatchNormalization(momentum=0.9)
+    """
+    if not isinstance(model, keras.Sequential):
+        raise ValueError(f"expected a keras.Sequential, got a {type(model).__name__}")
+    return tuple(_from_keras(layer) for layer in model.layers)
+
+
+def _from_keras(layer: keras.Layer) -> Layer:
+    name = type(layer).__name__
+    if name not in LAYERS or type(layer) is not getattr(keras.layers, name):
+        known = ", ".join(sorted(LAYERS))
+        raise ValueError(f"layer {layer.name!r}: expected one of Keras's {known}, got a {name}")
+    settings = {field.name: getattr(layer, field.name) for field in fields(LAYERS[name])}
+    if "activation" in settings:
+        function = settings["activation"]
+        settings["activation"] = own = getattr(function, "__name__", repr(function))
+        if getattr(keras.activations, own, None) is not function:
+            raise ValueError(f"layer {layer.name!r}: expected an activation of Keras's, got {own}")
+        if function is keras.activations.linear:
+            settings["activation"] = None
+    return LAYERS[name](**settings)
 
 
 def reseed(model: keras.Model, seed: int) -> None:
@@ -132,7 +147,7 @@ def reseed(model: keras.Model, seed: int) -> None:
     Parameters
     ----------
     model : keras.Model
-        Of a key of `ARCHITECTURES`.
+        Of a key of `digitcnn.architectures.ARCHITECTURES`.
     seed : int
         Seed of the initial weights and of the dropout.
 
@@ -148,7 +163,7 @@ def reseed(model: keras.Model, seed: int) -> None:
     # Dealt out in the order of the layers, as `build` does.
     seeds = _seeds(seed)
     for layer in model.layers:
-        if isinstance(layer, layers.Dropout):
+        if isinstance(layer, keras.layers.Dropout):
             layer.seed = next(seeds)
             layer.seed_generator.state.assign([layer.seed, 0])
         elif hasattr(layer, "kernel_initializer"):

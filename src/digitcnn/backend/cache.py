@@ -8,21 +8,19 @@ train or to predict it borrows a compiled network of its architecture and puts t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from digitcnn.backend.build import reseed
 from digitcnn.backend.devices import count_devices
-from digitcnn.backend.steps import (
-    KerasSteps,
-    OwnModelSteps,
-    ProcessorSteps,
-    has_jax_steps,
-    has_processor_steps,
-)
+from digitcnn.backend.own_steps import OwnModelSteps
+from digitcnn.backend.steps import KerasSteps, has_jax_steps, has_processor_steps
 from digitcnn.backend.structure import weights_and_seeds
+
+if TYPE_CHECKING:
+    from digitcnn.backend.tensorflow import ProcessorSteps
 
 # Compiled networks that are kept for reuse: the last ones used.
 _CACHE_SIZE = 4
@@ -37,7 +35,7 @@ _lock = Lock()
 
 def make_steps(
     model: keras.Model, device: str, *, is_own: bool = False, is_logits: bool = False
-) -> KerasSteps | ProcessorSteps:
+) -> "KerasSteps | ProcessorSteps":
     """The fastest steps for a model on a device.
 
     Parameters
@@ -54,6 +52,8 @@ def make_steps(
     if is_own:
         return OwnModelSteps(model, count_devices(device), is_logits)
     if has_processor_steps(device):
+        from digitcnn.backend.tensorflow import ProcessorSteps
+
         return ProcessorSteps(model)
     if has_jax_steps(device, type(model.optimizer)):
         from digitcnn.backend.jax import JaxSteps

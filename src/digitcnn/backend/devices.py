@@ -1,23 +1,16 @@
-"""Devices: which there are, which to use, in what precision, and how to compile for them."""
+"""Devices: which there are, which to use, and in what precision."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from functools import cache, lru_cache
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from digitcnn._utils.workers import (
-    note_use,
-    round_robin,
-    was_forked_from_use,
-    worker_number,
-    worker_threads,
-)
+from digitcnn._utils.workers import round_robin, worker_number
 from digitcnn.backend.own_models import takes_option
+from digitcnn.backend.runtime import check_process, configure_backend
 
 # The precision's public name -> the dtype policy that its layers carry.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -100,59 +93,9 @@ def choose_precision(precision: str, device: str = "auto") -> str:
     return "bfloat16" if has_bfloat16 else "float32"
 
 
-def _check_process() -> None:
-    """Refuse to compute where the backend would wait for threads that a fork left behind."""
-    backend = keras.backend.backend()
-    if was_forked_from_use() and backend in ("tensorflow", "jax"):
-        raise RuntimeError(
-            f"expected a process in which Keras's backend can start its threads, got one that was "
-            f"forked after {backend} was in use: it would wait for ever. Start processes with "
-            "'spawn' or 'forkserver' (joblib's default does so), or load the model before the fork "
-            "and train and predict after it alone"
-        )
-    note_use()
-
-
-@cache
-def settle() -> None:
-    """Settle what the backend takes of this machine, before its first use in this process.
-
-    In a worker of joblib or Dask TensorFlow's threads become the worker's share of the cores. The
-    memory of GPUs is taken as it is needed, rather than all at once: by TensorFlow, and in a worker
-    by JAX. What was set by anybody else stays, and
-    once the backend is in use nothing is changed any more.
-    """
-    if keras.backend.backend() == "jax" and worker_number() is not None:
-        # JAX would take three quarters of a GPU's memory at once, and the next worker finds none.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
-
-    share, threading = worker_threads(), tf.config.threading
-    if share is not None:
-        with suppress(RuntimeError):  # TensorFlow is in use
-            if not (threading.get_intra_op_parallelism_threads() or _is_set("INTRAOP_THREADS")):
-                threading.set_intra_op_parallelism_threads(share)
-            if not (threading.get_inter_op_parallelism_threads() or _is_set("INTEROP_THREADS")):
-                threading.set_inter_op_parallelism_threads(share)
-    if "TF_FORCE_GPU_ALLOW_GROWTH" in os.environ:
-        return
-    for gpu in tf.config.list_physical_devices("GPU"):
-        is_settled = tf.config.experimental.get_memory_growth(gpu) is not None
-        if not is_settled and tf.config.get_logical_device_configuration(gpu) is None:
-            with suppress(RuntimeError):
-                tf.config.experimental.set_memory_growth(gpu, True)
-
-
-def _is_set(name: str) -> bool:
-    """Whether an environment variable tells TensorFlow how many threads to have."""
-    return os.environ.get(f"TF_NUM_{name}", "0") != "0"
-
-
 def list_gpus() -> list[str]:
     """The names of the GPUs: ``"gpu:0"`` and on."""
-    settle()  # looking for them puts TensorFlow in use
+    configure_backend()  # looking for them puts TensorFlow in use
     return _list_devices("gpu")
 
 
@@ -220,8 +163,8 @@ def device_scope(device: str) -> AbstractContextManager[Any]:
     ValueError
         If there is no such device.
     """
-    _check_process()
-    settle()
+    check_process()
+    configure_backend()
     own = _own_scope(device)
     return _undistributed(own) if _is_distributed() else own
 
@@ -295,47 +238,6 @@ def _data_parallel() -> AbstractContextManager[Any]:
         devices=_all_devices()
     ).scope()
     return scope
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """`function`, of tensors, as one of NumPy arrays, compiled where the active backend can.
-
-    XLA makes one loop of a chain of gathers and element-wise operations, which is several times
-    faster than running them one by one. PyTorch runs the function as it stands.
-
-    Parameters
-    ----------
-    function : callable
-        A pure function of tensors that gives one tensor.
-    """
-    on_device = compiled_on_device(function)
-    if keras.backend.backend() == "tensorflow":
-        return lambda *arrays: on_device(*arrays).numpy()
-    return lambda *arrays: keras.ops.convert_to_numpy(on_device(*arrays))
-
-
-def compiled_on_device(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `compiled`, but what comes out stays a tensor where it was computed."""
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        traced = tf.function(function, jit_compile=True, autograph=False)
-
-        @cache
-        def trace(*signature: tuple[tuple[int, ...], str]) -> Any:
-            # Traced for good: a user may have functions run eagerly.
-            return traced.get_concrete_function(*(tf.TensorSpec(*one) for one in signature))
-
-        # Twice as fast as Keras's conversions, for batches of this size.
-        return lambda *arrays: trace(*((a.shape, a.dtype.name) for a in arrays))(
-            *map(tf.constant, arrays)
-        )
-    if backend == "jax":
-        import jax
-
-        function = jax.jit(function)
-    return lambda *arrays: function(*map(keras.ops.convert_to_tensor, arrays))
 
 
 def resolve_precision(

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from digitcnn.backend.losses import smoothed_crossentropy
 from digitcnn.backend.steps import KerasSteps, Regularization
 
 # On GPUs JAX would multiply float32 numbers with fewer bits, and the answers be a thousandth off.
@@ -41,8 +42,8 @@ class JaxSteps(KerasSteps):
         self._state: list[list[Any]] | None = None
         # The learning rate is the callbacks' to set: it is an argument of each step.
         rate = model.optimizer.learning_rate
-        places = [i for i, one in enumerate(model.optimizer.variables) if one is rate]
-        self._rate_place = places[0] if places else None
+        indices = [i for i, one in enumerate(model.optimizer.variables) if one is rate]
+        self._rate_index = indices[0] if indices else None
         self._train = jax.jit(self._train_purely)
         self._predict = jax.jit(self._predict_purely)
 
@@ -55,20 +56,20 @@ class JaxSteps(KerasSteps):
         ]
 
     def train(
-        self, images: np.ndarray, codes: np.ndarray, weights: np.ndarray | None
+        self, images: np.ndarray, y_encoded: np.ndarray, weights: np.ndarray | None
     ) -> dict[str, float]:
         """As in `KerasSteps`."""
         if weights is None:
-            weights = np.ones(len(codes), np.float32)
+            weights = np.ones(len(y_encoded), np.float32)
         if self._state is None:
             self._state = [[one.value for one in part] for part in self._variables()]
-        if self._rate_place is not None:
-            variable = self.model.optimizer.variables[self._rate_place]
-            self._state[2][self._rate_place] = variable.value
+        if self._rate_index is not None:
+            variable = self.model.optimizer.variables[self._rate_index]
+            self._state[2][self._rate_index] = variable.value
         values = self._weight_decay, self._smoothing
-        self._state, figures = self._train(self._state, values, images, codes, weights)
+        self._state, figures = self._train(self._state, values, images, y_encoded, weights)
         loss, correct = np.asarray(figures)
-        return {"loss": float(loss) * len(codes), "accuracy": float(correct)}
+        return {"loss": float(loss) * len(y_encoded), "accuracy": float(correct)}
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """As in `KerasSteps`."""
@@ -103,7 +104,7 @@ class JaxSteps(KerasSteps):
         self._smoothing = values.label_smoothing
 
     def _train_purely(
-        self, state: list[list[Any]], values: Any, images: Any, codes: Any, weights: Any
+        self, state: list[list[Any]], values: Any, images: Any, y_encoded: Any, weights: Any
     ) -> tuple[list[list[Any]], Any]:
         import jax
 
@@ -111,10 +112,7 @@ class JaxSteps(KerasSteps):
 
         def loss_of(trainable: list[Any], other: list[Any]) -> tuple[Any, Any]:
             answers, other = model.stateless_call(trainable, other, images, training=True)
-            n_classes = answers.shape[-1]
-            targets = ops.one_hot(codes, n_classes, dtype="float32")
-            targets = targets * (1.0 - smoothing) + smoothing / n_classes
-            losses = ops.categorical_crossentropy(targets, answers)
+            losses = smoothed_crossentropy(y_encoded, answers, smoothing)
             return ops.mean(losses * weights), (answers, other)
 
         trainable, other, optimizer = state
@@ -129,7 +127,7 @@ class JaxSteps(KerasSteps):
             trainable, optimizer = model.optimizer.stateless_apply(optimizer, gradients, trainable)
         finally:
             model.optimizer.weight_decay = own
-        correct = ops.sum(ops.cast(ops.argmax(answers, axis=-1) == codes, "float32"))
+        correct = ops.sum(ops.cast(ops.argmax(answers, axis=-1) == y_encoded, "float32"))
         figures = ops.stack([ops.cast(loss, "float32"), correct])
         return [list(trainable), list(other), list(optimizer)], figures
 

@@ -1,4 +1,4 @@
-"""The optimizers that have names here, and the loss."""
+"""The optimizers that have names here, and how a model is compiled with them."""
 
 import copy
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from threading import RLock
 from typing import Any
 
 import keras
-from keras import ops
+
+from digitcnn.backend.losses import make_loss
 
 OPTIMIZERS: dict[str, type] = {
     "adam": keras.optimizers.Adam,
@@ -66,41 +67,6 @@ def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
     return {"class": type(optimizer), "config": config}
 
 
-def make_loss(label_smoothing: float, is_logits: bool = False) -> Any:
-    """Sparse categorical crossentropy, of a part `label_smoothing` against all classes alike.
-
-    Parameters
-    ----------
-    label_smoothing : float
-    is_logits : bool, default=False
-        Whether it is of logits, not of probabilities.
-    """
-    if not label_smoothing:
-        return keras.losses.SparseCategoricalCrossentropy(
-            from_logits=is_logits, name="crossentropy", dtype="float32"
-        )
-    return _SmoothedCrossentropy(label_smoothing, is_logits)
-
-
-class _SmoothedCrossentropy(keras.losses.Loss):
-    """In float32, where a function would be computed in the global floatx."""
-
-    def __init__(self, label_smoothing: float, is_logits: bool) -> None:
-        super().__init__(name="crossentropy", dtype="float32")
-        self.label_smoothing = label_smoothing
-        self.is_logits = is_logits
-
-    def call(self, codes: Any, answers: Any) -> Any:
-        n_classes = answers.shape[-1]
-        codes = ops.cast(ops.reshape(codes, (-1,)), "int32")
-        targets = ops.one_hot(codes, n_classes, dtype="float32")
-        return ops.categorical_crossentropy(
-            targets * (1.0 - self.label_smoothing) + self.label_smoothing / n_classes,
-            answers,
-            from_logits=self.is_logits,
-        )
-
-
 def compile_model(
     model: keras.Model,
     optimizer: keras.optimizers.Optimizer,
@@ -121,7 +87,7 @@ def compile_model(
         Not yet bound to a network.
     label_smoothing : float, default=0.0
     is_logits : bool, default=False
-        As in `make_loss`.
+        As in `digitcnn.backend.losses.make_loss`.
     **arguments
         Of `keras.Model.compile`.
     """

@@ -1,4 +1,4 @@
-"""A named network's pass through TensorFlow's fused kernels, on the processor.
+"""A named network's steps on the processor, by TensorFlow's fused kernels.
 
 Keras spells some layers out in many small operations, each of which reads and writes the whole
 batch. Three of them have cheaper forms that compute the same function:
@@ -8,17 +8,141 @@ batch. Three of them have cheaper forms that compute the same function:
   pooling, on a quarter of the numbers;
 - dropout, whose mask needs no more than 16 random bits for a number.
 
-The layers stay Keras's own, with their variables: only the order of the arithmetic is changed. What
-is done here is right for layers as `digitcnn.backend.build` makes them, not for every setting that
-Keras's layers have: a user's model is never sent this way.
+Which these are is read from the network's description. The layers stay Keras's own, with their
+variables: only the order of the arithmetic is changed. A description says nothing of what a user's
+model may override, so such a model is never sent this way.
 """
 
-import keras
-import tensorflow as tf
-from keras import layers
+from functools import cached_property
+from typing import Any
 
-# f(max(a, b)) = max(f(a), f(b)) for these.
-_RISING = (keras.activations.elu, keras.activations.relu)
+import keras
+import numpy as np
+import tensorflow as tf
+
+from digitcnn.backend.build import describe
+from digitcnn.backend.losses import score, smoothed_crossentropy
+from digitcnn.backend.optimizers import OPTIMIZERS
+from digitcnn.backend.steps import Regularization
+from digitcnn.layers import BatchNormalization, Conv2D, Dense, Dropout, MaxPooling2D
+
+
+class ProcessorSteps:
+    """Steps of a named network that run on the processor as fast as TensorFlow's kernels.
+
+    They take any number of images without compiling anew, and any regularisation: what
+    regularises is read from variables.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of a key of `digitcnn.architectures.ARCHITECTURES`, compiled, with its optimizer built.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self._values = {
+            name: tf.Variable(0.0, trainable=False, name=name) for name in Regularization._fields
+        }
+        # Of what there is a value. Having none is part of what is compiled.
+        self._has: dict[str, bool] = {}
+        images = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+        y_encoded = tf.TensorSpec([None], tf.int32)
+        weights = tf.TensorSpec([None], tf.float32)
+        # XLA makes one loop of an optimizer's many small operations. An optimizer of a user's own
+        # may have some that XLA does not know.
+        is_known = type(model.optimizer) in OPTIMIZERS.values()
+        self._update = tf.function(self._update_eagerly, autograph=False, jit_compile=is_known)
+        self._train = tf.function(
+            self._train_eagerly, input_signature=[images, y_encoded, weights], autograph=False
+        )
+        self._predict = tf.function(
+            self._predict_eagerly, input_signature=[images], autograph=False
+        )
+
+    # Traced for good: what a tf.function looks at in each call takes a sixth of the time of reading
+    # one image, and where a user has functions run eagerly, it would not be a function any more.
+    @cached_property
+    def _traced_train(self) -> Any:
+        return self._train.get_concrete_function()
+
+    @cached_property
+    def _traced_predict(self) -> Any:
+        return self._predict.get_concrete_function()
+
+    def train(
+        self, images: np.ndarray, y_encoded: np.ndarray, weights: np.ndarray | None
+    ) -> dict[str, float]:
+        """As in `KerasSteps`."""
+        if weights is None:
+            weights = np.ones(len(y_encoded), np.float32)
+        loss, n_correct = self._traced_train(
+            tf.constant(images, tf.float32),
+            tf.constant(y_encoded, tf.int32),
+            tf.constant(weights, tf.float32),
+        ).numpy()
+        return {"loss": float(loss) * len(images), "accuracy": float(n_correct)}
+
+    def evaluate(
+        self, images: np.ndarray, y_encoded: np.ndarray, label_smoothing: float
+    ) -> dict[str, float]:
+        """As in `KerasSteps`."""
+        return score(self.predict(images), y_encoded, label_smoothing)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """As in `KerasSteps`."""
+        return self._traced_predict(tf.constant(images, tf.float32)).numpy()
+
+    def settle(self) -> None:
+        """As in `KerasSteps`."""
+
+    def regularize(self, values: Regularization) -> None:
+        """Set what the next training steps are regularised by.
+
+        Parameters
+        ----------
+        values : Regularization
+            With a dropout, and with a weight decay, if and only if the first ones had it.
+        """
+        # In the layers and in the optimizer as well, for whoever comes to own the model.
+        if values.dropout is not None:
+            for layer in self.model.layers:
+                if isinstance(layer, keras.layers.Dropout):
+                    layer.rate = values.dropout
+        if values.weight_decay is not None:
+            self.model.optimizer.weight_decay = values.weight_decay
+        self._has = {name: value is not None for name, value in values._asdict().items()}
+        for name, value in values._asdict().items():
+            self._values[name].assign(value or 0.0)
+
+    def _train_eagerly(self, images: Any, y_encoded: Any, weights: Any) -> Any:
+        dropout = self._values["dropout"] if self._has["dropout"] else None
+        smoothing = self._values["label_smoothing"]
+        with tf.GradientTape() as tape:
+            probabilities = forward(self.model, images, training=True, dropout=dropout)
+            losses = smoothed_crossentropy(y_encoded, probabilities, smoothing)
+            loss = tf.add_n([tf.reduce_mean(losses * weights), *self.model.losses])
+            scaled = self.model.optimizer.scale_loss(loss)
+        variables = self.model.trainable_variables
+        update = self._update.get_concrete_function(
+            [tf.TensorSpec(variable.shape, variable.dtype) for variable in variables]
+        )
+        update(tape.gradient(scaled, variables))
+        is_correct = tf.equal(tf.argmax(probabilities, axis=-1, output_type=tf.int32), y_encoded)
+        return tf.stack([loss, tf.reduce_sum(tf.cast(is_correct, tf.float32))])
+
+    def _update_eagerly(self, gradients: list[Any]) -> None:
+        optimizer = self.model.optimizer
+        own = optimizer.weight_decay
+        if self._has["weight_decay"]:
+            optimizer.weight_decay = self._values["weight_decay"]  # while this is traced
+        try:
+            optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
+        finally:
+            optimizer.weight_decay = own
+
+    def _predict_eagerly(self, images: Any) -> Any:
+        return forward(self.model, images, training=False)
 
 
 def forward(
@@ -31,7 +155,7 @@ def forward(
     Parameters
     ----------
     model : keras.Model
-        Of a key of `digitcnn.architectures.ARCHITECTURES`.
+        One that `digitcnn.backend.build.describe` knows.
     images : tensor of shape (n, height, width, channels), float32
     training : bool
     dropout : variable or None, default=None
@@ -41,34 +165,42 @@ def forward(
     -------
     tensor of shape (n, n_classes), float32
     """
-    x = images
-    stack = [*model.layers, None]
-    position = 0
-    while (layer := stack[position]) is not None:
-        following = stack[position + 1]
-        position += 1
-        if type(layer) is layers.BatchNormalization and _has_kernel(layer, x):
-            x = _normalize(layer, x, training and layer.trainable)
-        elif type(layer) is layers.Dropout:
-            x = _drop(layer, x, dropout) if training else x
-        elif type(layer) is layers.Conv2D and type(following) is layers.MaxPooling2D:
-            x = _convolve_and_pool(layer, following, x)
-            position += 1
-        elif _is_softmax(layer, x) and not training:
-            x = _softmax(layer, x)
-        elif type(layer) is layers.BatchNormalization:
-            x = layer(x, training=training)
-        else:
-            x = layer(x)
+    x, activate_late = images, None
+    stack = describe(model)
+    for described, layer, following in zip(stack, model.layers, [*stack[1:], None], strict=True):
+        match described:
+            case Conv2D(activation="elu" | "relu") if isinstance(following, MaxPooling2D):
+                # f(max(a, b)) = max(f(a), f(b)) for these.
+                x, activate_late = _convolve(layer, x), layer.activation
+            case MaxPooling2D() if activate_late is not None:
+                x, activate_late = activate_late(layer(x)), None
+            case BatchNormalization(axis=-1 | 3, scale=True, center=True) if _has_kernel(layer, x):
+                x = _normalize(layer, x, training and layer.trainable)
+            case BatchNormalization():
+                x = layer(x, training=training)
+            case Dropout():
+                x = _drop(layer, x, dropout) if training else x
+            case Dense(activation="softmax", use_bias=True) if x.shape.rank == 2 and not training:
+                x = _softmax(layer, x)
+            case _:
+                x = layer(x)
     return x
 
 
-def _has_kernel(layer: layers.BatchNormalization, x: tf.Tensor) -> bool:
-    is_usual = layer.axis in (-1, 3) and layer.scale and layer.center
-    return x.shape.rank == 4 and is_usual and layer.variable_dtype == "float32"
+def _convolve(convolution: keras.layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
+    """A convolution without its activation."""
+    dtype = convolution.compute_dtype
+    x = convolution.convolution_op(tf.cast(x, dtype), tf.cast(convolution.kernel, dtype))
+    if convolution.use_bias:
+        x = tf.nn.bias_add(x, tf.cast(convolution.bias, dtype))
+    return x
 
 
-def _normalize(layer: layers.BatchNormalization, x: tf.Tensor, training: bool) -> tf.Tensor:
+def _has_kernel(layer: keras.layers.BatchNormalization, x: tf.Tensor) -> bool:
+    return x.shape.rank == 4 and layer.variable_dtype == "float32"
+
+
+def _normalize(layer: keras.layers.BatchNormalization, x: tf.Tensor, training: bool) -> tf.Tensor:
     # The kernel computes mean and variance in float32 whatever the precision of x.
     x = tf.cast(x, layer.compute_dtype)
     moving_mean, moving_variance = layer.moving_mean.value, layer.moving_variance.value
@@ -92,12 +224,7 @@ def _normalize(layer: layers.BatchNormalization, x: tf.Tensor, training: bool) -
     return y
 
 
-def _is_softmax(layer: keras.Layer, x: tf.Tensor) -> bool:
-    is_dense = type(layer) is layers.Dense and x.shape.rank == 2
-    return is_dense and layer.activation is keras.activations.softmax and layer.use_bias
-
-
-def _softmax(layer: layers.Dense, x: tf.Tensor) -> tf.Tensor:
+def _softmax(layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
     # In float64: kernels for float32 round a number otherwise where it stands at the end of a block
     # or of a thread's share, so that an answer would depend on the images beside it.
     x, kernel, bias = (tf.cast(one, tf.float64) for one in (x, layer.kernel, layer.bias))
@@ -105,7 +232,7 @@ def _softmax(layer: layers.Dense, x: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.nn.softmax(logits), layer.compute_dtype)
 
 
-def _drop(layer: layers.Dropout, x: tf.Tensor, dropout: tf.Variable | None) -> tf.Tensor:
+def _drop(layer: keras.layers.Dropout, x: tf.Tensor, dropout: tf.Variable | None) -> tf.Tensor:
     x = tf.cast(x, layer.compute_dtype)
     rate = tf.cast(layer.rate if dropout is None else dropout, tf.float32)
     seed = tf.cast(layer.seed_generator.next(), tf.int32)
@@ -119,15 +246,3 @@ def _drop(layer: layers.Dropout, x: tf.Tensor, dropout: tf.Variable | None) -> t
     least = tf.cast(tf.minimum(tf.round(rate * 65536.0), 65535.0) - 32768.0, tf.int16)
     kept = tf.cast(tf.reshape(halves, tf.shape(x)) >= least, x.dtype)
     return x * (kept * tf.cast(1.0 / (1.0 - rate), x.dtype))
-
-
-def _convolve_and_pool(
-    convolution: layers.Conv2D, pool: layers.MaxPooling2D, x: tf.Tensor
-) -> tf.Tensor:
-    if convolution.activation not in _RISING:
-        return pool(convolution(x))
-    dtype = convolution.compute_dtype
-    x = convolution.convolution_op(tf.cast(x, dtype), tf.cast(convolution.kernel, dtype))
-    if convolution.use_bias:
-        x = tf.nn.bias_add(x, tf.cast(convolution.bias, dtype))
-    return convolution.activation(pool(x))

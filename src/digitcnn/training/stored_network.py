@@ -21,9 +21,10 @@ from digitcnn.backend.cache import (
     share,
     state_variables,
 )
-from digitcnn.backend.devices import device_scope, settle
+from digitcnn.backend.devices import device_scope
 from digitcnn.backend.optimizers import compile_model, floats_of_32_bits, make_optimizer
 from digitcnn.backend.own_models import answers_in_logits
+from digitcnn.backend.runtime import configure_backend
 from digitcnn.backend.steps import has_processor_steps
 from digitcnn.backend.structure import describe_structure
 from digitcnn.training.plan import NetworkPlan
@@ -286,7 +287,7 @@ class StoredNetwork:
         return made
 
     def _build(self) -> keras.Model:
-        settle()
+        configure_backend()
         model = build(**self.plan.build_options())
         if self.plan.is_own:
             # The loss of a model of the user's is scaled if the policy is so when the training

@@ -1,0 +1,64 @@
+"""The loss: crossentropy, of a part that is spread over all classes (label smoothing).
+
+A network is trained with it by Keras's own steps (`make_loss`), by the compiled ones
+(`smoothed_crossentropy`), and watched by it on other images (`score`).
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def _smooth(one_hot: Any, label_smoothing: Any) -> Any:
+    """Targets of which a part is spread over all classes."""
+    return one_hot * (1.0 - label_smoothing) + label_smoothing / one_hot.shape[-1]
+
+
+def smoothed_crossentropy(
+    y_encoded: Any, answers: Any, label_smoothing: Any, from_logits: bool = False
+) -> Any:
+    """The loss of each image, in float32: of tensors, the answers being probabilities or logits."""
+    one_hot = ops.one_hot(y_encoded, answers.shape[-1], dtype="float32")
+    targets = _smooth(one_hot, label_smoothing)
+    return ops.categorical_crossentropy(targets, answers, from_logits=from_logits)
+
+
+def score(
+    probabilities: np.ndarray, y_encoded: np.ndarray, label_smoothing: float
+) -> dict[str, float]:
+    """Loss and accuracy of answers, as sums over the images."""
+    logarithms = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
+    targets = _smooth(np.eye(probabilities.shape[1])[y_encoded], label_smoothing)
+    is_correct = probabilities.argmax(axis=1) == y_encoded
+    return {"loss": -(targets * logarithms).sum(), "accuracy": is_correct.sum()}
+
+
+def make_loss(label_smoothing: float, is_logits: bool = False) -> Any:
+    """The loss that a Keras model is compiled with.
+
+    Parameters
+    ----------
+    label_smoothing : float
+    is_logits : bool, default=False
+        Whether the model answers in logits.
+    """
+    if not label_smoothing:
+        return keras.losses.SparseCategoricalCrossentropy(
+            from_logits=is_logits, name="crossentropy", dtype="float32"
+        )
+    return _SmoothedCrossentropy(label_smoothing, is_logits)
+
+
+class _SmoothedCrossentropy(keras.losses.Loss):
+    """In float32, where a function would be computed in the global floatx."""
+
+    def __init__(self, label_smoothing: float, is_logits: bool) -> None:
+        super().__init__(name="crossentropy", dtype="float32")
+        self.label_smoothing = label_smoothing
+        self.is_logits = is_logits
+
+    def call(self, y_encoded: Any, answers: Any) -> Any:
+        y_encoded = ops.cast(ops.reshape(y_encoded, (-1,)), "int32")
+        return smoothed_crossentropy(y_encoded, answers, self.label_smoothing, self.is_logits)
