@@ -15,7 +15,7 @@ from _report import in_turn, print_header, print_table, ratio
 from digitcnn import DigitCNNClassifier
 from digitcnn.backend.devices import choose_precision
 from digitcnn.datasets import load_sample_digits
-from digitcnn.serialization.onnx import compare, to_onnx
+from digitcnn.inference.export import compare, to_onnx
 
 MANY = 2048
 # Images of one call to ONNX Runtime, as of ours: it holds every layer's output for all of them.

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from digitcnn import inspection as inspection
     from digitcnn.abstaining import AbstainingClassifier
     from digitcnn.classifier import DigitCNNClassifier, load, save
+    from digitcnn.inference.export import export_onnx
     from digitcnn.preprocessing.csv_transformer import DigitCSVTransformer
     from digitcnn.preprocessing.normalizer import DigitNormalizer
     from digitcnn.recipes import make_digit_pipeline
-    from digitcnn.serialization.onnx import export_onnx
 
 # Public name -> the module that defines it.
 _HOMES = {
@@ -26,7 +26,7 @@ _HOMES = {
     "DigitCNNClassifier": "digitcnn.classifier",
     "DigitCSVTransformer": "digitcnn.preprocessing.csv_transformer",
     "DigitNormalizer": "digitcnn.preprocessing.normalizer",
-    "export_onnx": "digitcnn.serialization.onnx",
+    "export_onnx": "digitcnn.inference.export",
     "load": "digitcnn.classifier",
     "make_digit_pipeline": "digitcnn.recipes",
     "save": "digitcnn.classifier",

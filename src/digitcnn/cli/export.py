@@ -10,7 +10,8 @@ from digitcnn import datasets
 from digitcnn._utils.atomic import atomic_write
 from digitcnn.cli._common import check_files, load_model, networks_of
 from digitcnn.cli._output import show
-from digitcnn.serialization.onnx import TOLERANCE, compare, input_dtype, to_onnx
+from digitcnn.inference.export import TOLERANCE, compare, to_onnx
+from digitcnn.inference.graph import input_dtype
 
 
 def export(options: argparse.Namespace) -> None:
@@ -54,6 +55,6 @@ def _digits_like(clf: Any) -> tuple[np.ndarray, str]:
     if network.image_shape_ == (28, 28, 1) and (low, high) == (0.0, 255.0):
         return datasets.load_sample_digits()[0], "digits of the sample"
     pixels = np.random.default_rng(0).uniform(low, high, (256, network.n_features_in_))
-    dtype = input_dtype([network])
+    dtype = input_dtype(network.pixel_range_)
     pixels = np.ceil(pixels) if dtype == np.uint8 else pixels
     return pixels.astype(dtype), "images of random pixels"

@@ -17,7 +17,7 @@ from conftest import make_classifier
 from digitcnn import datasets
 from digitcnn.cli import export as command_export
 from digitcnn.cli import main
-from digitcnn.serialization.onnx import TOLERANCE, compare, export_onnx, to_onnx
+from digitcnn.inference.export import TOLERANCE, compare, export_onnx, to_onnx
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -195,6 +195,44 @@ def test_common_layers_of_ones_own_network_are_exported(digits):
     assert_alike(clf, X)
 
 
+def logits(image_shape, n_classes):
+    return keras.Sequential([keras.Input(image_shape), layers.Flatten(), layers.Dense(n_classes)])
+
+
+@pytest.mark.filterwarnings("ignore:architecture=.* does not end in a softmax")
+def test_logits_of_ones_own_network_become_probabilities(digits):
+    X, y = digits
+    clf = make_classifier(architecture=logits, precision="float32", epochs=1)
+    assert_alike(clf.fit(X[:100], y[:100]), X)
+
+
+def relu(x):
+    """Has the name of Keras's own."""
+    return keras.ops.relu(x) * 2
+
+
+class Swish(layers.ReLU):
+    """Has the name of another layer, and does something else."""
+
+    def call(self, x):
+        return keras.ops.silu(x)
+
+
+Swish.__name__ = "ReLU"
+
+
+def overriding(method):
+    def network(image_shape, n_classes):
+        def own(self, *arguments, **options):
+            return getattr(keras.Sequential, method)(self, *arguments, **options)
+
+        kind = type("Own", (keras.Sequential,), {method: own})
+        last = layers.Dense(n_classes, activation="softmax")
+        return kind([keras.Input(image_shape), layers.Flatten(), last])
+
+    return network
+
+
 def functional(image_shape, n_classes):
     x = keras.Input(image_shape)
     y = layers.Dense(n_classes, activation="softmax")(layers.Flatten()(x))
@@ -212,19 +250,26 @@ def sequential(make_layer):
 @pytest.mark.parametrize(
     ("architecture", "says"),
     [
-        (functional, "a Functional cannot be exported to ONNX; wanted is a keras.Sequential"),
+        (functional, "the network cannot be exported to ONNX: expected a keras.Sequential, got"),
         (
             sequential(lambda: layers.LayerNormalization(name="ln")),
-            "layer 'ln', a LayerNormalization, can",
+            "layer 'ln': expected one of Keras's Activation, .* got a LayerNormalization",
         ),
         (
             sequential(lambda: layers.Conv2D(2, 3, activation="silu")),
-            "the activation 'silu' of layer",
+            r"Conv2D\(.*activation='silu'.*\) cannot be exported to ONNX: expected activation=None",
         ),
-        (sequential(lambda: layers.ReLU(threshold=0.5)), "a ReLU with a threshold"),
-        (sequential(lambda: layers.Softmax(axis=1)), "a softmax along axis 1"),
-        (sequential(lambda: layers.Dense(3)), "a Dense layer on pictures"),
-        (sequential(lambda: layers.BatchNormalization(axis=1)), "only a normalisation of channels"),
+        (
+            sequential(lambda: layers.Conv2D(2, 3, activation=relu, name="own")),
+            "layer 'own': expected an activation of Keras's, got relu",
+        ),
+        (sequential(lambda: layers.ReLU(threshold=0.5)), "expected threshold=0"),
+        (sequential(lambda: layers.Softmax(axis=1)), r"Softmax\(axis=1\) cannot .* axis=-1 or 3"),
+        (sequential(lambda: layers.Dense(3)), "expected a Flatten or a global pooling before it"),
+        (sequential(lambda: layers.BatchNormalization(axis=1)), "expected axis=-1 or 3"),
+        (sequential(lambda: Swish(name="swish")), "layer 'swish': .* got a ReLU"),
+        (overriding("call"), "expected Keras's own call, got Own.call"),
+        (overriding("predict_step"), "expected Keras's own predict_step, got Own.predict_step"),
     ],
 )
 def test_network_that_is_not_known_is_refused_and_nothing_is_written(
@@ -239,7 +284,7 @@ def test_network_that_is_not_known_is_refused_and_nothing_is_written(
 
 def test_other_estimators_and_labels_are_refused(digits):
     X, y = digits
-    with pytest.raises(ValueError, match="cannot be exported to ONNX; wanted is"):
+    with pytest.raises(ValueError, match="cannot be exported to ONNX; expected a DigitCNN"):
         to_onnx(GaussianNB().fit(X[:50], y[:50]))
     with pytest.raises(NotFittedError):
         to_onnx(make_classifier())

@@ -1,0 +1,1 @@
+"""Stored networks as ONNX graphs, without Keras."""
