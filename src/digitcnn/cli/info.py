@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import textwrap
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pandas as pd
 
 from digitcnn import datasets
 from digitcnn._utils.array_file import is_model_file
+from digitcnn.architectures import get_layers
 from digitcnn.cli._common import find_paths
 from digitcnn.cli._output import show
+from digitcnn.layers import trace_shapes
 from digitcnn.recipes import MEASURED_ON, RECIPES
 from digitcnn.serialization.schema import read_model
 from digitcnn.tables.columns import find_pixel_columns
@@ -33,11 +36,24 @@ def info(options: argparse.Namespace) -> None:
     if options.json:
         show(json.dumps(result))
         return
+    layers = result.pop("layers", [])
     width = max(map(len, result))
     for name, value in result.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key}: {number}" for key, number in value.items())
         show(f"{name.replace('_', ' '):<{width}}  {value}")
+    if layers:
+        _print_layers(layers)
+
+
+def _print_layers(layers: list[dict[str, Any]]) -> None:
+    lines = [("layer", "output", "weights")]
+    for layer in layers:
+        shape = " x ".join(map(str, layer["output_shape"]))
+        lines.append((layer["layer"], shape, f"{layer['weights']:,}"))
+    first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
+    for name, shape, weights in lines:
+        show(f"{name:<{first}}  {shape:>{second}}  {weights:>{third}}")
 
 
 def _print_recipes(options: argparse.Namespace) -> None:
@@ -75,7 +91,7 @@ def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a model file's header says; the network is not built.
+    """What a model file's header says, and the layers of its network, which is not built.
 
     Parameters
     ----------
@@ -90,10 +106,11 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     # Of an ensemble the networks differ in their seeds alone.
     first = model.networks[0]
     classes = first.classes if model.classes is None else model.classes
+    architecture = first.parameters.get("architecture", "compact")
     summary = {
         "model": str(path),
         "written_by": f"digitcnn {model.written_by}",
-        "architecture": first.parameters.get("architecture", "compact"),
+        "architecture": architecture,
         "networks": len(model.networks),
         "weights": sum(array.size for network in model.networks for array in network.weights),
         "image_shape": " x ".join(map(str, first.image_shape)),
@@ -109,6 +126,16 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         summary["validation_digits"] = len(hits)
         summary["validation_accuracy"] = round(float(np.mean(hits)), 5)
     summary["parameters"] = first.parameters
+    dropout = first.parameters.get("dropout")
+    layers = get_layers(architecture, first.image_shape, max(len(classes), 2), dropout)
+    summary["layers"] = [
+        {
+            "layer": str(step.layer),
+            "output_shape": list(step.output_shape),
+            "weights": sum(map(prod, step.weight_shapes)),
+        }
+        for step in trace_shapes(layers, first.image_shape)
+    ]
     return summary
 
 
