@@ -42,7 +42,8 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
         If the package onnx is missing, which comes with the extra ``onnx``.
     ValueError
         If it is another estimator, if the labels are neither numbers nor strings, or if a network
-        of the user's own is no `keras.Sequential` or has a layer that is not known here.
+        of the user's own is no `keras.Sequential`, overrides its `call` or `predict_step`, or has a
+        layer that is not known here.
 
     Examples
     --------
