@@ -9,7 +9,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from digitcnn._utils.atomic import atomic_write
-from digitcnn.architectures import Architecture, get_layers
+from digitcnn.architectures import Architecture, count_outputs, get_layers
 from digitcnn.inference.graph import FittedNetwork, build_graph, input_dtype
 from digitcnn.layers import Softmax
 
