@@ -1,13 +1,58 @@
-"""Files made to harm who reads them: the corpus of the tests of the model file."""
+"""A small model file, and the corpus of those made to harm who reads them."""
 
 import hashlib
 import io
 import json
 import pickle
 import struct
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
+
+from digitcnn._utils.array_file import write_model_file
+
+# What a model file holds, of a network that fits no architecture.
+CONTENT = {
+    "digitcnn": "0.1.0",
+    "ensemble": None,
+    "has_validation": True,
+    "members": [
+        {
+            "name": "",
+            "n_weights": 2,
+            "parameters": {"architecture": "compact", "zoom_range": [0.9, 1.1], "epochs": 3},
+            "fitted": {
+                "classes_": [3, 7],
+                "classes_dtype": "<i8",
+                "feature_names_in_": ["a", "b", "c", "d"],
+                "history_": {"loss": [1.5, 0.5], "accuracy": [0.5, 1.0]},
+                "image_shape_": [2, 2, 1],
+                "n_features_in_": 4,
+                "pixel_range_": [0.0, 255.0],
+                "precision_": "float32",
+                "_seed": 7,
+                "temperature_": 1.5,
+            },
+        }
+    ],
+}
+ARRAYS = [
+    np.linspace(-1, 1, 6, dtype=np.float32).reshape(3, 2),
+    np.zeros(2, np.float32),
+    np.array([2.0, 1.0]),
+    np.array([0.5, 1.0], np.float32),
+    np.array([0, 1], np.uint8),
+]
+
+
+def whole_model():
+    """The bytes of a model file of these."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.digitcnn"
+        write_model_file(path, CONTENT, ARRAYS)
+        return path.read_bytes()
 
 
 def take_apart(data):
@@ -19,11 +64,12 @@ def take_apart(data):
 
 def put_together(header, members, **options):
     """A zip as the model file is one, with any header and any members, sums made right."""
-    named = {**members}
-    for entry, data in zip(header["arrays"] or [], named.values(), strict=False):
+    entries = header.get("arrays")
+    entries = entries if isinstance(entries, list) else []
+    for entry, data in zip(entries, members.values(), strict=False):
         if isinstance(entry, dict):
             entry["sha256"] = hashlib.sha256(data).hexdigest()
-    return zip_of([("model.json", json.dumps(header).encode()), *named.items()], **options)
+    return zip_of([("model.json", json.dumps(header).encode()), *members.items()], **options)
 
 
 def zip_of(members, compression=zipfile.ZIP_STORED, attributes=0o600, comment=b""):

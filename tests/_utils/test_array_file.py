@@ -1,4 +1,3 @@
-import contextlib
 import io
 import json
 import os
@@ -10,21 +9,15 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from digitcnn._utils.array_file import is_model_file, read_model_file, write_model_file
-from hostile_files import Spy, hostile_model_files, zip_of
-
-ARRAYS = [np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(4.0), np.array([1], np.uint8)]
+from hostile_files import ARRAYS, Spy, hostile_model_files, whole_model, zip_of
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole():
     """A model file's bytes."""
-    path = tmp_path_factory.mktemp("whole") / "m.digitcnn"
-    write_model_file(path, {"a": [1]}, ARRAYS)
-    return path.read_bytes()
+    return whole_model()
 
 
 def error_of(path, data):
@@ -158,26 +151,8 @@ def test_reading_opens_no_other_file(whole, tmp_path):
     assert done.stdout == "[]\n", done.stderr
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 255)), min_size=1, max_size=5),
-    st.booleans(),
-)
-@settings(max_examples=300, deadline=None)
-def test_damaged_file_is_refused_whatever_its_bytes(tmp_path_factory, whole, changes, in_directory):
-    path = tmp_path_factory.getbasetemp() / "damaged"
-    data = bytearray(whole)
-    for where, value in changes:
-        # The archive's directory is its last part: a byte there moves the members.
-        data[-1 - where % 250 if in_directory else where % len(data)] = value
-    path.write_bytes(data)
-    with contextlib.suppress(ValueError):
-        _, arrays = read_model_file(path)
-        for one, other in zip(arrays, ARRAYS, strict=True):
-            np.testing.assert_array_equal(one, other)
-
-
 def test_file_cut_anywhere_is_refused(whole, tmp_path):
-    for length in range(0, len(whole), 3):
+    for length in range(0, len(whole), 7):
         assert error_of(tmp_path / "m", whole[:length]) is not None, length
 
 

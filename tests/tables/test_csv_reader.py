@@ -1,7 +1,6 @@
 """CSV files are parsed exactly, or refused with the place of the first fault."""
 
 import gzip
-import io
 import re
 import zipfile
 
@@ -164,56 +163,6 @@ def test_every_way_to_write_a_table_is_read_alike(write, text):
     pixels, labels, _ = read_table(write(text), with_labels=True)
     assert pixels.tolist() == [[2, 3], [5, 6]]
     assert labels.tolist() == [1, 4]
-
-
-WORDS = (
-    "0 7 255 256 -1 1.0 1e1 .5 1e400 nan inf NaN NA true 0x1 1_0 ' , ,, ; # = + - label p0 p1 "
-    "p01 p2"
-)
-ODD = [
-    " ",
-    "\t",
-    "\r",
-    "\n",
-    "\r\n",
-    '"',
-    '"1"',
-    '"1"2',
-    '"a\nb"',
-    "\u0663",
-    "\ufeff",
-    "\0",
-    "\x1c",
-]
-CELLS = st.sampled_from([*WORDS.split(), *ODD])
-
-
-@given(
-    st.lists(CELLS, max_size=25).map("".join) | st.text(max_size=30) | st.binary(max_size=30),
-    st.sampled_from(["", "label,p0,p1\n", "label,p0,p1\n1,2,3\n", "\ufefflabel,p0,p1\r\n"]),
-)
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_any_text_is_refused_or_read_as_pandas_reads_it(write, text, start):
-    data = start.encode() + (text if isinstance(text, bytes) else text.encode())
-    path = write(data)
-    error = None
-    try:
-        table = read_table(path)
-    except ValueError as caught:
-        error = str(caught)
-    if error is not None:
-        assert str(path) in error
-        assert "\n" not in error
-        return
-    # pandas' parser loses a comma that stands behind an empty line which CR ends.
-    data = re.sub(rb"\r(?!\n)", b"\n", data)
-    frame = pd.read_csv(io.BytesIO(data), encoding_errors="replace", keep_default_na=False)
-    frame.columns = [name.strip() for name in frame.columns]
-    np.testing.assert_array_equal(
-        table.pixels, frame[table.columns].apply(pd.to_numeric).to_numpy(float)
-    )
 
 
 def test_damaged_archives_are_refused(frame, tmp_path, write):
