@@ -92,6 +92,7 @@ def test_labels_of_a_pandas_series_come_back(digits):
     assert all(isinstance(label, str) for label in predicted)
 
 
+@pytest.mark.slow
 @given(
     n=st.integers(1, 40),
     n_classes=st.integers(1, 4),
@@ -130,6 +131,7 @@ def test_any_form_of_images_is_fitted_and_read(
     np.testing.assert_array_equal(X, kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pictures_with_channels_train(channels):
     rng = np.random.default_rng(0)
@@ -224,6 +226,7 @@ def test_validation_data_of_another_size_or_label_is_refused(digits):
         make_classifier(early_stopping=True).fit(X[:50], y[:50])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "rate"), [("adam", 0.002), ("adamw", 0.002), ("rmsprop", 0.002), ("sgd", 0.2)]
 )
@@ -433,6 +436,7 @@ SCALES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", SCALES)
 def test_digits_on_any_scale_are_learned_as_those_of_bytes_are(digits, scale, recwarn):
     X, y = digits

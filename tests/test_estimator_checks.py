@@ -1,8 +1,11 @@
 """scikit-learn's own check suite, strict."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from conftest import make_classifier
+
+pytestmark = pytest.mark.slow
 
 EXPECTED_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": (

@@ -28,6 +28,7 @@ def pyplot():
     pyplot.switch_backend(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_example_runs_to_its_end_draws_and_leaves_no_file(
     name, capsys, tmp_path, monkeypatch, pyplot

@@ -11,6 +11,7 @@ import pytest
 from conftest import TESTS
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system"),
     pytest.mark.skipif(
         keras.backend.backend() != "tensorflow",

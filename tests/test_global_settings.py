@@ -162,6 +162,7 @@ def test_copy_of_an_own_network_may_live_under_other_settings(digits, names, opt
         assert_equal([copy.deepcopy(clf).predict_proba(X[150:])], [clf.predict_proba(X[150:])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [

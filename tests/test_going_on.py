@@ -13,6 +13,8 @@ from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
 from digitcnn.training.trainer import NetworkTrainer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def some(digits):

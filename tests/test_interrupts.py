@@ -244,6 +244,7 @@ print("went on")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 @pytest.mark.parametrize(
     ("call", "classes"), [("clf.fit(X, y)", 10), ("print(cross_val_score(clf, X, y, cv=2))", 0)]

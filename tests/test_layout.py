@@ -79,6 +79,7 @@ def test_import_of_the_package_loads_no_large_library():
     assert loaded_after("import digitcnn", *heavy) == []
 
 
+@pytest.mark.slow
 def test_import_of_the_estimator_and_the_readers_loads_neither_keras_nor_tensorflow():
     code = "\n".join(f"import digitcnn.{module}" for module in WITHOUT_KERAS)
     assert loaded_after(code, "tensorflow", "keras", "scikeras") == []

@@ -14,6 +14,8 @@ from keras import layers, ops
 from conftest import make_classifier
 from digitcnn.augmentation.batches import DigitBatches
 
+pytestmark = pytest.mark.slow
+
 # Keras's steps take another argument there, and an optimizer cannot be compiled into a model twice.
 tensorflow_alone = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="steps are written for one backend"

@@ -145,6 +145,7 @@ def test_values_of_one_name_that_do_otherwise_are_told_apart(code, change):
     assert as_plain(made_by(f"\n\n{code}", name="__mp_main__")) == one
 
 
+@pytest.mark.slow
 def test_description_is_json_and_equal_in_another_process(tmp_path):
     codes = [PLAIN, OBJECT, SLOTS, PARTIAL, CLOSURE, DECORATED, MUTUAL, LIBRARY, OPTIMIZER]
     codes.append('value = lambda x: x in {"a", "b", "c", "d"}')
@@ -162,6 +163,7 @@ def test_description_is_json_and_equal_in_another_process(tmp_path):
     assert " at 0x" not in done.stdout
 
 
+@pytest.mark.slow
 def test_worker_process_describes_what_a_script_sends_it_in_the_same_way(tmp_path):
     # The worker's own program is another one, of an installed library.
     script = tmp_path / "script.py"

@@ -176,6 +176,7 @@ is_tensorflow = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @is_tensorflow
 def test_search_in_workers_gives_to_the_bit_what_one_process_with_as_many_threads_gives(searches):
     parallel, serial, _, _ = searches
@@ -184,6 +185,7 @@ def test_search_in_workers_gives_to_the_bit_what_one_process_with_as_many_thread
     assert len(set(parallel[0])) == 4  # the losses differ from candidate to candidate
 
 
+@pytest.mark.slow
 @is_tensorflow
 def test_each_worker_has_the_threads_that_joblib_allows_it_and_the_main_process_its_own(searches):
     *_, changed, seen = searches
@@ -193,6 +195,7 @@ def test_each_worker_has_the_threads_that_joblib_allows_it_and_the_main_process_
     assert changed == []
 
 
+@pytest.mark.slow
 @is_tensorflow
 def test_each_worker_has_a_device_of_its_own_and_the_main_process_the_backends_choice(searches):
     *_, seen = searches
@@ -257,6 +260,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @is_tensorflow
 def test_search_on_dask_gives_the_scores_of_one_process_though_a_worker_is_killed(tmp_path):
     pytest.importorskip("distributed")

@@ -29,6 +29,7 @@ np.save({out!r}, clf.predict_proba(X[200:300]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -83,6 +83,7 @@ assert clf.predict(X[:1]).shape == (1,)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_training_on_two_devices_gives_what_one_gives():
     done = subprocess.run(

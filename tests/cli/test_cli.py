@@ -243,6 +243,7 @@ def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
     assert "validation images for target_error_rate=0.0001, got 300" in err
 
 
+@pytest.mark.slow
 def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatch):
     small = Recipe("two tiny networks", {"architecture": "relu-dropout"}, n_networks=2)
     monkeypatch.setitem(RECIPES, "ensemble", small)
@@ -267,6 +268,7 @@ def test_ensemble_is_trained_saved_and_read(capsys, folder, tmp_path, monkeypatc
     assert status == 0
 
 
+@pytest.mark.slow
 def test_mnists_test_digits_are_measured_on_and_not_held_out(capsys, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     many = {
@@ -433,6 +435,7 @@ def command(*arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_backend_start_up_messages_are_kept_back(folder, model):
     done = command("predict", model, folder / "test.csv", "--json")
     assert done.returncode == 0
@@ -466,6 +469,7 @@ def test_help_answers_without_tensorflow():
     assert "train" in done.stdout
 
 
+@pytest.mark.slow
 def test_reader_that_stops_early_is_no_error(folder, model):
     done = subprocess.run(
         f"'{sys.executable}' -m digitcnn predict '{model}' '{folder / 'train.csv'}' --proba"
@@ -480,6 +484,7 @@ def test_reader_that_stops_early_is_no_error(folder, model):
     assert "BrokenPipe" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize(("arguments", "status"), [(["--help"], 0), (["info", "none"], 2)])
 def test_exit_status_is_its_own_where_nobody_reads_what_is_said(stream, arguments, status):
@@ -496,6 +501,7 @@ def test_exit_status_is_its_own_where_nobody_reads_what_is_said(stream, argument
     assert done.returncode == status
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
 def test_interrupted_training_still_writes_the_model(folder, tmp_path):
     out = tmp_path / "m.digitcnn"
@@ -634,6 +640,7 @@ def test_library_that_is_missing_is_no_bug(capsys, folder, model, monkeypatch):
     assert "bug" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command_", ["predict", "train"])
 def test_backend_that_is_none_is_named_and_not_the_model_file(folder, model, command_):
     arguments = [model, folder / "test.csv"] if command_ == "predict" else [folder / "train.csv"]
@@ -719,6 +726,7 @@ class Narrow(io.TextIOWrapper):
         return self.buffer.getvalue().decode(encoding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_labels_of_any_alphabet_come_through_an_output_that_has_not_its_letters(
     accented, monkeypatch, encoding, tmp_path
@@ -749,6 +757,7 @@ def test_labels_of_any_alphabet_come_through_an_output_that_has_not_its_letters(
     output_of("info", model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_answers_on_standard_output_are_those_of_a_file(accented, encoding, tmp_path):
     model, table, _ = accented
@@ -760,6 +769,7 @@ def test_answers_on_standard_output_are_those_of_a_file(accented, encoding, tmp_
     assert done.stdout == (tmp_path / "s.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_output_that_is_closed_is_no_error(folder, model):
     done = subprocess.run(
         f"'{sys.executable}' -m digitcnn predict '{model}' '{folder / 'test.csv'}' "

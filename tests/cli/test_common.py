@@ -212,6 +212,7 @@ def test_model_and_data_that_are_mixed_up_are_told_apart(place, run, no_work, ar
     assert message in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, -1], ids=["in order", "reversed"])
 def test_columns_are_given_to_a_model_by_the_names_that_it_was_fitted_with(
     place, run, shuffled, digits, order
@@ -358,6 +359,7 @@ def evaluated(run, clf, labels, X):
     return run("evaluate", "e.digitcnn", "e.csv", "--json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write"),
     [
@@ -416,6 +418,7 @@ def test_table_that_the_command_would_print_into_is_not_read(
     assert (place / "t.csv").read_text() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="a name of Unix's")
 def test_name_of_standard_output_destroys_no_file_that_it_leads_to(place):
     (place / "all.csv").write_text("of earlier runs\n")

@@ -260,6 +260,7 @@ def test_model_that_cannot_be_written_anywhere_says_so_and_leaves_nothing(
     assert not list(elsewhere.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kills as Unix does")
 def test_pixels_that_a_killed_training_left_are_removed_by_the_next(place):
     code = (
@@ -275,6 +276,7 @@ def test_pixels_that_a_killed_training_left_are_removed_by_the_next(place):
     assert not list(place.glob(".digitcnn-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals as Unix does")
 def test_ctrl_c_with_a_reader_that_dies_of_it_too_still_writes_the_model(place):
     arguments = ["train", "t.csv", "--epochs", 100_000, "--out", "m.digitcnn"]

@@ -54,6 +54,7 @@ def sample_model(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["compact", "elu-bn", "relu-dropout"])
 @pytest.mark.parametrize("side", [8, 3])
 def test_every_architecture_reads_as_the_estimator_does(digits, architecture, side):
@@ -62,6 +63,7 @@ def test_every_architecture_reads_as_the_estimator_does(digits, architecture, si
     assert_alike(clf.fit(X[:200], y[:200]), X[:300])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_pixels", [60, 17, 1])
 def test_rows_that_were_filled_up_are_exported_and_compared(digits, tmp_path, n_pixels):
     X, y = digits[0][:100, :n_pixels], digits[1][:100]
@@ -181,6 +183,7 @@ def common_layers(image_shape, n_classes):
     )
 
 
+@pytest.mark.slow
 def test_common_layers_of_ones_own_network_are_exported(digits):
     X, y = digits
     clf = make_classifier(architecture=common_layers, precision="float32", epochs=1)
@@ -247,6 +250,7 @@ def sequential(make_layer):
     return network
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("architecture", "says"),
     [
@@ -318,6 +322,7 @@ def test_missing_package_is_named_with_its_extra(exact, digits, monkeypatch, mis
         to_onnx(exact) if missing == "onnx" else compare(exact, data, digits[0][:5])
 
 
+@pytest.mark.slow
 def test_file_is_read_without_this_package_and_its_backend(sample_model, tmp_path):
     clf = digitcnn.load(sample_model)
     digitcnn.export_onnx(clf, tmp_path / "m.onnx")

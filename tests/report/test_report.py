@@ -93,6 +93,7 @@ def largest_confusion(figures):
     return np.unravel_index(matrix.argmax(), matrix.shape)
 
 
+@pytest.mark.slow
 def test_click_on_a_cell_shows_its_digits(browser, page, fitted, digits):
     path, figures = page
     truth, answer = largest_confusion(figures)
@@ -111,6 +112,7 @@ def test_click_on_a_cell_shows_its_digits(browser, page, fitted, digits):
     assert button.get_attribute("aria-pressed") == "false"
 
 
+@pytest.mark.slow
 def test_cell_is_reached_and_opened_with_the_keyboard(browser, page, fitted, digits):
     path, _ = page
     open_page(browser, path)
@@ -137,6 +139,7 @@ def test_cell_is_reached_and_opened_with_the_keyboard(browser, page, fitted, dig
     assert len(browser.find_elements("css selector", "[aria-pressed=true]")) == 1
 
 
+@pytest.mark.slow
 def test_page_asks_for_nothing_and_complains_of_nothing(browser, page):
     path, _ = page
     open_page(browser, path)
@@ -147,6 +150,7 @@ def test_page_asks_for_nothing_and_complains_of_nothing(browser, page):
     assert browser.get_log("browser") == []
 
 
+@pytest.mark.slow
 def test_page_lets_no_script_ask_for_anything(browser, page):
     path, _ = page
     open_page(browser, path)
@@ -159,6 +163,7 @@ def test_page_lets_no_script_ask_for_anything(browser, page):
     assert any("Content Security Policy" in message for message in messages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1200])
 def test_page_is_no_wider_than_the_window(browser, page, width):
     path, _ = page
@@ -171,6 +176,7 @@ def test_page_is_no_wider_than_the_window(browser, page, width):
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.slow
 def test_label_that_looks_like_a_script_is_text(browser, plain, tmp_path):
     clf, X, y = plain
     names = np.array([HARMFUL, "\"'><img src=x onerror=alert(1)>", "c"])

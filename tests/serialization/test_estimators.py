@@ -207,6 +207,7 @@ def test_ensemble_that_was_interrupted_before_its_members_were_trained_is_not_fi
         digitcnn.save(ensemble, tmp_path / "m.digitcnn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tf", "keras"])
 def test_backend_that_is_none_is_told_from_a_bad_file(saved, backend):
     code = (
@@ -226,6 +227,7 @@ def test_backend_that_is_none_is_told_from_a_bad_file(saved, backend):
     assert "model file" not in done.stdout
 
 
+@pytest.mark.slow
 def test_backend_of_the_configuration_file_is_named_as_its_own(tmp_path):
     (tmp_path / "keras.json").write_text('{"backend": "tf"}')
     environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
@@ -406,6 +408,7 @@ assert sys.argv[4] == "tensorflow" or "tensorflow" not in sys.modules
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_model_is_read_alike_under_each_of_keras_backends(saved, fitted, digits, tmp_path, backend):
     if backend == keras.backend.backend() or find_spec(backend) is None:

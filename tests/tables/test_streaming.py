@@ -157,6 +157,7 @@ def test_training_from_a_memory_map_is_the_same_to_the_bit(files, tmp_path):
     np.testing.assert_array_equal(clf.fit(mapped, y).predict_proba(X[:50]), expected)
 
 
+@pytest.mark.slow
 def test_reading_in_parts_takes_the_memory_of_a_part(digits, tmp_path):
     """Twenty times the rows, and no more memory than a few parts of them."""
     program = dedent("""

@@ -358,6 +358,7 @@ def test_folder_holds_a_bounded_number_of_files(digits, tmp_path, monkeypatch):
     assert others.read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_half_written_file_of_a_killed_process_is_cleared_away(digits, tmp_path):
     X, y = digits[0][:40], digits[1][:40]
     make_classifier(epochs=1, checkpoint_dir=tmp_path).fit(X, y)
@@ -566,6 +567,7 @@ def test_processes_killed_at_random_moments_end_with_the_weights_of_one_that_was
             np.testing.assert_array_equal(mine, its)
 
 
+@pytest.mark.slow
 def test_two_processes_of_one_fit_do_not_disturb_each_other(digits, tmp_path):
     folder, outs = tmp_path / "c", [tmp_path / f"{i}.npz" for i in range(2)]
     processes = []
@@ -600,6 +602,7 @@ def table(digits, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is Unix's")
 def test_killed_command_goes_on_and_clears_up_when_the_model_is_written(table, tmp_path):
     folder = tmp_path / "c"
@@ -681,6 +684,7 @@ def test_folder_is_held_by_one_at_a_time_and_is_gone_when_nothing_is_in_it(tmp_p
     assert not folder.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", ["killed", "left by an error"])
 def test_folder_whose_holder_is_gone_is_free_again(tmp_path, stops):
     code = (

@@ -22,6 +22,7 @@ def test_training_goes_through_scikeras(fitted):
     assert fitted.wrapper_.history_ == fitted.history_
 
 
+@pytest.mark.slow
 def test_import_leaves_keras_as_it_was():
     code = """
 import keras
