@@ -20,6 +20,8 @@ from sklearn.utils.fixes import parse_version
 
 from conftest import make_classifier
 
+pytestmark = pytest.mark.slow
+
 CLF = make_classifier(epochs=8, batch_size=32, learning_rate=0.005)
 
 

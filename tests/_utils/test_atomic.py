@@ -181,6 +181,7 @@ def test_folder_that_may_not_be_written_to_leaves_the_old_file():
         assert names_in(folder) == ["file"]
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_leaves_a_whole_file(tmp_path):
     code = (
         "print('ready', flush=True)\n"

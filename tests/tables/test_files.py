@@ -92,6 +92,7 @@ def peak_of(call, paths):
     return errors, int(peak)
 
 
+@pytest.mark.slow
 def test_what_goes_on_for_ever_is_refused_in_bounded_memory(tmp_path):
     cases = [
         (HEADER + b"1,", b"1", "line 2: a row of more than 8388608 bytes"),
@@ -113,6 +114,7 @@ def test_what_goes_on_for_ever_is_refused_in_bounded_memory(tmp_path):
     assert peak < 100 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["read_table", "read_raw_frame"])
 def test_bomb_is_refused_before_it_is_unpacked(tmp_path, call):
     paths = [

@@ -112,6 +112,7 @@ def assert_equal(one, other):
     assert one.n_iter_ == other.n_iter_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_training_killed_in_each_epoch_ends_equal_to_the_bit(digits, tmp_path, kill, name):
     X, y = digits[0][:220], digits[1][:220]
@@ -210,6 +211,7 @@ class Network:
         return partly(image_shape, n_classes, self.units)
 
 
+@pytest.mark.slow
 def test_each_candidate_of_a_search_over_functions_is_trained(digits, tmp_path, monkeypatch):
     X, y = digits[0][:100], digits[1][:100]
     networks = [functools.partial(partly, units=units) for units in (4, 64)]
