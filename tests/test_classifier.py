@@ -17,7 +17,8 @@ from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
 from digitcnn.augmentation.distortion import draw_views, look_again
 from digitcnn.calibration import calibration_error
-from digitcnn.training.plan import plan_distortion, plan_network, plan_training
+from digitcnn.training.network_plan import plan_network
+from digitcnn.training.plan import plan_distortion, plan_training
 
 
 def test_digits_are_learned(fitted, digits):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.training.plan import plan_network, plan_training
+from digitcnn.training.network_plan import plan_network
+from digitcnn.training.plan import plan_training
 
 FOUND = {"image_shape": (8, 8, 1), "pixel_range": (0.0, 16.0), "n_classes": 10, "seed": 3}
 

@@ -1,88 +1,15 @@
 """Images as arrays of pixels: what forms they may come in, and their shape."""
 
-from collections.abc import Collection
 from math import isqrt, prod
-from os import PathLike
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
 
+from digitcnn._utils.pictures import list_few, list_pictures
+
 # Grey, grey and opacity, RGB, RGBA.
 _CHANNELS = (1, 2, 3, 4)
-# Of Pillow's modes those whose numbers are grey or such colours; others are converted.
-_PLAIN_MODES = ("1", "L", "LA", "I", "I;16", "F", "RGB", "RGBA")
-
-
-def list_pictures(X: Any) -> list[np.ndarray] | None:
-    """The pictures of a list, each as an array; None where X is no list of pictures.
-
-    Parameters
-    ----------
-    X : object
-        A list, a tuple, a one-dimensional array of objects or a Series may hold arrays, nested
-        lists and Pillow's images, of one size or of many.
-
-    Raises
-    ------
-    ValueError
-        If X is a path, text or a single one of Pillow's images, or if only some of its elements are
-        pictures.
-    """
-    if isinstance(X, str | bytes | PathLike):
-        raise ValueError(
-            f"expected an array of pixels, got a path or text: {X!r}. Read the file first: a table "
-            "with digitcnn.datasets.read_digits_csv, a picture with np.asarray(PIL.Image.open(...))"
-        )
-    if hasattr(X, "getbands"):
-        raise ValueError("expected a list of pictures, got a single image. Give [image]")
-    if hasattr(X, "iloc") and str(getattr(X, "dtype", "")) == "object":  # a column of pictures
-        X = X.to_numpy()
-    is_list = isinstance(X, list | tuple) or (
-        isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1
-    )
-    if not is_list or not len(X):
-        return None
-    if any(isinstance(one, str | bytes | PathLike) for one in X):
-        first = next(one for one in X if isinstance(one, str | bytes | PathLike))
-        raise ValueError(
-            f"expected arrays of pixels, got a path or text: {first!r}. Read the files first, as "
-            "with np.asarray(PIL.Image.open(path))"
-        )
-    if not any(_is_picture(one) for one in X) and _to_array(X[0], 0).ndim < 2:
-        lengths = {len(one) for one in X if hasattr(one, "__len__")}
-        if len(lengths) > 1:
-            raise ValueError(f"expected rows of one length, got lengths {_few(lengths)}")
-        return None
-    pictures = [_to_array(one, i) for i, one in enumerate(X)]
-    for i, picture in enumerate(pictures):
-        if picture.ndim not in (2, 3):
-            raise ValueError(
-                f"picture {i} has {picture.ndim} dimensions, not 2 or 3; expected (height, width) "
-                f"or (height, width, channels), got {picture.shape}"
-            )
-    return pictures
-
-
-def _is_picture(one: Any) -> bool:
-    return getattr(one, "ndim", 0) >= 2 or hasattr(one, "getbands")
-
-
-def _to_array(one: Any, index: int) -> np.ndarray:
-    """An array of one of Pillow's images, which need not be grey or RGB, or of nested lists."""
-    if hasattr(one, "getbands") and one.mode not in _PLAIN_MODES:
-        one = one.convert("RGBA" if one.mode == "PA" or "transparency" in one.info else "RGB")
-    try:
-        return np.asarray(one)
-    except ValueError as error:
-        raise ValueError(
-            f"picture {index} has rows of different lengths; expected rectangles of pixels"
-        ) from error
-
-
-def _few(found: Collection[Any]) -> str:
-    listed = sorted(found)
-    return ", ".join(map(str, listed[:3])) + (" ..." if len(listed) > 3 else "")
 
 
 def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
@@ -116,8 +43,8 @@ def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
         sizes = {picture.shape for picture in pictures}
         if len(sizes) > 1:
             raise ValueError(
-                f"expected pictures of one size, got sizes {_few(sizes)}. Put a DigitNormalizer in "
-                "front, which brings digits to one size, or resize them"
+                f"expected pictures of one size, got sizes {list_few(sizes)}. Put a "
+                "DigitNormalizer in front, which brings digits to one size, or resize them"
             )
         X = np.stack(pictures)
     if getattr(X, "ndim", 2) <= 2:

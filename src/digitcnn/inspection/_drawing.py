@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from digitcnn._utils.images import list_pictures, to_pictures
+from digitcnn._utils.images import to_pictures
+from digitcnn._utils.pictures import list_pictures
 from digitcnn.classifier import DigitCNNClassifier
 
 # Colours for colour-blind readers, legible on white and on black: near Okabe and Ito's blue and

@@ -9,7 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from digitcnn._utils.images import channels_last, list_pictures, to_pictures
+from digitcnn._utils.images import channels_last, to_pictures
+from digitcnn._utils.pictures import list_pictures
 from digitcnn.preprocessing.foreground import find_foreground
 from digitcnn.preprocessing.placement import draw_centred
 

@@ -15,13 +15,8 @@ from digitcnn.backend import import_keras
 from digitcnn.calibration import confidence_and_correctness, fit_temperature, with_temperature
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.data import TrainingData
-from digitcnn.training.plan import (
-    NetworkPlan,
-    TrainingPlan,
-    check_goes_on,
-    plan_network,
-    plan_training,
-)
+from digitcnn.training.network_plan import NetworkPlan, plan_network
+from digitcnn.training.plan import TrainingPlan, check_goes_on, plan_training
 
 # Parameters that say nothing about the trained network: they may change after `fit`, and count as
 # they stand. `predict` reads the first three.

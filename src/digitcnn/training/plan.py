@@ -4,8 +4,7 @@ The estimator's parameters and what was found in the data become a plan in one p
 compiled network is found again by, and what a checkpoint is known by, are taken from it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +12,10 @@ import numpy as np
 from digitcnn._utils.identity import as_plain
 from digitcnn._utils.images import with_channels
 from digitcnn._utils.parameters import RULES
-from digitcnn.architectures import choose_dropout, count_outputs
+from digitcnn.training.network_plan import NetworkPlan
 
 if TYPE_CHECKING:
     from digitcnn.augmentation.distortion import Distortion
-    from digitcnn.backend.steps import Regularization
 
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
 # passed over more often, or the network would not have learned when the training ends.
@@ -37,121 +35,6 @@ _AS_GIVEN = (
 )
 # The side, in pixels, of the images that the lengths of the elastic distortion are meant for.
 _ELASTIC_SIDE = 28
-# `learning_rate="auto"`: of a training from scratch, and of one that goes on from a network that
-# has had a whole training. There the first rate would undo what was learned; the second is the
-# largest that was measured to cost nothing (benchmarks/going_on.py).
-LEARNING_RATE = 0.009
-_LEARNING_RATE_GOING_ON = 0.0002
-
-
-@dataclass(frozen=True)
-class NetworkPlan:
-    """A network: how it is built, compiled and regularised, and where it computes.
-
-    Parameters
-    ----------
-    architecture : str or callable
-    image_shape : tuple of int (height, width, channels)
-    n_classes : int
-        Number of outputs.
-    pixel_range : tuple of two floats
-        What becomes 0 and 1.
-    seed : int
-        Of the initial weights, the dropout, the batches, and of what is held out.
-    dropout : float or None
-        None is the architecture's own.
-    precision : {"float32", "bfloat16"}
-    optimizer : str or dict
-        As `digitcnn.backend.optimizers.make_optimizer` takes it.
-    learning_rate : float
-        Of a named optimizer.
-    weight_decay : float
-        Of a named optimizer.
-    label_smoothing : float
-        Part of the target that is spread over all classes.
-    device : str
-        What `digitcnn.backend.devices.device_scope` takes.
-    """
-
-    architecture: str | Callable[..., Any]
-    image_shape: tuple[int, int, int]
-    n_classes: int
-    pixel_range: tuple[float, float]
-    seed: int
-    dropout: float | None
-    precision: str
-    optimizer: str | dict[str, Any]
-    learning_rate: float
-    weight_decay: float
-    label_smoothing: float
-    device: str
-
-    @property
-    def is_own(self) -> bool:
-        """Whether the network is a user's, and none of the named ones."""
-        return not isinstance(self.architecture, str)
-
-    @property
-    def start_learning_rate(self) -> float | None:
-        """Where each training starts; None where a Keras optimizer has a schedule of its own."""
-        if isinstance(self.optimizer, str):
-            return self.learning_rate
-        config = self.optimizer["config"]
-        while "inner_optimizer" in config:  # of one that scales the loss
-            config = config["inner_optimizer"]["config"]
-        rate = config["learning_rate"]
-        return float(rate) if isinstance(rate, int | float) else None
-
-    def build_options(self) -> dict[str, Any]:
-        """The arguments of `digitcnn.backend.build.build`."""
-        from digitcnn.backend.devices import POLICIES
-
-        return {
-            "architecture": self.architecture,
-            "image_shape": self.image_shape,
-            "n_classes": self.n_classes,
-            "dropout": self.dropout,
-            "seed": self.seed,
-            "dtype": POLICIES[self.precision],
-        }
-
-    def is_compiled_as(self, other: "NetworkPlan") -> bool:
-        """Whether both are the same but for the learning rate, which nothing is compiled for."""
-        return replace(self, learning_rate=0.0) == replace(other, learning_rate=0.0)
-
-    def regularization(self) -> "Regularization":
-        """What a compiled network is told before it trains."""
-        from digitcnn.backend.steps import Regularization
-
-        dropout = choose_dropout(self.architecture, self.dropout)
-        return Regularization(
-            # Of a user's network each layer keeps its own.
-            dropout=None if self.is_own else dropout or None,
-            # Of a user's optimizer too.
-            weight_decay=self.weight_decay if isinstance(self.optimizer, str) else None,
-            label_smoothing=self.label_smoothing,
-        )
-
-    def compile_key(self) -> str:
-        """What compiled networks are told apart by: all but what can be assigned.
-
-        Of a user's architecture it says nothing: that is known by the model that it makes.
-        """
-        from digitcnn.backend.optimizers import kind_of
-        from digitcnn.backend.steps import has_jax_steps, has_processor_steps
-
-        regularization = self.regularization()._asdict()
-        if not self.is_own and has_processor_steps(self.device):
-            regularization = {k: value is not None for k, value in regularization.items()}
-        elif not self.is_own and has_jax_steps(self.device, kind_of(self.optimizer)):
-            # The dropout alone is compiled in.
-            regularization.update(
-                weight_decay=regularization["weight_decay"] is not None, label_smoothing=True
-            )
-        build = {k: v for k, v in self.build_options().items() if k not in ("seed", "dropout")}
-        if self.is_own:
-            del build["architecture"]
-        return repr((sorted(build.items()), self.optimizer, regularization, self.device))
 
 
 @dataclass(frozen=True)
@@ -217,52 +100,6 @@ class TrainingPlan:
         own = {k: v for k, v in _fields(self).items() if k not in ("network", "distortion")}
         further = own.pop("further")
         return {k: _identify(k, v) for k, v in {**network, **own, **further}.items()}
-
-
-def plan_network(
-    parameters: dict[str, Any],
-    *,
-    image_shape: tuple[int, int, int],
-    pixel_range: tuple[float, float],
-    n_classes: int,
-    seed: int,
-    goes_on: bool,
-) -> NetworkPlan:
-    """The network of an estimator's parameters.
-
-    Parameters
-    ----------
-    parameters : dict
-        The estimator's, checked.
-    image_shape : tuple of int (height, width, channels)
-    pixel_range : tuple of two floats
-    n_classes : int
-        Classes among the labels.
-    seed : int
-    goes_on : bool
-        Whether the network has had a whole training, which another one is to improve on.
-    """
-    from digitcnn.backend.devices import resolve_precision
-    from digitcnn.backend.optimizers import describe_optimizer
-
-    architecture, device = parameters["architecture"], parameters["device"]
-    optimizer, rate = parameters["optimizer"], parameters["learning_rate"]
-    if rate == "auto":
-        rate = _LEARNING_RATE_GOING_ON if goes_on else LEARNING_RATE
-    return NetworkPlan(
-        architecture=architecture,
-        image_shape=image_shape,
-        n_classes=count_outputs(n_classes),
-        pixel_range=pixel_range,
-        seed=seed,
-        dropout=parameters["dropout"],
-        precision=resolve_precision(parameters["precision"], architecture, device),
-        optimizer=optimizer if isinstance(optimizer, str) else describe_optimizer(optimizer),
-        learning_rate=float(rate),
-        weight_decay=float(parameters["weight_decay"]),
-        label_smoothing=float(parameters["label_smoothing"]),
-        device=device,
-    )
 
 
 def plan_training(

@@ -27,7 +27,7 @@ from digitcnn.backend.own_models import answers_in_logits
 from digitcnn.backend.runtime import configure_backend
 from digitcnn.backend.steps import has_processor_steps
 from digitcnn.backend.structure import describe_structure
-from digitcnn.training.plan import NetworkPlan
+from digitcnn.training.network_plan import NetworkPlan
 
 # Attributes that a copy has none of: a compiled network, and what it is found by.
 _OF_THIS_PROCESS = ("_network", "_state_key", "_cache_key", "_structure")
@@ -42,8 +42,8 @@ class _ChangedError(Exception):
 class StoredNetwork:
     """A network's plan and state.
 
-    To train or to predict, a compiled network is borrowed and the state is assigned to it. From the
-    first time that somebody asks for the Keras model, it has a compiled network of its own.
+    To train or to predict, a compiled network is borrowed and the state assigned to it. From the
+    first time that somebody asks for the model, it has one of its own.
 
     Parameters
     ----------
@@ -61,17 +61,14 @@ class StoredNetwork:
 
     @property
     def model(self) -> keras.Model:
-        """The network, this one's own from the first time that it is asked for.
-
-        What is then done to it, this one does as well.
-        """
+        """The Keras model. What is done to it, this network does as well."""
         if "_network" not in vars(self):
             if not self.is_trained:
                 raise AttributeError("model")
             with _building:
                 if "_network" not in vars(self):  # no other thread was first
                     with device_scope(self.plan.device):
-                        network = self._make_compiled()
+                        network = self._make()
                         network.steps.regularize(self.plan.regularization())
                     self._fill(network)
                     self._network = network
@@ -80,8 +77,7 @@ class StoredNetwork:
     def going_on(self, plan: NetworkPlan) -> "StoredNetwork":
         """Another one, to be trained from this one's state on, with another plan.
 
-        Where the plan is the same, it has this one's network, if that is its own. Else the weights
-        go over, and the optimizer's moments where it is of the same kind.
+        The weights go over, and the optimizer's moments where it is of the same kind.
 
         Raises
         ------
@@ -110,7 +106,7 @@ class StoredNetwork:
             weights = network.model.get_weights()
             n_moments = len(network.model.optimizer.variables)
         with device_scope(self.plan.device):
-            made = self._make_compiled()
+            made = self._make()
             try:
                 made.model.set_weights(weights)
             except ValueError as error:
@@ -221,7 +217,7 @@ class StoredNetwork:
         try:
             network = borrow(self._key, self._make_as_known)
         except _ChangedError:
-            network = self._make_compiled()
+            network = self._make()
         if self.is_trained:
             self._fill(network)
         elif network.is_used:
@@ -275,13 +271,12 @@ class StoredNetwork:
             self._cache_key = repr((self.plan.compile_key(), structure))
         return self._cache_key
 
-    def _make_compiled(self) -> CompiledNetwork:
+    def _make(self) -> CompiledNetwork:
         return self._compile(self._build())
 
     def _make_as_known(self) -> CompiledNetwork:
         """One that may be kept under this one's key."""
-        known = self._key
-        made = self._make_compiled()
+        known, made = self._key, self._make()
         if known not in (None, self._key):
             raise _ChangedError
         return made
@@ -290,8 +285,7 @@ class StoredNetwork:
         configure_backend()
         model = build(**self.plan.build_options())
         if self.plan.is_own:
-            # The loss of a model of the user's is scaled if the policy is so when the training
-            # begins, and not when somebody makes it again.
+            # By the policy when the training begins, not when somebody makes it again.
             if "_scales_loss" not in vars(self):
                 self._scales_loss = model.dtype_policy.name == "mixed_float16"
             self._structure = describe_structure(model)
@@ -305,7 +299,6 @@ class StoredNetwork:
             optimizer = make_optimizer(
                 plan.optimizer, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
             )
-            # What a named network's float16 needs, the user's policy does not decide.
             if plan.is_own and self._scales_loss and not hasattr(optimizer, "inner_optimizer"):
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             compile_model(
@@ -313,8 +306,7 @@ class StoredNetwork:
                 optimizer,
                 label_smoothing=plan.label_smoothing,
                 is_logits=is_logits,
-                # XLA makes convolutions on the processor several times slower than TensorFlow's
-                # own.
+                # XLA makes convolutions on the processor several times slower.
                 jit_compile=False if has_processor_steps(plan.device) else "auto",
                 auto_scale_loss=False,
             )

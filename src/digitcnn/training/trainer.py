@@ -12,7 +12,8 @@ from digitcnn.backend.devices import on_processor
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.history import History
 from digitcnn.training.loop import train
-from digitcnn.training.plan import NetworkPlan, TrainingPlan
+from digitcnn.training.network_plan import NetworkPlan
+from digitcnn.training.plan import TrainingPlan
 from digitcnn.training.stored_network import StoredNetwork
 
 # Images of up to _CHUNK_PIXELS pixels that go through the network in one call. An accelerator is
