@@ -256,7 +256,7 @@ def test_keras_optimizer_with_a_schedule_of_its_own_goes_without_another(digits)
     X, y = digits
     decay = keras.optimizers.schedules.ExponentialDecay(0.01, 1, 0.5)
     optimizer = keras.optimizers.SGD(learning_rate=decay)
-    with pytest.raises(ValueError, match="give schedule=None"):
+    with pytest.raises(ValueError, match="Give schedule=None"):
         make_classifier(optimizer=optimizer).fit(X[:64], y[:64])
     make_classifier(optimizer=optimizer, schedule=None, epochs=1).fit(X[:64], y[:64])
 

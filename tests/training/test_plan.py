@@ -114,7 +114,7 @@ def test_parameters_that_contradict_each_other_are_refused():
     with pytest.raises(ValueError, match="expected validation data with early_stopping=True"):
         plan_training(parameters, network, n_images=100, has_validation=False)
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
-    with pytest.raises(ValueError, match="give schedule=None"):
+    with pytest.raises(ValueError, match="Give schedule=None"):
         plan(optimizer=keras.optimizers.SGD(decay))
     assert (
         plan(optimizer=keras.optimizers.SGD(decay), schedule=None).network.start_learning_rate
