@@ -224,6 +224,20 @@ def check_image_shape(
     )
 
 
+def to_images(rows: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Rows as images, filled up with zeros where they are shorter.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, pixels)
+    image_shape : tuple of int (height, width, channels)
+    """
+    missing = int(np.prod(image_shape)) - rows.shape[1]
+    if missing:
+        rows = np.pad(rows, ((0, 0), (0, missing)))
+    return rows.reshape(-1, *image_shape)
+
+
 def size_hint(shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> str:
     """What to do about rows of another number of pixels than the network's images have."""
     height, width, channels = image_shape

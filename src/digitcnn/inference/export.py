@@ -9,6 +9,7 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from digitcnn._utils.atomic import atomic_write
+from digitcnn._utils.images import to_images
 from digitcnn.architectures import Architecture, count_outputs, get_layers
 from digitcnn.inference.graph import FittedNetwork, build_graph, input_dtype
 from digitcnn.layers import Softmax
@@ -137,7 +138,7 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
         ) from None
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     members = _members(clf)
-    images = members[0]._to_images(X).astype(input_dtype(members[0].pixel_range_))
+    images = to_images(X, members[0].image_shape_).astype(input_dtype(members[0].pixel_range_))
     labels, probabilities = session.run(["label", "probabilities"], {"images": images})
     names = getattr(clf, "feature_names_in_", None)
     own = clf.predict_proba(X if names is None else _named(X, names))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitcnn._version import __version__
-from digitcnn.architectures import Architecture, ImageShape
+from digitcnn.architectures import Architecture, ImageShape, count_outputs
 from digitcnn.augmentation.distortion import draw_views
 from digitcnn.inference.nodes import Graph, add_network
 
@@ -156,7 +156,7 @@ def _probabilities(graph: Graph, network: FittedNetwork, n_classes: int) -> str:
     x = add_network(graph, network.layers, network.weights, network.image_shape, x)
     if network.n_views > 1:
         # What the network gives for one class alone has two columns as well.
-        apart = graph.constant(np.array([-1, network.n_views, max(n_classes, 2)], np.int64))
+        apart = graph.constant(np.array([-1, network.n_views, count_outputs(n_classes)], np.int64))
         x = graph.add("ReduceMean", graph.add("Reshape", x, apart), axes=[1], keepdims=0)
     if n_classes == 1:
         # The network's second output stands for nothing.

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import clone
 
-from digitcnn._utils.images import check_images, resolve_image_shape
+from digitcnn._utils.images import check_images, resolve_image_shape, to_images
 from digitcnn._utils.pixel_range import resolve_pixel_range
 from digitcnn.inspection._drawing import (
     BLUE,
@@ -20,7 +20,7 @@ from digitcnn.inspection._drawing import (
     pictures_of,
     split_pipeline,
 )
-from digitcnn.training.data import check_prediction_data, to_images
+from digitcnn.training.data import check_prediction_data
 
 
 class DigitGridDisplay:

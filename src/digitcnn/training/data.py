@@ -19,6 +19,7 @@ from digitcnn._utils.images import (
     refuse_single_image,
     resolve_image_shape,
     size_hint,
+    to_images,
 )
 from digitcnn._utils.labels import check_labels, hold_out
 from digitcnn._utils.pixel_range import check_pixel_scale, resolve_pixel_range
@@ -218,17 +219,3 @@ def _encode(classes: np.ndarray, y: np.ndarray, name: str) -> np.ndarray:
             f"{unknown[:5].tolist()}"
         )
     return np.searchsorted(classes, labels).astype(np.int32)[indices]
-
-
-def to_images(rows: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Rows as images, filled up with zeros where they are shorter.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, pixels)
-    image_shape : tuple of int (height, width, channels)
-    """
-    missing = int(np.prod(image_shape)) - rows.shape[1]
-    if missing:
-        rows = np.pad(rows, ((0, 0), (0, missing)))
-    return rows.reshape(-1, *image_shape)
