@@ -107,7 +107,7 @@ def test_device_is_that_of_the_next_prediction(some, short):
     np.testing.assert_array_equal(clf.predict_proba(X), short.predict_proba(X))
     assert clf.wrapper_.trainer.network.plan.device == "cpu"
     assert clf.model_ is not model
-    with pytest.raises(ValueError, match="fill_mode='wrap'"):
+    with pytest.raises(ValueError, match="expected fill_mode"):
         clf.set_params(fill_mode="wrap").predict(X)
 
 
