@@ -15,7 +15,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
-from digitcnn.augmentation.distortion import draw_views, look_again
+from digitcnn.augmentation.distortion import apply_view, draw_views
 from digitcnn.calibration import calibration_error
 from digitcnn.training.network_plan import plan_network
 from digitcnn.training.plan import plan_distortion, plan_training
@@ -656,7 +656,7 @@ def test_test_time_augmentation_answers_with_the_mean_of_the_views(fitted, digit
     X = digits[0][1200:1300]
     clf = copy.deepcopy(fitted).set_params(test_time_augmentation=5)
     views = draw_views(5, (8, 8))
-    seen = [look_again(X.reshape(-1, 8, 8, 1), view) for view in views]
+    seen = [apply_view(X.reshape(-1, 8, 8, 1), view) for view in views]
     wanted = np.mean([fitted.predict_proba(s.reshape(-1, 64).clip(0, 255)) for s in seen], axis=0)
     np.testing.assert_allclose(clf.predict_proba(X), wanted, atol=2e-3)
     np.testing.assert_allclose(clf.predict_proba(X[:3]), clf.predict_proba(X)[:3], atol=1e-6)

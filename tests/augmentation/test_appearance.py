@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.augmentation.appearance import Appearance, alter, draw_appearance
+from digitcnn.augmentation.appearance import Appearance, apply_corruptions, draw_appearance
 
 UNCHANGED = {"stroke": 0.0, "blur": 0.0, "cell": 1.0, "ink": 1.0, "paper": (0, 0, 0), "noise": 0.0}
 
@@ -13,7 +13,7 @@ def altered(images, **changes):
     n = len(images)
     values = {**UNCHANGED, **changes}
     drawn = Appearance(**{k: np.array([v] * n, dtype=float) for k, v in values.items()})
-    return alter(images, drawn, np.random.default_rng(0))
+    return apply_corruptions(images, drawn, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_any_shape_stays_in_range_and_is_repeated_by_its_seed(n, height, width, 
 
     def make():
         rng = np.random.default_rng(seed)
-        return alter(images, draw_appearance(n, rng), rng)
+        return apply_corruptions(images, draw_appearance(n, rng), rng)
 
     made = make()
     assert made.shape == images.shape

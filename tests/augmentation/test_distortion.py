@@ -10,10 +10,10 @@ from digitcnn.augmentation.distortion import (
     AffineParameters,
     Distortion,
     affine_matrices,
+    apply_view,
     draw_affine,
     draw_elastic,
     draw_views,
-    look_again,
     warp,
 )
 
@@ -135,9 +135,9 @@ def test_views_begin_with_the_picture_as_it_is_and_are_always_the_same(images):
     assert views.shape == (5, 2, 3)
     np.testing.assert_array_equal(draw_views(3, (8, 8)), views[:3])
     assert draw_views(1, (8, 8)).shape == (1, 2, 3)
-    np.testing.assert_allclose(look_again(images, views[0]), images, atol=1e-4)
+    np.testing.assert_allclose(apply_view(images, views[0]), images, atol=1e-4)
     for view in views[1:]:
-        other = look_again(images, view)
+        other = apply_view(images, view)
         assert other.shape == images.shape
         # The same picture, a little moved.
         assert 0.8 < np.corrcoef(other.ravel(), images.ravel())[0, 1] < 0.999
@@ -146,4 +146,4 @@ def test_views_begin_with_the_picture_as_it_is_and_are_always_the_same(images):
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 7])
 def test_any_number_of_pictures_is_looked_at_again(images, n):
     view = draw_views(2, (8, 8))[1]
-    np.testing.assert_array_equal(look_again(images[:n], view), look_again(images, view)[:n])
+    np.testing.assert_array_equal(apply_view(images[:n], view), apply_view(images, view)[:n])

@@ -332,7 +332,15 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
     ("arguments", "message"),
     [
         (["trian"], "Did you mean 'train'?"),
-        ([], "COMMAND"),
+        (["hepl"], "Did you mean 'help'?"),
+        (["help", "trian"], "Did you mean 'train'?"),
+        (["train", "--learning-rate", "0"], "'0': expected a number above 0"),
+        (["train", "--learning-rate", "fast"], "'fast': expected a number above 0"),
+        (["train", "--batch-size", "0"], "'0': expected a whole number from 1"),
+        (["train", "--validation-fraction", "1"], "'1': expected a number between 0 and 1"),
+        (["train", "--architecture", "vgg"], "'vgg' (choose from"),
+        (["evaluate", "m", "sample", "--errors", "no/such/e.csv"], "there is no folder no/such"),
+        (["evaluate", "m", "sample", "--errors", "e.xlsx"], "expected the name of a CSV"),
         (["train", "nowhere.csv"], "nowhere.csv"),
         (["train", "smaple"], "smaple"),
         (["train", "--recipe", "fats"], "no recipe 'fats'; there are fast"),
@@ -363,6 +371,52 @@ def test_mistake_ends_in_one_line_and_status_2(capsys, arguments, message):
     assert message in err
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("asked", "same"),
+    [
+        ([], ["--help"]),
+        (["help"], ["--help"]),
+        (["version"], ["--version"]),
+        (["help", "train"], ["train", "--help"]),
+    ],
+)
+def test_command_answers_a_question_in_words(capsys, asked, same):
+    status, out, err = run(capsys, *asked)
+    assert (status, err) == (0, "")
+    assert (status, out, err) == run(capsys, *same)
+
+
+def test_errors_are_written_as_they_are_counted(capsys, folder, model, digits, tmp_path):
+    out = tmp_path / "wrong.csv"
+    frame = pd.read_csv(folder / "train.csv").assign(label=digits[1][:1500][::-1])
+    frame[:200].to_csv(tmp_path / "odd.csv", index=False)
+    status, printed, _ = run(
+        capsys, "evaluate", model, tmp_path / "odd.csv", "--errors", out, "--json"
+    )
+    assert status == 0
+    result = json.loads(printed)
+    table = pd.read_csv(out)
+    assert list(table.columns) == ["ImageId", "Truth", "Answer", "Confidence"]
+    assert len(table) == result["errors"] > 100
+    assert result["errors_table"] == str(out)
+    answers = digitcnn.load(model).predict(digits[0][:200])
+    truth = digits[1][:1500][::-1][:200]
+    assert table["ImageId"].tolist() == (np.flatnonzero(answers != truth) + 1).tolist()
+    assert table["Answer"].tolist() == answers[answers != truth].tolist()
+    assert table["Truth"].tolist() == truth[answers != truth].tolist()
+    assert table["Confidence"].between(0.1, 1).all()
+
+
+def test_errors_do_not_take_the_place_of_the_data(capsys, folder, model):
+    before = (folder / "train.csv").read_bytes()
+    status, _, err = run(
+        capsys, "evaluate", model, folder / "train.csv", "--errors", folder / "train.csv"
+    )
+    assert status == 2
+    assert "is read by this command" in err
+    assert (folder / "train.csv").read_bytes() == before
 
 
 def damaged(folder, tmp_path, change):

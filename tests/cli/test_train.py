@@ -18,7 +18,7 @@ from digitcnn.cli import main
 from digitcnn.cli import train as command_train
 from digitcnn.cli.train import save
 from digitcnn.recipes import RECIPES, Recipe
-from digitcnn.training.checkpoints import hold_folder
+from digitcnn.training.checkpoints import claim_folder, hold_folder
 
 
 @pytest.fixture
@@ -306,3 +306,22 @@ def test_second_training_with_a_checkpoint_is_refused_at_once(place, monkeypatch
     with hold_folder("ckpt"):
         assert main(["train", "t.csv", "--out", "m.digitcnn", "--checkpoint", "ckpt"]) == 2
     assert "ckpt: is in use by a training that is running" in capsys.readouterr().err
+
+
+def test_parameters_of_the_training_are_those_of_the_options(place, capsys):
+    chosen = ["--learning-rate", "0.004", "--batch-size", "16", "--architecture", "relu-dropout"]
+    chosen += ["--class-weight", "balanced", "--validation-fraction", "0.5", "--epochs", "1"]
+    assert main(["train", "t.csv", "--out", "m.digitcnn", *chosen, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    n_rows = len(pd.read_csv("t.csv"))
+    assert result["training_digits"] == n_rows - result["digits"] == n_rows // 2
+    clf = digitcnn.load("m.digitcnn")
+    assert (clf.learning_rate, clf.batch_size) == (0.004, 16)
+    assert (clf.architecture, clf.class_weight) == ("relu-dropout", "balanced")
+
+
+def test_checkpoint_of_other_options_is_refused(place, capsys):
+    (place / "ckpt").mkdir()
+    claim_folder("ckpt", {"--learning-rate": 0.004})
+    assert main(["train", "t.csv", "--learning-rate", "0.005", "--checkpoint", "ckpt"]) == 2
+    assert "--learning-rate was 0.004 and is 0.005" in capsys.readouterr().err

@@ -154,7 +154,7 @@ def test_other_estimators_cannot_be_saved(digits, fitted, tmp_path):
     mixed = VotingClassifier(members, voting="soft").fit(X[:300], y[:300])
     hard = VotingClassifier([("a", make_classifier(epochs=1))]).fit(X[:99], y[:99])
     for clf in (mixed, hard, GaussianNB().fit(X, y)):
-        with pytest.raises(ValueError, match="cannot be kept in a model file; wanted is"):
+        with pytest.raises(ValueError, match="cannot be kept in a model file; expected"):
             digitcnn.save(clf, tmp_path / "m.digitcnn")
     assert not list(tmp_path.iterdir())
 

@@ -150,8 +150,8 @@ def test_what_is_missing_is_named(name):
     [
         (0, np.full((3, 2), NAN, np.float32), "no finite numbers"),
         (1, np.array([1, -INF], np.float32), "no finite numbers"),
-        (0, np.ones((3, 2)), "weights are of float64"),
-        (0, np.ones((3, 2), np.int8), "weights are of int8"),
+        (0, np.ones((3, 2)), "expected weights of float32, got float64"),
+        (0, np.ones((3, 2), np.int8), "expected weights of float32, got int8"),
         (2, np.ones(2, np.float32), "losses of its batches"),
         (2, np.ones((2, 2)), "losses of its batches"),
         (3, np.ones(2), "other types"),

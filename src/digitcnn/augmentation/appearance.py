@@ -56,7 +56,9 @@ def draw_appearance(n: int, rng: np.random.Generator) -> Appearance:
     )
 
 
-def alter(images: np.ndarray, appearance: Appearance, rng: np.random.Generator) -> np.ndarray:
+def apply_corruptions(
+    images: np.ndarray, appearance: Appearance, rng: np.random.Generator
+) -> np.ndarray:
     """Images that look as was drawn.
 
     Parameters
@@ -76,11 +78,11 @@ def alter(images: np.ndarray, appearance: Appearance, rng: np.random.Generator) 
     Examples
     --------
     >>> import numpy as np
-    >>> from digitcnn.augmentation.appearance import alter, draw_appearance
+    >>> from digitcnn.augmentation.appearance import apply_corruptions, draw_appearance
     >>> rng = np.random.default_rng(0)
     >>> stroke = np.zeros((4, 28, 28, 1), np.float32)
     >>> stroke[:, 6:22, 13:15] = 1.0
-    >>> alter(stroke, draw_appearance(4, rng), rng).shape
+    >>> apply_corruptions(stroke, draw_appearance(4, rng), rng).shape
     (4, 28, 28, 1)
     """
     height, width = images.shape[1:3]
@@ -115,7 +117,7 @@ def alter_on_device(
     noisy: Any,
     noise: Any,
 ) -> Any:
-    """What `alter` does, of tensors: for accelerators, to be compiled with what is around it.
+    """`apply_corruptions` of tensors: for accelerators, to be compiled with what is around it.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from digitcnn._utils.workers import worker_threads
-from digitcnn.augmentation.appearance import alter, draw_appearance
+from digitcnn.augmentation.appearance import apply_corruptions, draw_appearance
 from digitcnn.augmentation.distortion import (
     Distortion,
     affine_matrices,
@@ -39,7 +39,7 @@ class DigitBatches(keras.utils.PyDataset):
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-    codes : ndarray of shape (n,)
+    y_encoded : ndarray of shape (n,)
         Labels as numbers from 0 up.
     weights : ndarray of shape (n,) or None
         Sample weights.
@@ -67,7 +67,7 @@ class DigitBatches(keras.utils.PyDataset):
     def __init__(
         self,
         images: np.ndarray,
-        codes: np.ndarray,
+        y_encoded: np.ndarray,
         weights: np.ndarray | None,
         *,
         pixel_range: tuple[float, float],
@@ -82,7 +82,7 @@ class DigitBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.images = images
-        self.codes = codes
+        self.y_encoded = y_encoded
         self.weights = weights
         self.pixel_range = pixel_range
         self.batch_size = batch_size
@@ -153,7 +153,7 @@ class DigitBatches(keras.utils.PyDataset):
 
     def _batch(self, images: Any, rows: np.ndarray) -> tuple[Any, ...]:
         """Images with the labels and, where there are any, the weights of their rows."""
-        batch = images, self.codes[rows]
+        batch = images, self.y_encoded[rows]
         return batch if self.weights is None else (*batch, self.weights[rows])
 
     def on_epoch_end(self) -> None:
@@ -187,7 +187,9 @@ class DigitBatches(keras.utils.PyDataset):
             part = scale(images[start:stop], self.pixel_range)
             if self.corruption_rate:
                 chosen = np.flatnonzero(rng.random(len(part)) < self.corruption_rate)
-                part[chosen] = alter(part[chosen], draw_appearance(len(chosen), rng), rng)
+                part[chosen] = apply_corruptions(
+                    part[chosen], draw_appearance(len(chosen), rng), rng
+                )
             return part
 
         parts = each(finish, bounds[:-1], bounds[1:], rngs)

@@ -299,7 +299,7 @@ def draw_views(n: int, side: tuple[int, int]) -> np.ndarray:
     return np.concatenate([as_it_is, *views])
 
 
-def look_again(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
+def apply_view(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
     """Pictures in one of the views.
 
     Parameters

@@ -191,13 +191,7 @@ def share(
 
 
 def clear_cache() -> None:
-    """Forget the compiled networks that are kept for reuse. Fitted estimators lose nothing.
-
-    Examples
-    --------
-    >>> from digitcnn.backend.cache import clear_cache
-    >>> clear_cache()
-    """
+    """Forget the compiled networks that are kept for reuse."""
     with _lock:
         _cache.clear()
 

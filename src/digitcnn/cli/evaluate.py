@@ -6,8 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from digitcnn.cli._common import check_files, load_model, read_labelled
 from digitcnn.cli._output import print_measures, show
+from digitcnn.cli._table import check_ending, write_table
 from digitcnn.evaluation import measure
 from digitcnn.report import check_libraries, write_report
 
@@ -16,7 +20,10 @@ def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on labelled digits, and write a report if `options.report` names one."""
     if options.report is not None:
         check_libraries("--report")
-    check_files(model=options.model, data=options.data, outputs={"page": options.report})
+    outputs = {"page": options.report, "table": options.errors}
+    check_files(model=options.model, data=options.data, outputs=outputs)
+    if options.errors is not None:
+        check_ending(options.errors)
     start = time.perf_counter()
     clf = load_model(options.model)
     loaded = time.perf_counter()
@@ -40,9 +47,29 @@ def evaluate(options: argparse.Namespace) -> None:
             seconds=seconds,
         )
         result["report"] = options.report
+    if options.errors is not None:
+        write_table(options.errors, [_errors(clf, X, y)])
+        result["errors_table"] = options.errors
     if options.json:
         show(json.dumps(result))
         return
     print_measures(result)
+    if options.errors is not None:
+        show(f"errors written to {options.errors}")
     if options.report is not None:
         show(f"report written to {options.report}")
+
+
+def _errors(clf: Any, X: Any, y: np.ndarray) -> pd.DataFrame:
+    """The digits that are read wrongly, in the order of the data, numbered as `predict` does."""
+    probabilities = clf.predict_proba(X)
+    answers = clf.classes_[probabilities.argmax(axis=1)]
+    wrong = np.flatnonzero(answers != y)
+    return pd.DataFrame(
+        {
+            "ImageId": wrong + 1,
+            "Truth": y[wrong],
+            "Answer": answers[wrong],
+            "Confidence": np.round(probabilities.max(axis=1)[wrong].astype(float), 6),
+        }
+    )

@@ -1,30 +1,24 @@
 """``digitcnn predict``: digits to labels."""
 
 import argparse
-import bz2
-import gzip
 import json
-import lzma
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from digitcnn._utils.atomic import atomic_write
 from digitcnn.calibration import confidence_threshold
 from digitcnn.cli._common import check_files, iter_images, load_model
 from digitcnn.cli._output import say, show, write_out
+from digitcnn.cli._table import check_ending, write_csv, write_table
 
 
 def predict(options: argparse.Namespace) -> None:
     """Read digits, and write their labels."""
     check_files(model=options.model, data=options.data, outputs={"table": options.out})
     if options.out is not None:
-        _check_ending(options.out)
+        check_ending(options.out)
     clf = load_model(options.model)
     threshold = 0.0
     if options.target_error_rate is not None:
@@ -43,11 +37,11 @@ def predict(options: argparse.Namespace) -> None:
             yield table
 
     if options.out is not None:
-        _write_file(options.out, tables())
+        write_table(options.out, tables())
     elif options.json:
         found = list(tables())
     else:
-        _write_csv(tables(), write_out)
+        write_csv(tables(), write_out)
     if options.target_error_rate is not None:
         say(
             f"{n_answered:,} of {n_digits:,} digits are answered: those with a confidence of at "
@@ -77,59 +71,6 @@ def _answers(
         for name, column in zip(clf.classes_, probabilities.T, strict=True):
             table[f"p_{name}"] = np.round(column.astype(float), 6)
     return table
-
-
-def _check_ending(path: str) -> None:
-    """Refuse an ending of another format, or of a compression that is not supported."""
-    endings = [ending.lower() for ending in Path(path).suffixes[-2:]]
-    if set(endings) & _OTHER_ENDINGS:
-        raise ValueError(
-            f"{path}: expected the name of a CSV, which may end in {', '.join(_PACKED)} to be "
-            f"compressed, got {endings[-1]}"
-        )
-
-
-@contextmanager
-def _packed(path: str, file: Any) -> Iterator[Any]:
-    """A file to write a table to, which compresses as the ending of the name says."""
-    pack = _PACKED.get(Path(path).suffix.lower())
-    if pack is None:
-        yield file
-        return
-    with pack(path, file) as packed:
-        yield packed
-
-
-@contextmanager
-def _zipped(path: str, file: Any) -> Iterator[Any]:
-    # Without the current time, so that equal tables make equal files.
-    member = zipfile.ZipInfo(Path(path).stem)
-    member.compress_type = zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(file, "w") as archive, archive.open(member, "w") as packed:
-        yield packed
-
-
-# The compression for each ending, as in pandas.
-_PACKED: dict[str, Callable[[str, Any], Any]] = {
-    ".gz": lambda path, file: gzip.GzipFile(Path(path).stem, "wb", fileobj=file, mtime=0),
-    ".bz2": lambda path, file: bz2.BZ2File(file, "wb"),
-    ".xz": lambda path, file: lzma.LZMAFile(file, "wb"),  # noqa: SIM115
-    ".zip": _zipped,
-}
-_OTHER_ENDINGS = {".tar", ".tgz", ".zst", ".7z", ".parquet", ".feather", ".xlsx", ".xls"}
-
-
-def _write_file(path: str, tables: Iterator[Any]) -> None:
-    def write(file: Any) -> None:
-        with _packed(path, file) as packed:
-            _write_csv(tables, lambda text: packed.write(text.encode("utf-8", "backslashreplace")))
-
-    atomic_write(path, write)
-
-
-def _write_csv(tables: Iterator[Any], write: Callable[[str], Any]) -> None:
-    for i, table in enumerate(tables):
-        write(table.to_csv(index=False, header=i == 0))
 
 
 def _print_answers(

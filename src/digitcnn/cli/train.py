@@ -40,6 +40,8 @@ from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out
 from digitcnn.training.checkpoints import claim_folder, hold_folder, release_folder
 
+# Parameters of the estimator that are options of the command.
+_PARAMETERS = ("epochs", "learning_rate", "batch_size", "architecture", "class_weight")
 # The most digits held out of training, to measure the accuracy and to calibrate: otherwise a fifth.
 _HELD_OUT = 2000
 # Seconds in which a second Ctrl-C counts as the first one: until the training has ended.
@@ -73,7 +75,7 @@ def _train_and_save(
     rows: np.ndarray,
 ) -> int:
     recipe = get_recipe(options.recipe)
-    parameters = {} if options.epochs is None else {"epochs": options.epochs}
+    parameters = {name: value for name, value in _chosen(options).items() if value is not None}
     if options.checkpoint is not None:
         parameters["checkpoint_dir"] = options.checkpoint
         _claim_folder(options, [X, y, X_held, y_held])
@@ -120,6 +122,11 @@ def _train_and_save(
         say(f"digitcnn train: stopped; the model is in {options.out}")
         return INTERRUPTED
     return INTERRUPTED if is_interrupted else 0
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """Parameters of the estimator that the command line gives; None is the recipe's."""
+    return {name: getattr(options, name) for name in _PARAMETERS}
 
 
 def _show_result(
@@ -262,7 +269,7 @@ def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
     training = {
         "digitcnn": __version__,
         "--recipe": options.recipe,
-        "--epochs": options.epochs,
+        **{f"--{name.replace('_', '-')}": value for name, value in _chosen(options).items()},
         "--seed": options.seed,
         "the data's digest": digest_arrays([X, y.astype(str), X_held, y_held.astype(str)]),
     }
@@ -290,7 +297,7 @@ def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np
     try:
         kept, held = train_test_split(
             np.arange(len(y)),
-            test_size=min(len(y) // 5, _HELD_OUT),
+            test_size=options.validation_fraction or min(len(y) // 5, _HELD_OUT),
             stratify=y,
             random_state=options.seed,
         )

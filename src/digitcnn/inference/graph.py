@@ -169,7 +169,7 @@ def _probabilities(graph: Graph, network: FittedNetwork, n_classes: int) -> str:
 
 
 def _views(graph: Graph, network: FittedNetwork, x: str) -> str:
-    """Each image as `digitcnn.augmentation.distortion.look_again` sees it, view after view."""
+    """Each image as `digitcnn.augmentation.distortion.apply_view` sees it, view after view."""
     height, width, channels = network.image_shape
     matrices = draw_views(network.n_views, (height, width))
     row, column = (part.ravel() for part in np.mgrid[:height, :width].astype(np.float32))

@@ -16,8 +16,8 @@ from digitcnn._utils.parameters import RULES
 from digitcnn._version import __version__
 from digitcnn.backend import import_keras
 from digitcnn.serialization.schema import (
-    NOT_KEPT,
-    KeptNetwork,
+    EXCLUDED,
+    SerializedNetwork,
     check_model,
     labels_to_json,
     read_model,
@@ -53,7 +53,7 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
     is_plain = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
     if not is_plain or not all(hasattr(member, "wrapper_") for member in members):
         raise ValueError(
-            f"{clf!r} cannot be kept in a model file; wanted is a DigitCNNClassifier, or a "
+            f"{clf!r} cannot be kept in a model file; expected a DigitCNNClassifier, or a "
             "VotingClassifier(voting='soft') of such, without weights"
         )
     arrays: list[np.ndarray] = []
@@ -113,7 +113,7 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
     return clf
 
 
-def _check_sizes(networks: list[KeptNetwork]) -> list[KeptNetwork]:
+def _check_sizes(networks: list[SerializedNetwork]) -> list[SerializedNetwork]:
     """Hold the weights' shapes to the networks', before one is built.
 
     A network of the size that a file declares might take any amount of memory.
@@ -158,7 +158,7 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
     }
 
 
-def _restore(kind: type, kept: KeptNetwork) -> Any:
+def _restore(kind: type, kept: SerializedNetwork) -> Any:
     # This may be another machine: where to compute is chosen anew, and so is the precision.
     clf = kind(**{**kept.parameters, "device": "auto"})
     clf.classes_ = kept.classes
@@ -195,7 +195,7 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
         for name, value in parameters.items()
         # A subclass may have more of them, of which a file of this class's knows nothing.
         if name in RULES
-        and name not in NOT_KEPT
+        and name not in EXCLUDED
         and (name != "optimizer" or isinstance(value, str))
         and not isinstance(value, np.random.RandomState)
     }

@@ -10,7 +10,7 @@ from digitcnn._utils.array_file import DTYPES, read_model_file
 from digitcnn._utils.parameters import RULES, check_parameters
 
 # Parameters that are objects or places of the running program.
-NOT_KEPT = ("callbacks", "checkpoint_dir")
+EXCLUDED = ("callbacks", "checkpoint_dir")
 
 _LONGEST_NAME = 1000
 # Characters, of all labels at the longest one's width.
@@ -30,7 +30,7 @@ _FITTED = (
 )
 
 
-class KeptNetwork(NamedTuple):
+class SerializedNetwork(NamedTuple):
     """A fitted `DigitCNNClassifier` as plain data; names as its attributes'."""
 
     name: str
@@ -47,14 +47,14 @@ class KeptNetwork(NamedTuple):
     weights: list[np.ndarray]
 
 
-class KeptModel(NamedTuple):
+class SerializedModel(NamedTuple):
     """What a model file holds.
 
     Attributes
     ----------
     written_by : str
         The version of digitcnn that wrote it.
-    networks : list of KeptNetwork
+    networks : list of SerializedNetwork
     classes : ndarray or None
         The labels of an ensemble, whose networks know them as numbers from 0 up; None for a single
         network.
@@ -63,12 +63,12 @@ class KeptModel(NamedTuple):
     """
 
     written_by: str
-    networks: list[KeptNetwork]
+    networks: list[SerializedNetwork]
     classes: np.ndarray | None
     validation: tuple[np.ndarray, np.ndarray] | None
 
 
-def read_model(path: str | os.PathLike[str]) -> KeptModel:
+def read_model(path: str | os.PathLike[str]) -> SerializedModel:
     """Read a model file, and check all that is in it but whether the weights fit the network.
 
     Parameters
@@ -106,8 +106,7 @@ def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
         dtype = "object"
     elif dtype not in DTYPES:
         raise ValueError(
-            f"labels of {classes.dtype} cannot be kept in a model file; wanted are numbers or "
-            "strings"
+            f"labels of {classes.dtype} cannot be kept in a model file; expected numbers or strings"
         )
     kept = {"classes_": classes.tolist(), "classes_dtype": dtype}
     labels_from_json(kept)
@@ -133,7 +132,7 @@ def labels_from_json(kept: dict[str, Any]) -> np.ndarray:
     elif dtype in DTYPES:
         classes = np.array(labels, dtype=dtype).astype(np.dtype(dtype).newbyteorder("="))
     else:
-        raise ValueError(f"its labels are of {dtype!r}; wanted are numbers or strings")
+        raise ValueError(f"expected labels of numbers or strings, got {dtype!r}")
     same = [
         type(one) is type(other) and one == other
         for one, other in zip(labels, classes.tolist(), strict=True)
@@ -143,7 +142,7 @@ def labels_from_json(kept: dict[str, Any]) -> np.ndarray:
     return classes
 
 
-def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> KeptModel:
+def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> SerializedModel:
     """Check a model file's header and arrays, see `read_model`.
 
     Raises
@@ -178,10 +177,12 @@ def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> KeptModel:
         for network in networks:
             if not np.array_equal(network.classes, np.arange(len(classes))):
                 raise ValueError("its networks are not of the ensemble's labels")
-    return KeptModel(_text(written_by, "its version"), networks, classes, validation)
+    return SerializedModel(_text(written_by, "its version"), networks, classes, validation)
 
 
-def _check_network(member: Any, arrays: list[np.ndarray]) -> tuple[KeptNetwork, list[np.ndarray]]:
+def _check_network(
+    member: Any, arrays: list[np.ndarray]
+) -> tuple[SerializedNetwork, list[np.ndarray]]:
     """One network, and the arrays that are left for the next ones."""
     names = ("fitted", "n_weights", "name", "parameters")
     fitted, n_weights, name, kept = _fields(member, names, "a network")
@@ -191,7 +192,7 @@ def _check_network(member: Any, arrays: list[np.ndarray]) -> tuple[KeptNetwork, 
     weights, batch_losses = arrays[:n_weights], arrays[n_weights]
     for array in weights:
         if array.dtype != np.float32:
-            raise ValueError(f"weights are of {array.dtype}; wanted is float32")
+            raise ValueError(f"expected weights of float32, got {array.dtype}")
         if not np.isfinite(array).all():
             raise ValueError("there are weights that are no finite numbers")
     if batch_losses.dtype != np.float64 or batch_losses.ndim != 1:
@@ -215,7 +216,7 @@ def _check_network(member: Any, arrays: list[np.ndarray]) -> tuple[KeptNetwork, 
         raise ValueError("pixel_range_ is not from low to high, or temperature_ not above 0")
     if fitted["precision_"] not in ("float32", "bfloat16"):
         raise ValueError("precision_ is neither 'float32' nor 'bfloat16'")
-    network = KeptNetwork(
+    network = SerializedNetwork(
         name=_text(name, "a network's name"),
         parameters=parameters,
         classes=labels_from_json(fitted),
@@ -236,7 +237,7 @@ def _check_parameters(kept: Any) -> dict[str, Any]:
     """The estimator's parameters, as it takes them."""
     if not isinstance(kept, dict):
         raise ValueError("the parameters are no object")
-    unknown = [name for name in kept if name not in RULES or name in NOT_KEPT]
+    unknown = [name for name in kept if name not in RULES or name in EXCLUDED]
     if unknown:
         raise ValueError(f"there are parameters that no network has in a file: {unknown[0][:99]!r}")
     parameters = {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from digitcnn.augmentation.batches import DigitBatches, scale
-from digitcnn.augmentation.distortion import look_again
+from digitcnn.augmentation.distortion import apply_view
 from digitcnn.backend.cache import CompiledNetwork
 from digitcnn.backend.devices import on_processor
 from digitcnn.training.checkpoints import Checkpoint
@@ -157,7 +157,7 @@ class NetworkTrainer:
                 if views is None:
                     answers = self._answer(network, images)
                 else:
-                    viewed = (look_again(images, view, **fill) for view in views)
+                    viewed = (apply_view(images, view, **fill) for view in views)
                     answers = np.mean([self._answer(network, one) for one in viewed], axis=0)
                 probabilities[start : start + len(images)] = answers
         if not np.isfinite(probabilities).all():

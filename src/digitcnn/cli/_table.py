@@ -1,0 +1,68 @@
+"""Tables that the command writes: CSV, compressed where the name says so."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from digitcnn._utils.atomic import atomic_write
+
+
+def check_ending(path: str) -> None:
+    """Refuse an ending of another format, or of a compression that is not supported."""
+    endings = [ending.lower() for ending in Path(path).suffixes[-2:]]
+    if set(endings) & _OTHER_ENDINGS:
+        raise ValueError(
+            f"{path}: expected the name of a CSV, which may end in {', '.join(_PACKED)} to be "
+            f"compressed, got {endings[-1]}"
+        )
+
+
+@contextmanager
+def _packed(path: str, file: Any) -> Iterator[Any]:
+    """A file to write a table to, which compresses as the ending of the name says."""
+    pack = _PACKED.get(Path(path).suffix.lower())
+    if pack is None:
+        yield file
+        return
+    with pack(path, file) as packed:
+        yield packed
+
+
+@contextmanager
+def _zipped(path: str, file: Any) -> Iterator[Any]:
+    # Without the current time, so that equal tables make equal files.
+    member = zipfile.ZipInfo(Path(path).stem)
+    member.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(file, "w") as archive, archive.open(member, "w") as packed:
+        yield packed
+
+
+# The compression for each ending, as in pandas.
+_PACKED: dict[str, Callable[[str, Any], Any]] = {
+    ".gz": lambda path, file: gzip.GzipFile(Path(path).stem, "wb", fileobj=file, mtime=0),
+    ".bz2": lambda path, file: bz2.BZ2File(file, "wb"),
+    ".xz": lambda path, file: lzma.LZMAFile(file, "wb"),  # noqa: SIM115
+    ".zip": _zipped,
+}
+_OTHER_ENDINGS = {".tar", ".tgz", ".zst", ".7z", ".parquet", ".feather", ".xlsx", ".xls"}
+
+
+def write_table(path: str, tables: Iterable[Any]) -> None:
+    """Write the parts of a table to a file, as a whole or not at all."""
+
+    def write(file: Any) -> None:
+        with _packed(path, file) as packed:
+            write_csv(tables, lambda text: packed.write(text.encode("utf-8", "backslashreplace")))
+
+    atomic_write(path, write)
+
+
+def write_csv(tables: Iterable[Any], write: Callable[[str], Any]) -> None:
+    """Give the parts of a table, as text, to a function that writes them."""
+    for i, table in enumerate(tables):
+        write(table.to_csv(index=False, header=i == 0))
