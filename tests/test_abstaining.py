@@ -53,6 +53,7 @@ def test_what_is_answered_is_wrong_less_often_than_what_is_not(abstaining, digit
     assert abstaining.score(X, y) == pytest.approx((labels == y).mean())
 
 
+@pytest.mark.slow
 def test_network_is_calibrated_on_the_part_held_out(digits):
     X, y = digits
     clf = AbstainingClassifier(

@@ -21,12 +21,14 @@ from digitcnn.training.network_plan import plan_network
 from digitcnn.training.plan import plan_distortion, plan_training
 
 
+@pytest.mark.slow
 def test_digits_are_learned(fitted, digits):
     X, y = digits
     assert fitted.score(X[1200:], y[1200:]) > 0.93
     assert is_classifier(fitted)
 
 
+@pytest.mark.slow
 def test_fitted_attributes_describe_the_training(fitted):
     assert fitted.classes_.tolist() == list(range(10))
     assert fitted.n_features_in_ == 64
@@ -153,6 +155,7 @@ def test_memory_mapped_images_are_fitted_and_read(digits, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_one_class_is_predicted_always(digits):
     X, _ = digits
     clf = make_classifier(epochs=1).fit(X[:20], np.full(20, "seven"))
@@ -207,6 +210,7 @@ def test_validation_fraction_holds_out_part_of_each_class(digits):
     assert seen
 
 
+@pytest.mark.slow
 def test_validation_data_is_never_distorted(digits):
     X, y = digits
     strong = {"rotation_range": 180.0, "shift_range": 0.5, "epochs": 1, "schedule": None}
@@ -242,6 +246,7 @@ def test_named_optimizer_trains(digits, optimizer, rate, weight_decay):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_keras_optimizer_is_copied_for_each_fit(digits):
     X, y = digits
     optimizer = keras.optimizers.Nadam(learning_rate=0.004)
@@ -278,6 +283,7 @@ def compiled_two_layers(image_shape, n_classes):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [two_layers, compiled_two_layers])
 def test_callable_architecture_is_trained_compiled_or_not(digits, architecture):
     X, y = digits
@@ -289,6 +295,7 @@ def test_callable_architecture_is_trained_compiled_or_not(digits, architecture):
     np.testing.assert_array_equal(twin.predict_proba(X[:9]), clf.predict_proba(X[:9]))
 
 
+@pytest.mark.slow
 def test_label_smoothing_lowers_the_confidence(digits):
     X, y = digits
     sure, smooth = (
@@ -303,6 +310,7 @@ def test_label_smoothing_lowers_the_confidence(digits):
     assert 0.6 < smooth < 0.85
 
 
+@pytest.mark.slow
 def test_sample_weight_zero_is_absence_and_only_ratios_matter(digits):
     X, y = digits
     weights = np.where(np.arange(200) < 150, 3.0, 0.0)
@@ -312,6 +320,7 @@ def test_sample_weight_zero_is_absence_and_only_ratios_matter(digits):
     assert weights.max() == 3.0
 
 
+@pytest.mark.slow
 def test_heavier_samples_count_for_more(digits):
     X, y = digits
     # Every image twice, with two labels: the weights decide between them.
@@ -347,6 +356,7 @@ def test_warm_start_goes_on_and_a_plain_fit_begins_anew(digits):
     assert clf.n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_partial_fit_trains_an_epoch_each_time_and_knows_all_classes(digits):
     X, y = digits
     clf = make_classifier(learning_rate=0.003, batch_size=16)
@@ -501,6 +511,7 @@ def test_single_image_is_refused_with_newaxis(fitted, digits):
     assert fitted.predict(image[np.newaxis]) == fitted.predict(X[:1])
 
 
+@pytest.mark.slow
 def test_images_with_one_channel_first_are_taken(fitted, digits):
     X, y = digits
     first = X.reshape(-1, 1, 8, 8)
@@ -600,6 +611,7 @@ def test_unfitted_estimator_says_so(digits):
     assert not hasattr(clf, "model_")
 
 
+@pytest.mark.slow
 def test_missing_device_is_named(digits):
     X, y = digits
     with pytest.raises(ValueError, match="device='gpu:7' was not found"):
@@ -613,6 +625,7 @@ def test_repr_and_html_need_no_keras(digits):
     assert "DigitCNNClassifier" in clf._repr_html_()
 
 
+@pytest.mark.slow
 def test_temperature_is_fitted_to_validation_data_and_kept_for_predictions(digits):
     X, y = digits
     clf = make_classifier(label_smoothing=0.4, epochs=10)
@@ -637,6 +650,7 @@ def test_temperature_may_be_given(digits, fitted):
     assert fitted.temperature_ == 1.0
 
 
+@pytest.mark.slow
 def test_confidence_threshold_is_that_of_the_validation_data(digits):
     X, y = digits
     clf = make_classifier(epochs=6)

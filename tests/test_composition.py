@@ -37,6 +37,7 @@ def table(digits):
 # Columns and pipelines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [r"^pixel\d+$", None], ids=["by name", "by dtype"])
 def test_column_transformer_picks_the_pixels_out_of_a_table(table, digits, columns):
     X, y = digits
@@ -47,6 +48,7 @@ def test_column_transformer_picks_the_pixels_out_of_a_table(table, digits, colum
     np.testing.assert_array_equal(pipeline.predict(table[200:]), twin.predict(X[200:300]))
 
 
+@pytest.mark.slow
 def test_pipeline_with_memory_transforms_once_and_trains_the_same(digits, tmp_path, monkeypatch):
     X, y = digits
     fits = []
@@ -63,6 +65,7 @@ def test_pipeline_with_memory_transforms_once_and_trains_the_same(digits, tmp_pa
     np.testing.assert_array_equal(kept.predict_proba(images), plain.predict_proba(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", ["pandas", "default"])
 def test_set_output_changes_what_the_steps_hand_on_and_not_the_answers(table, digits, container):
     _, y = digits
@@ -79,6 +82,7 @@ def test_set_output_changes_what_the_steps_hand_on_and_not_the_answers(table, di
 # Metadata routing
 
 
+@pytest.mark.slow
 def test_sample_weight_is_routed_through_search_and_pipeline(digits, routing):
     X, y = digits
     X, y = X[:300], y[:300]
@@ -115,6 +119,7 @@ def test_sample_weight_that_was_not_asked_for_is_refused_by_scikit_learn(digits,
         cross_validate(CLF, X[:60], y[:60], cv=2, params={"sample_weight": np.ones(60)})
 
 
+@pytest.mark.slow
 def test_validation_data_goes_through_the_steps_before_the_classifier(digits, routing):
     X, y = digits
     images = X[:300].reshape(-1, 8, 8)
@@ -187,6 +192,7 @@ def test_clone_loses_no_argument():
     assert clone(DigitCNNClassifier().set_params(**OTHERS)).get_params() == OTHERS
 
 
+@pytest.mark.slow
 def test_clone_keeps_what_keras_objects_were_made_with(digits):
     X, y = digits
     clf = make_classifier(

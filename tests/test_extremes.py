@@ -62,6 +62,7 @@ def assert_sane(clf, X):
     assert set(clf.predict(X)) <= set(clf.classes_)
 
 
+@pytest.mark.slow
 @given(
     parameters=PARAMETERS,
     kind=st.sampled_from([0, 1, 128, 255, "one pixel", "noise"]),
@@ -86,6 +87,7 @@ def test_training_ends_in_probabilities_or_says_that_it_diverged(parameters, kin
             raise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("n_classes", [1, 2])
 def test_tiny_data_and_one_class_alone_give_probabilities(n, n_classes):
@@ -97,6 +99,7 @@ def test_tiny_data_and_one_class_alone_give_probabilities(n, n_classes):
     assert_sane(clf, X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["compact", "elu-bn", "relu-dropout"])
 @pytest.mark.parametrize("side", [1, 9])
 def test_images_alike_in_every_pixel_are_read_by_every_architecture(architecture, side):
@@ -114,6 +117,7 @@ def test_images_alike_in_every_pixel_are_read_by_every_architecture(architecture
     assert_sane(clf, X)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda values: sum(values) > 0),
     st.floats(min_value=0, exclude_min=True, allow_infinity=False),

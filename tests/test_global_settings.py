@@ -100,6 +100,7 @@ def assert_equal(found, expected):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_setting_changes_no_answer_with_it_nor_after_it(digits, clean, name):
     # The three networks in turn: any setting may meet any network.
@@ -134,6 +135,7 @@ def own_fitted(digits):
     return make_classifier(architecture=own, epochs=2, label_smoothing=0.2).fit(X[:150], y[:150])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["floatx float16", "floatx float64", "channels_first"])
 def test_setting_changes_nothing_of_an_own_network_that_says_its_types(digits, own_fitted, name):
     X, y = digits
@@ -142,6 +144,7 @@ def test_setting_changes_nothing_of_an_own_network_that_says_its_types(digits, o
         assert_equal([clf.predict_proba(X[150:])], [own_fitted.predict_proba(X[150:])])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("mixed_float16", "floatx float16"), ("mixed_float16", "")])
 @pytest.mark.parametrize("optimizer", ["adamw", keras.optimizers.SGD(0.01)])
 def test_copy_of_an_own_network_may_live_under_other_settings(digits, names, optimizer):

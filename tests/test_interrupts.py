@@ -44,6 +44,7 @@ def some(digits):
     return digits[0][:200], digits[1][:200]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "run",
     [
@@ -60,6 +61,7 @@ def test_one_interrupt_stops_all_that_fits_many(some, run):
     assert Interrupt.begun == ["fit"]
 
 
+@pytest.mark.slow
 def test_last_step_of_a_pipeline_is_fitted_with_what_it_learned(some):
     X, y = some
     pipeline = make_pipeline(FunctionTransformer(), cut())
@@ -72,6 +74,7 @@ def test_last_step_of_a_pipeline_is_fitted_with_what_it_learned(some):
     assert pipeline.predict(X).shape == (200,)
 
 
+@pytest.mark.slow
 def test_partial_fit_raises_it_too(some):
     clf = make_classifier().fit(*some)
     clf.set_params(callbacks=[Interrupt()])
@@ -86,6 +89,7 @@ def raise_interrupt(*arguments, **more):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_interrupt_after_the_last_epoch_loses_nothing(some):
     X, y = some
     callback = Interrupt()
@@ -123,6 +127,7 @@ def state_of(clf, X):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_network", [False, True])
 @pytest.mark.parametrize("how", ["fit", "partial_fit"])
 def test_error_after_the_training_leaves_all_as_it_was(some, monkeypatch, own_network, how):
@@ -144,6 +149,7 @@ def test_error_after_the_training_leaves_all_as_it_was(some, monkeypatch, own_ne
     assert getattr(clf, how)(X, y).n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_interrupt_of_the_calibration_keeps_the_training(some, monkeypatch):
     X, y = some
     clf = make_classifier(epochs=2, validation_fraction=0.3)
@@ -169,6 +175,7 @@ def test_what_a_training_changes_is_not_shared_with_what_was_taken_before(some):
 # scikit-learn's callbacks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["on_train_batch_end", "on_epoch_begin", "on_epoch_end"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_tasks_of_a_cut_fit_are_ended_and_callbacks_taken_down(some, hook, error):

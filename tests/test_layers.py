@@ -22,6 +22,7 @@ def test_shapes_are_those_of_keras(network):
         assert step.weight_shapes == [tuple(weight.shape) for weight in layer.weights]
 
 
+@pytest.mark.slow
 @given(networks())
 @settings(max_examples=25, deadline=None)
 def test_model_is_described_as_what_it_was_made_from(network):

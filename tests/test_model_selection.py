@@ -53,6 +53,7 @@ def frame(digits):
     return table
 
 
+@pytest.mark.slow
 def test_cross_val_score_gives_the_scores_of_folds_made_by_hand(some, folds):
     X, y = some
     scores = cross_val_score(CLF, X, y, cv=2)  # stratified by itself, for a classifier
@@ -60,6 +61,7 @@ def test_cross_val_score_gives_the_scores_of_folds_made_by_hand(some, folds):
     assert scores.min() > 0.5
 
 
+@pytest.mark.slow
 def test_cross_val_score_takes_the_frame_as_read(frame):
     pipeline = make_pipeline(DigitCSVTransformer(), make_classifier(epochs=8, learning_rate=0.005))
     scores = cross_val_score(pipeline, frame, frame["label"], cv=3)
@@ -67,6 +69,7 @@ def test_cross_val_score_takes_the_frame_as_read(frame):
     assert scores.min() > 0.6
 
 
+@pytest.mark.slow
 def test_cross_validation_stratifies(digits):
     X, y = digits
     # Sorted by label: without stratification a fold would lack classes, and score nothing.
@@ -78,6 +81,7 @@ def test_cross_validation_stratifies(digits):
     assert plain.min() > 0.4
 
 
+@pytest.mark.slow
 def test_cross_validate_scores_by_labels_and_by_probabilities(some, folds):
     X, y = some
     found = cross_validate(
@@ -107,6 +111,7 @@ def test_cross_val_predict_gives_each_row_the_probabilities_of_the_fold_without_
         np.testing.assert_array_equal(probabilities[left], clf.predict_proba(X[left]))
 
 
+@pytest.mark.slow
 def test_learning_curve_rises_with_the_number_of_digits(some):
     X, y = some
     sizes, _, scores = learning_curve(
@@ -136,6 +141,7 @@ def test_permutation_importance_is_nought_in_the_margin_and_not_in_the_middle(di
 # Searches
 
 
+@pytest.mark.slow
 def test_grid_search_refits_what_scored_best(some):
     X, y = some
     grid = {"learning_rate": [1e-6, 0.005]}
@@ -149,6 +155,7 @@ def test_grid_search_refits_what_scored_best(some):
     np.testing.assert_array_equal(search.predict_proba(X), twin.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_randomized_search_draws_from_distributions(some):
     X, y = some
     search = RandomizedSearchCV(
@@ -166,6 +173,7 @@ def test_randomized_search_draws_from_distributions(some):
     assert scores[rates.argmax()] > scores[rates.argmin()] + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("resource", "amounts"), [("epochs", [3, 9]), ("n_samples", [60, 180])], ids=["epochs", "rows"]
 )

@@ -53,6 +53,7 @@ def test_relu_dropout_has_the_shapes_of_the_notebook():
     }
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(sorted(ARCHITECTURES)),
     height=st.integers(1, 9),

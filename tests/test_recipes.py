@@ -29,6 +29,7 @@ def test_recipe_is_a_pipeline_with_valid_parameters(recipe):
         check_parameters(classifier.get_params())
 
 
+@pytest.mark.slow
 def test_ensemble_trains_networks_from_different_seeds_and_averages_them(digits):
     X, y = digits
     small = {"architecture": "relu-dropout", "epochs": 2, "batch_size": 32}
@@ -125,6 +126,7 @@ def test_unknown_recipe_is_named_with_those_that_are_there():
         make_digit_pipeline("fats")
 
 
+@pytest.mark.slow
 def test_pipeline_takes_the_frame_as_read(digits):
     X, y = digits
     frame = pd.DataFrame(X[:120], columns=[f"pixel{i}" for i in range(64)])

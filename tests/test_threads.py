@@ -42,6 +42,7 @@ def in_threads(calls, n_threads=THREADS):
         return [one.result() for one in [threads.submit(call) for call in calls]]
 
 
+@pytest.mark.slow
 def test_many_threads_read_single_images_as_one_thread_does(fitted, digits, made):
     X = digits[0]
     alone = [fitted.predict_proba(X[i : i + 1]) for i in range(100)]
@@ -64,6 +65,7 @@ def test_threads_that_come_first_at_once_compile_one_network(fitted, digits, mad
         np.testing.assert_array_equal(answer, answers[0])
 
 
+@pytest.mark.slow
 def test_threads_with_two_estimators_of_one_architecture_get_each_its_own_answers(digits, made):
     X, y = digits
     both = [make_classifier(epochs=1, random_state=seed).fit(X[:150], y[:150]) for seed in (1, 2)]
@@ -75,6 +77,7 @@ def test_threads_with_two_estimators_of_one_architecture_get_each_its_own_answer
     assert not training._shared
 
 
+@pytest.mark.slow
 def test_several_views_of_an_image_are_the_same_in_threads(fitted, digits):
     clf = make_classifier(epochs=1, test_time_augmentation=4).fit(digits[0][:100], digits[1][:100])
     alone = clf.predict_proba(digits[0][:3])
@@ -110,6 +113,7 @@ def two_layers(image_shape, n_classes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -159,6 +163,7 @@ def test_function_for_an_architecture_is_built_once_for_all_threads_that_predict
     assert calls == [1]
 
 
+@pytest.mark.slow
 def test_one_thread_predicts_while_another_trains(fitted, digits):
     X, y = digits
     alone = fitted.predict_proba(X[:50])

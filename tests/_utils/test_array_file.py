@@ -74,6 +74,7 @@ def test_numpy_opens_the_arrays_of_the_file(tmp_path):
         np.testing.assert_array_equal(file["arrays/000"], ARRAYS[0])
 
 
+@pytest.mark.slow
 def test_each_hostile_file_is_refused_and_nothing_in_it_is_run(whole, tmp_path):
     errors = {
         name: error_of(tmp_path / "m.digitcnn", data)
@@ -109,6 +110,7 @@ def test_reading_takes_no_more_memory_than_the_file_is_long(whole, tmp_path):
         assert peak < 4 * len(data) + 2**21, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [b"{},", b"999,", b'"ab",'])
 def test_longest_header_takes_bounded_memory(tmp_path, unit):
     data = zip_of([("model.json", b"[" + unit * ((2**23 - 3) // len(unit)) + b"1]")])

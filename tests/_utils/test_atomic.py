@@ -347,6 +347,7 @@ def test_writers_of_one_file_do_not_disturb_each_other(tmp_path):
     assert names_in(tmp_path) == ["file"]
 
 
+@pytest.mark.slow
 def test_tilde_is_the_home_folder_wherever_a_path_is_taken(
     tmp_path, monkeypatch, fitted, digits, arrays
 ):

@@ -67,6 +67,7 @@ def test_scoring_monitor_has_a_score_for_each_epoch(digits):
     assert epochs["accuracy"].iloc[-1] > epochs["accuracy"].iloc[0]
 
 
+@pytest.mark.slow
 def test_progress_bar_goes_through_a_grid_search(digits, capsys):
     bar = callback.ProgressBar(max_propagation_depth=None)
     search = GridSearchCV(make_classifier(epochs=2), {"dropout": [0.0, 0.2]}, cv=2)

@@ -279,6 +279,7 @@ def test_search_on_dask_gives_the_scores_of_one_process_though_a_worker_is_kille
     assert {threads for _, threads in seen} == {1}
 
 
+@pytest.mark.slow
 def test_memory_map_that_may_not_be_written_to_is_not_copied(tmp_path):
     n = 60_000
     shape = (n, 28 * 28)

@@ -17,6 +17,7 @@ def both(images, y, **parameters):
         yield [(ops.convert_to_numpy(one), *rest) for one, *rest in made.in_order()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("distortion", "corruption_rate"),
     [
@@ -37,6 +38,7 @@ def test_batches_are_those_of_the_processor(digits, n, distortion, corruption_ra
         np.testing.assert_array_equal(weights_there, weights)
 
 
+@pytest.mark.slow
 def test_images_in_colour_not_square_and_on_another_scale_are_made_alike():
     rng = np.random.default_rng(0)
     images = rng.uniform(-1, 1, (20, 12, 9, 3)).astype(np.float32)

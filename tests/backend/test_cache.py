@@ -50,6 +50,7 @@ def test_reused_step_gives_to_the_bit_what_a_fresh_process_gives(digits, tmp_pat
     np.testing.assert_array_equal(here, np.load(out))
 
 
+@pytest.mark.slow
 def test_second_fit_compiles_nothing_and_memory_is_bounded(digits):
     X, y = digits
     clear_cache()
@@ -65,6 +66,7 @@ def test_second_fit_compiles_nothing_and_memory_is_bounded(digits):
     assert not training._cache
 
 
+@pytest.mark.slow
 def test_estimators_that_share_a_compiled_network_keep_their_own_weights(digits):
     X, y = digits
     one, two = (make_classifier(random_state=seed).fit(X[:200], y[:200]) for seed in (1, 2))
@@ -76,6 +78,7 @@ def test_estimators_that_share_a_compiled_network_keep_their_own_weights(digits)
     np.testing.assert_array_equal(one.predict_proba(X[:50]), first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda clf: pickle.loads(pickle.dumps(clf))])
 def test_copy_predicts_the_same_and_trains_on_the_same(digits, again):
     X, y = digits

@@ -71,6 +71,7 @@ def test_forward_in_bfloat16_stays_as_near_to_float32_as_kerass(name):
     assert np.abs(mine - exact).mean() <= 1.5 * np.abs(kerass - exact).mean() + 1e-4
 
 
+@pytest.mark.slow
 @given(
     activation=st.sampled_from(["elu", "relu", "tanh", "linear", None]),
     padding=st.sampled_from(["same", "valid"]),
@@ -161,6 +162,7 @@ def a_batch(digits, n=40):
     return images, y[:n].astype(np.int32), weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
 @pytest.mark.parametrize(("weight_decay", "label_smoothing"), [(0.0, 0.0), (0.5, 0.2)])
 def test_steps_agree_with_kerass(optimizer, weight_decay, label_smoothing):
@@ -181,6 +183,7 @@ def test_steps_agree_with_kerass(optimizer, weight_decay, label_smoothing):
     np.testing.assert_allclose(fast.predict(batch[0]), slow.predict(batch[0]), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_regularization_changes_without_compiling_anew(digits):
     # One model goes from setting to setting; each time it does what one built with it does.
     moving = compiled("adamw", dropout=0.3)
@@ -207,6 +210,7 @@ def test_regularization_changes_without_compiling_anew(digits):
     assert steps._update.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.slow
 def test_weight_decay_leaves_biases_and_scales_alone(digits):
     images, y_encoded, weights = a_batch(digits)
     model = compiled("adamw", weight_decay=0.5, learning_rate=0.1)

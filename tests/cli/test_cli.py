@@ -51,6 +51,7 @@ def model(folder):
     return out
 
 
+@pytest.mark.slow
 def test_train_then_predict_gives_a_submission(capsys, folder, model, digits):
     status, out, _ = run(capsys, "predict", model, folder / "test.csv", "--out", folder / "s.csv")
     assert status == 0
@@ -61,6 +62,7 @@ def test_train_then_predict_gives_a_submission(capsys, folder, model, digits):
     assert np.mean(submission["Label"] == digits[1][1500:]) > 0.85
 
 
+@pytest.mark.slow
 def test_prediction_that_fails_leaves_the_old_submission(capsys, folder, model, tmp_path):
     rows = (folder / "test.csv").read_text().splitlines()
     rows[250] = rows[250].replace("0", "x", 1)
@@ -129,6 +131,7 @@ def test_evaluate_lists_the_most_confident_errors_first(capsys, folder, model, d
     assert "most confident errors" in out
 
 
+@pytest.mark.slow
 def test_evaluate_writes_a_report_with_the_figures_that_it_prints(capsys, folder, model):
     page = folder / "report.html"
     arguments = ["evaluate", model, folder / "train.csv"]

@@ -102,6 +102,7 @@ if sys.platform != "win32":  # where links want rights
     ALIASES += [symlink, link_of_link, through_linked_folder, hard_link]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alias", ALIASES)
 @pytest.mark.parametrize(
     ("arguments", "target"),
@@ -128,6 +129,7 @@ def test_output_that_is_an_input_is_refused_before_any_work(
     assert (place / target).read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", ["absent.digitcnn", "./absent.digitcnn"])
 def test_input_that_is_not_there_is_no_output_either(place, run, out):
     status, _, err = run("export", "absent.digitcnn", out)
@@ -169,6 +171,7 @@ def test_file_of_another_kind_is_not_written_over(place, run, no_work, arguments
     assert (place / target).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_file_of_the_same_kind_and_an_empty_one_are_written_over(place, run):
     (place / "old.csv").write_text("ImageId,Label\n1,2\n")
     (place / "empty").write_text("")
@@ -235,6 +238,7 @@ def test_columns_are_given_to_a_model_by_the_names_that_it_was_fitted_with(
     assert (status, err) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_table_that_lacks_columns_of_a_model_is_refused_with_what_is_missing(
     place, run, shuffled, command
@@ -254,6 +258,7 @@ def test_table_that_lacks_columns_of_a_model_is_refused_with_what_is_missing(
     assert "other.csv: pixel columns are missing: " in err
 
 
+@pytest.mark.slow
 def test_data_without_names_goes_to_the_columns_that_are_numbered_alike(
     place, run, shuffled, digits, monkeypatch
 ):
@@ -266,6 +271,7 @@ def test_data_without_names_goes_to_the_columns_that_are_numbered_alike(
     assert json.loads(out)["accuracy"] == shuffled.score(frame, y[1200:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], ["--stream"]])
 def test_model_of_columns_without_numbers_finds_them_by_name(
     place, run, digits, monkeypatch, flags
@@ -288,6 +294,7 @@ def test_model_of_columns_without_numbers_finds_them_by_name(
     assert "sample: its pixels have no names" in err
 
 
+@pytest.mark.slow
 def test_model_of_numbered_columns_takes_tables_that_number_theirs_otherwise(place, run):
     assert run("train", "t.csv", "--epochs", 1, "--out", "n.digitcnn")[0] == 0
     assert not hasattr(digitcnn.load("n.digitcnn"), "feature_names_in_")
@@ -331,6 +338,7 @@ def test_answers_are_not_written_under_a_name_of_what_they_are_not(place, run, n
     assert not (place / out).exists()
 
 
+@pytest.mark.slow
 def test_home_folder_stands_for_a_tilde(place, run, monkeypatch):
     home = place / "home"
     home.mkdir()

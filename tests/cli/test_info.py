@@ -49,6 +49,7 @@ def test_layers_are_printed_as_a_table(model_file, capsys):
     assert len({len(line) for line in lines[start:]}) == 1
 
 
+@pytest.mark.slow
 def test_one_class_alone_is_described_with_its_two_outputs(digits, tmp_path, capsys):
     clf = make_classifier(epochs=1).fit(digits[0][:20], np.zeros(20, int))
     clf.save(tmp_path / "m.digitcnn")
@@ -56,6 +57,7 @@ def test_one_class_alone_is_described_with_its_two_outputs(digits, tmp_path, cap
     assert json.loads(capsys.readouterr().out)["layers"][-1]["output_shape"] == [2]
 
 
+@pytest.mark.slow
 def test_describing_a_model_loads_no_keras(model_file):
     code = (
         "import sys; from digitcnn.cli import main; assert main(['info', sys.argv[1]]) == 0\n"

@@ -177,6 +177,7 @@ def test_cached_copy_is_held_against_its_checksum(arrays, tmp_path):
         find_mnist()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_copy")
 def test_mnist_is_accepted_by_every_route(mnist_path, monkeypatch, tmp_path):
     with np.load(mnist_path) as file:

@@ -6,6 +6,7 @@ import json
 import zipfile
 
 import numpy as np
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -56,6 +57,7 @@ def with_changed_members(draw):
     )
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         changed_bytes(WHOLE),

@@ -20,6 +20,7 @@ def whole(digits, tmp_path_factory):
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @given(st.data())
 @rounds(0.2)
 def test_changed_network_is_refused_or_predicts(whole, data):

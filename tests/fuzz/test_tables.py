@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -99,6 +100,7 @@ def perhaps_changed(files):
     return files | files.flatmap(changed_bytes)
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.tuples(st.just("a.csv"), CSVS),

@@ -73,6 +73,7 @@ def test_rows_that_were_filled_up_are_exported_and_compared(digits, tmp_path, n_
     assert main(["export", str(tmp_path / "m.digitcnn"), str(tmp_path / "m.onnx")]) == 0
 
 
+@pytest.mark.slow
 def test_any_number_of_bytes_goes_in_and_labels_and_probabilities_come_out(exact, digits):
     X = digits[0]
     data = to_onnx(exact)
@@ -84,6 +85,7 @@ def test_any_number_of_bytes_goes_in_and_labels_and_probabilities_come_out(exact
         np.testing.assert_allclose(probabilities, exact.predict_proba(X[:n]), atol=TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fill_mode", ["nearest", "constant"])
 def test_views_of_an_image_are_in_the_graph(digits, fill_mode):
     X, y = digits
@@ -136,6 +138,7 @@ def test_scale_of_the_pixels_is_in_the_graph(digits, scaled, pixel_range, dtype)
     assert_alike(clf, X[:100])
 
 
+@pytest.mark.slow
 def test_coloured_pictures_that_are_not_square_are_read(digits):
     X = np.concatenate([digits[0][:150]] * 3, axis=1).reshape(-1, 16, 4, 3)
     clf = make_classifier(epochs=1, precision="float32").fit(X, digits[1][:150])
@@ -143,6 +146,7 @@ def test_coloured_pictures_that_are_not_square_are_read(digits):
     np.testing.assert_allclose(probabilities, clf.predict_proba(X), atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_one_class_alone_has_one_probability(digits):
     X = digits[0][:20]
     clf = make_classifier(epochs=1).fit(X, np.zeros(20, int))
@@ -286,6 +290,7 @@ def test_network_that_is_not_known_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_other_estimators_and_labels_are_refused(digits):
     X, y = digits
     with pytest.raises(ValueError, match="cannot be exported to ONNX; expected a DigitCNN"):
@@ -344,6 +349,7 @@ def test_file_is_read_without_this_package_and_its_backend(sample_model, tmp_pat
 # The command
 
 
+@pytest.mark.slow
 def test_command_checks_the_file_on_the_sample(sample_model, tmp_path, capsys):
     out = tmp_path / "m.onnx"
     assert main(["export", str(sample_model), str(out)]) == 0
@@ -363,6 +369,7 @@ def test_command_checks_a_model_of_other_images_on_random_ones(exact, tmp_path, 
     assert "256 images of random pixels: no labels differ" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_command_writes_nothing_where_the_answers_differ(
     sample_model, tmp_path, capsys, monkeypatch
 ):

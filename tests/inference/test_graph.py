@@ -25,6 +25,7 @@ def run(graph, images):
     return session.run(["label", "probabilities"], {"images": images})
 
 
+@pytest.mark.slow
 @given(networks())
 @settings(max_examples=30, deadline=None)
 def test_any_stack_of_layers_answers_as_keras_has_it(network):
@@ -132,6 +133,7 @@ assert not found, found
 """
 
 
+@pytest.mark.slow
 def test_model_file_becomes_a_graph_without_keras(digits, tmp_path):
     X, y = digits
     np.save(tmp_path / "X.npy", X[:50].reshape(-1, 8, 8, 1))

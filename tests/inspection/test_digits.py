@@ -59,6 +59,7 @@ def test_nothing_is_distorted_where_the_parameters_say_so(fitted, digits):
     np.testing.assert_allclose(display.distorted, np.stack([wanted] * 5), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "keeps_middle"),
     [({"rotation_range": 90.0}, True), ({"shift_range": 0.3, "fill_mode": "constant"}, False)],
@@ -79,6 +80,7 @@ def test_distortions_are_those_of_the_estimators_parameters(parameters, keeps_mi
         assert 0.25 * 21 < away.max() < 0.3 * 21 + 0.01
 
 
+@pytest.mark.slow
 def test_corruption_rate_is_the_part_of_the_images_that_looks_worse(digits):
     changed = {}
     for rate in (0.0, 0.2, 1.0):

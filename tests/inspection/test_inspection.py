@@ -84,6 +84,7 @@ def test_display_draws_into_the_axes_given_again_and_again(fitted, digits, name)
     figure.draw_without_rendering()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"ConfusionDisplay"}))
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 def test_text_is_seen_on_light_and_dark_backgrounds(fitted, digits, name, style):
@@ -98,6 +99,7 @@ def test_text_is_seen_on_light_and_dark_backgrounds(fitted, digits, name, style)
             assert (light + 0.05) / (dark + 0.05) > 4
 
 
+@pytest.mark.slow
 def test_import_of_the_displays_does_not_import_matplotlib():
     code = (
         "import sys, digitcnn; digitcnn.inspection.occlusion_map; "

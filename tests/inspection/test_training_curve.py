@@ -34,6 +34,7 @@ def panel():
     return Figure().subplots()
 
 
+@pytest.mark.slow
 def test_curves_are_those_of_the_training(watched):
     display = TrainingCurveDisplay.from_estimator(watched, ax=panel())
     history = watched.history_
@@ -67,6 +68,7 @@ def test_reductions_of_a_plateau_are_marked_in_every_panel(watched):
     np.testing.assert_allclose(line.get_ydata(), [rates[0], *rates])
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(st.sampled_from([1.0, 1.0, 0.5, 2.0]), min_size=1, max_size=30),
 )

@@ -113,12 +113,14 @@ def test_training_has_a_figure_and_a_row_for_each_epoch(trained):
     assert "loss 0.2, accuracy 0.9, validation loss 0.25, learning rate 0.005" in training["svg"]
 
 
+@pytest.mark.slow
 def test_training_of_many_batches_makes_a_small_figure(trained):
     losses = list(np.random.default_rng(0).random(100_000) + 0.1)
     trained.wrapper_.trainer.history.batch_losses = losses
     assert len(describe_trainings([trained])[0]["svg"]) < 200_000
 
 
+@pytest.mark.slow
 def test_of_many_networks_the_first_trainings_are_shown(trained):
     svgs = [training["svg"] for training in describe_trainings([trained] * 6)]
     assert len(svgs) == len(set(svgs)) == 4

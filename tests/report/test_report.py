@@ -254,6 +254,7 @@ def test_threshold_of_an_abstaining_classifier_is_marked(plain, tmp_path):
     assert "Parameters of AbstainingClassifier" in text
 
 
+@pytest.mark.slow
 def test_one_image_is_enough(plain, tmp_path):
     clf, X, y = plain
     assert write_report(clf, X[:1], y[:1], tmp_path / "a.html")["digits"] == 1

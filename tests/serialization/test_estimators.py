@@ -79,6 +79,7 @@ def test_what_validation_data_told_comes_back_from_the_file(digits, tmp_path):
     np.testing.assert_array_equal(loaded.predict_proba(X[:99]), clf.predict_proba(X[:99]))
 
 
+@pytest.mark.slow
 def test_ensemble_comes_back_from_the_file(digits, tmp_path):
     X, y = digits
     names = np.array(list("abcdefghij"), object)
@@ -110,6 +111,7 @@ def test_ensemble_with_a_dropped_member_comes_back_with_the_others(digits, tmp_p
         assert loaded.named_estimators_[name].random_state == "abc".index(name)
 
 
+@pytest.mark.slow
 def test_numbers_flags_and_strings_of_numpy_come_back_as_pythons(digits, tmp_path):
     X, y = digits
     given = {
@@ -168,6 +170,7 @@ def test_loaded_model_trains_on(saved, digits):
     assert loaded.score(X[1200:], y[1200:]) > before - 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labels",
     [np.array([5, -3]), np.array(["no", "ja"]), np.array(["é", "b"], object), np.array([0.0, 2.0])],
@@ -258,6 +261,7 @@ def test_callable_architecture_cannot_be_saved(digits, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_what_a_file_cannot_keep_is_said(digits, tmp_path):
     X, y = digits
     clf = make_classifier(optimizer=keras.optimizers.Adam(), epochs=1).fit(X[:20], y[:20])

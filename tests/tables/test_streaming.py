@@ -149,6 +149,7 @@ def test_rows_taken_out_leave_the_others_in_order(tmp_path_factory, n, data):
     np.testing.assert_array_equal(rest, np.delete(X, rows, axis=0))
 
 
+@pytest.mark.slow
 def test_training_from_a_memory_map_is_the_same_to_the_bit(files, tmp_path):
     X, y = read_digits_csv(files)
     mapped, _ = read_digits_csv(files, memory_map=tmp_path / "pixels.npy")
@@ -184,6 +185,7 @@ def test_reading_in_parts_takes_the_memory_of_a_part(digits, tmp_path):
     assert read_table(path, with_labels=True).pixels.shape == (1797 * 20, 64)
 
 
+@pytest.mark.slow
 def test_training_from_a_memory_map_copies_no_more_than_batches(tmp_path):
     X, y = load_sample_digits()
     peaks, sizes = [], []

@@ -321,6 +321,7 @@ def test_warm_start_goes_on_within_its_second_fit(digits, tmp_path, kill):
     assert_equal(train_twice(checkpoint_dir=tmp_path), whole)
 
 
+@pytest.mark.slow
 def test_search_goes_on_behind_its_finished_fits(digits, tmp_path, kill, monkeypatch):
     X, y = digits[0][:150], digits[1][:150]
     grid = {"learning_rate": [0.001, 0.003]}
@@ -546,6 +547,7 @@ def wait_for_change(folder, process):
         time.sleep(0.002)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is Unix's")
 def test_processes_killed_at_random_moments_end_with_the_weights_of_one_that_was_not(
     digits, tmp_path

@@ -50,6 +50,7 @@ def network_and_data(digits, weighted=False):
     return model, training, DigitBatches(*held_out, None, **common)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 def test_callbacks_and_figures_are_those_of_keras_fit(digits, weighted):
     model, training, held_out = network_and_data(digits, weighted)
@@ -103,6 +104,7 @@ class StopAt(keras.callbacks.Callback):
         self.ended = logs["loss"] > 0
 
 
+@pytest.mark.slow
 def test_a_callback_stops_the_training_at_a_batch(digits):
     X, y = digits
     clf = make_classifier(epochs=5, batch_size=20, callbacks=[StopAt(2)]).fit(X[:100], y[:100])
@@ -127,6 +129,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook", "count", "epochs", "batches"),
     [
@@ -157,6 +160,7 @@ def test_interrupt_is_raised_again_and_leaves_a_usable_estimator(
     assert clf.set_params(callbacks=None).partial_fit(X[:64], y[:64]).n_iter_ == epochs + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hook", "count"), [("on_train_begin", 1), ("on_train_batch_begin", 1)])
 def test_interrupt_before_anything_is_learned_is_one(digits, hook, count):
     clf = make_classifier(callbacks=[Interrupt(hook, count)])
@@ -167,6 +171,7 @@ def test_interrupt_before_anything_is_learned_is_one(digits, hook, count):
     clf.set_params(callbacks=None, epochs=1).fit(digits[0][:100], digits[1][:100])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keeps_network", [False, True])
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_training_that_diverges_says_what_to_try_and_loses_nothing(digits, goes_on, keeps_network):

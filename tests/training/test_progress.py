@@ -29,6 +29,7 @@ def text_of(screen):
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
 
 
+@pytest.mark.slow
 def test_terminal_shows_epochs_batches_figures_and_time_left(digits, monkeypatch):
     screen = terminal(monkeypatch)
     X, y = digits
@@ -41,6 +42,7 @@ def test_terminal_shows_epochs_batches_figures_and_time_left(digits, monkeypatch
     assert "left 0:00:00" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_silent_training_writes_nothing_to_a_terminal(digits, monkeypatch):
     screen = terminal(monkeypatch)
     make_classifier(epochs=1).fit(digits[0][:100], digits[1][:100])

@@ -33,6 +33,7 @@ def test_plateau_watches_the_validation_accuracy_where_there_is_one(has_validati
     assert made.mode == "max"
 
 
+@pytest.mark.slow
 def test_plateau_halves_the_rate_after_its_patience_down_to_the_floor_anew_in_each_fit(digits):
     X, y = digits
     # A rate too small to change an answer: the accuracy stands still from the first epoch on.
@@ -66,6 +67,7 @@ def test_plateau_without_validation_data_watches_the_training_accuracy(digits):
     np.testing.assert_allclose(clf.history_["learning_rate"], [8e-9, 8e-9, 4e-9], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_cycle_ends_at_nothing_and_none_keeps_the_rate(digits):
     X, y = digits
     cycle = make_classifier(epochs=4, learning_rate=0.01).fit(X[:256], y[:256])
@@ -85,6 +87,7 @@ def test_batch_losses_are_each_batchs_own(digits):
     assert len(np.unique(losses)) == losses.size
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_back_to_the_best_weights(digits):
     X, y = digits
     clf = make_classifier(
@@ -125,6 +128,7 @@ def setting_the_rate(hook):
     return type("SetsTheRate", (keras.callbacks.Callback,), {hook: set_rate})()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_epoch_end"]
 )

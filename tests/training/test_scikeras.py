@@ -61,6 +61,7 @@ def global_state():
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["compact", "relu-dropout"])
 def test_fit_and_predict_leave_the_global_state_alone(digits, architecture):
     X, y = digits
@@ -134,6 +135,7 @@ def test_probabilities_do_not_depend_on_how_many_images_come_together(fitted, di
     np.testing.assert_allclose(fitted.predict_proba(X[:n]), together, atol=2e-2)
 
 
+@pytest.mark.slow
 def test_probabilities_in_float32_are_the_same_however_the_images_are_cut(digits):
     X, y = digits
     clf = make_classifier(precision="float32").fit(X[:200], y[:200])
@@ -143,6 +145,7 @@ def test_probabilities_in_float32_are_the_same_however_the_images_are_cut(digits
         np.testing.assert_allclose(apart[:200], together[:200], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asks_for_model", [False, True])
 def test_weights_that_are_set_are_those_that_answer(digits, asks_for_model):
     X, y = digits
@@ -165,6 +168,7 @@ def test_images_with_weights_are_not_copied(digits):
     assert kept is weights
 
 
+@pytest.mark.slow
 def test_large_images_are_read_a_few_at_a_time():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (240, 96, 96), dtype=np.uint8)

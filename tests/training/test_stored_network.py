@@ -99,6 +99,7 @@ def fit(digits, network, **parameters):
     return clf.fit(digits[0][:90], digits[1][:90])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KNOWN)
 def test_fits_that_build_the_same_network_compile_it_once(digits, compiled, kind):
     network = KNOWN[kind]
@@ -116,6 +117,7 @@ def test_fits_that_build_the_same_network_compile_it_once(digits, compiled, kind
         np.testing.assert_array_equal(alone.predict_proba(X), answer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNKNOWN)
 def test_network_that_cannot_be_known_is_compiled_by_each_fit(digits, compiled, kind):
     one, _ = (fit(digits, UNKNOWN[kind]) for _ in range(2))
@@ -124,6 +126,7 @@ def test_network_that_cannot_be_known_is_compiled_by_each_fit(digits, compiled, 
     assert len(compiled) == 2
 
 
+@pytest.mark.slow
 def test_parameters_of_a_function_make_networks_of_their_own(digits, compiled):
     for units in (8, 9, 8, 9):
         fit(digits, stack(units=units))
@@ -133,6 +136,7 @@ def test_parameters_of_a_function_make_networks_of_their_own(digits, compiled):
     assert len(compiled) == 4
 
 
+@pytest.mark.slow
 def test_fits_of_changed_layers_share_nothing(digits, compiled):
     class Frozen(layers.Dense):
         pass
@@ -144,6 +148,7 @@ def test_fits_of_changed_layers_share_nothing(digits, compiled):
     assert [all(layer.trainable for layer in model.layers) for model in compiled] == [True, False]
 
 
+@pytest.mark.slow
 def test_network_that_a_callback_may_hold_on_to_is_nobody_elses(digits, compiled):
     one = fit(digits, stack(), callbacks=[keras.callbacks.Callback()])
     answers = one.predict_proba(digits[0][:50])
@@ -152,6 +157,7 @@ def test_network_that_a_callback_may_hold_on_to_is_nobody_elses(digits, compiled
     np.testing.assert_array_equal(one.predict_proba(digits[0][:50]), answers)
 
 
+@pytest.mark.slow
 def test_function_that_gives_another_network_later_spoils_no_other_fit(digits, compiled):
     factors = [2.0, 2.0, 3.0, 3.0]
 
@@ -171,6 +177,7 @@ def test_function_that_gives_another_network_later_spoils_no_other_fit(digits, c
     np.testing.assert_array_equal(again.predict_proba(X), before)
 
 
+@pytest.mark.slow
 def test_partial_fits_of_an_own_network_compile_it_once(digits, compiled):
     clf = make_classifier(architecture=stack(), precision="float32")
     for _ in range(4):

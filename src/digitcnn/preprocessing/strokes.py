@@ -19,7 +19,8 @@ def split_in_two_shades(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     n = len(images)
     low, high = images.min(axis=(1, 2)), images.max(axis=(1, 2))
-    span = np.maximum(high - low, np.finfo(np.float32).tiny)
+    # So that the number of shades, divided by it, is a number of float32.
+    span = np.maximum(high - low, _SHADES * np.finfo(np.float32).tiny)
     steps = (images - low[:, None, None]) * (_SHADES / span)[:, None, None]
     steps = np.minimum(steps.astype(np.intp), _SHADES - 1).reshape(n, -1)
     keys = steps + _SHADES * np.arange(n)[:, None]
