@@ -137,6 +137,7 @@ def test_models_that_compute_or_train_otherwise_are_told_apart():
         sequential(layers.Dense(6, dtype="mixed_bfloat16")),
         sequential(layers.Dropout(0.1)),
         sequential(layers.Dropout(0.2)),
+        sequential(layers.Dropout(0.2, seed=0)),
         sequential(layers.Dropout(0.2, noise_shape=(None, 1))),
         sequential(layers.BatchNormalization()),
         sequential(layers.BatchNormalization(momentum=0.5)),

@@ -88,7 +88,7 @@ def _describe_object(layer: Any) -> Any:
         if _is_keras(cls) or not isinstance(layer, keras.Model):
             raise _UnknownError from None
         config = {}
-    described = {key: value for key, value in config.items() if key not in ("name", "seed")}
+    described = _without_names(config)
     attributes = {} if _is_keras(cls) else _describe_attributes(layer)
     return [_describe_class(cls), _describe_config(described), attributes]
 
@@ -151,6 +151,17 @@ def _describe_config(config: Any, places: dict[str, int] | None = None) -> Any:
     raise _UnknownError
 
 
+def _without_names(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without the name, and of the seed whether there is one.
+
+    PyTorch drops otherwise where there is none.
+    """
+    described = {key: value for key, value in config.items() if key != "name"}
+    if "seed" in described:
+        described["seed"] = described["seed"] is not None
+    return described
+
+
 def _describe_named(config: dict[str, Any]) -> Any:
     """An object within a configuration: by its class and its own configuration."""
     name, module, inner = str(config["class_name"]), str(config.get("module")), config.get("config")
@@ -159,7 +170,7 @@ def _describe_named(config: dict[str, Any]) -> Any:
     if module.partition(".")[0] == "keras":
         kind: Any = f"{module}.{name}"
         if not name.endswith("DTypePolicy"):  # whose name says what it is
-            inner = {key: value for key, value in inner.items() if key not in ("name", "seed")}
+            inner = _without_names(inner)
     else:
         cls = keras.saving.get_registered_object(str(config.get("registered_name")))
         cls = cls or getattr(sys.modules.get(module), name, None)
