@@ -45,8 +45,8 @@ class Subclassed(keras.Model):
 
 
 class OwnStep(keras.Sequential):
-    def train_step(self, data):
-        return super().train_step(data)
+    def train_step(self, *arguments):
+        return super().train_step(*arguments)
 
 
 def stack(*middle, units=8, kind=keras.Sequential):

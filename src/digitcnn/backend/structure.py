@@ -203,8 +203,9 @@ def _bookkeeping() -> frozenset[str]:
     loss = keras.losses.MeanSquaredError(name="loss")
     model.compile(keras.optimizers.SGD(name="sgd"), loss)
     model(np.zeros((1, 2), np.float32))
-    # The last two are what a training and `compile_model` put on a model.
-    return frozenset({*vars(layer), *vars(model), "history", "get_compile_config"})
+    # And what a training, one under JAX, and `compile_model` put on a model.
+    later = ("history", "_jax_state", "get_compile_config")
+    return frozenset({*vars(layer), *vars(model), *later})
 
 
 def _describe_attributes(layer: Any) -> dict[str, Any]:
