@@ -1,9 +1,7 @@
 """Random distortions of images.
 
-The affine part has the meanings of Keras's ``ImageDataGenerator``: given the same angles, shifts
-and factors it gives the same image. The elastic part is Simard's. Both are one change of
-coordinates, so an image is interpolated once however many distortions it gets: by Keras, which
-drawing the distortions does without.
+The affine part gives what Keras's ``ImageDataGenerator`` gives for the same angles, shifts and
+factors. The elastic part is Simard's. Both together are one interpolation of an image.
 """
 
 from collections.abc import Callable

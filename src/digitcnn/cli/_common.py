@@ -242,12 +242,6 @@ def load_model(path: str) -> Any:
         return load(path)
 
 
-def networks_of(clf: Any) -> list[Any]:
-    """The networks of a fitted model: those of an ensemble, or the one that it is."""
-    networks: list[Any] = getattr(clf, "estimators_", [clf])
-    return networks
-
-
 @contextmanager
 def tensorflow_start_up() -> Iterator[None]:
     """A context to import TensorFlow in: with its faster kernels, and without its messages.

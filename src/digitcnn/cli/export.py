@@ -8,7 +8,8 @@ import numpy as np
 
 from digitcnn import datasets
 from digitcnn._utils.atomic import atomic_write
-from digitcnn.cli._common import check_files, load_model, networks_of
+from digitcnn._utils.ensembles import networks_of
+from digitcnn.cli._common import check_files, load_model
 from digitcnn.cli._output import show
 from digitcnn.inference.export import TOLERANCE, compare, to_onnx
 from digitcnn.inference.graph import input_dtype

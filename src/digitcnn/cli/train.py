@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 
 from digitcnn import datasets
 from digitcnn._utils.atomic import folder_beside
+from digitcnn._utils.ensembles import networks_of
 from digitcnn._utils.identity import digest_arrays
 from digitcnn._version import __version__
 from digitcnn.backend import import_keras
@@ -27,7 +28,6 @@ from digitcnn.cli._common import (
     NAMED_DATA,
     check_files,
     find_paths,
-    networks_of,
     read_labelled,
     tensorflow_start_up,
     with_names,

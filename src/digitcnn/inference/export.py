@@ -5,10 +5,9 @@ import os
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import VotingClassifier
-from sklearn.utils.validation import check_is_fitted
 
 from digitcnn._utils.atomic import atomic_write
+from digitcnn._utils.ensembles import named_networks, networks_of
 from digitcnn._utils.images import to_images
 from digitcnn.architectures import Architecture, count_outputs, get_layers
 from digitcnn.inference.graph import FittedNetwork, build_graph, input_dtype
@@ -65,8 +64,8 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
 
 def to_onnx(clf: Any) -> bytes:
     """What `export_onnx` writes."""
-    check_is_fitted(clf)
-    networks = [_fitted_network(member) for member in _members(clf)]
+    members = named_networks(clf, "cannot be exported to ONNX").values()
+    networks = [_fitted_network(member) for member in members]
     data: bytes = build_graph(networks, clf.classes_).SerializeToString()
     return data
 
@@ -137,8 +136,8 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
             "running an ONNX file wants the package onnxruntime: pip install 'digitcnn[onnx]'"
         ) from None
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    members = _members(clf)
-    images = to_images(X, members[0].image_shape_).astype(input_dtype(members[0].pixel_range_))
+    network = networks_of(clf)[0]  # those of an ensemble take the same images
+    images = to_images(X, network.image_shape_).astype(input_dtype(network.pixel_range_))
     labels, probabilities = session.run(["label", "probabilities"], {"images": images})
     names = getattr(clf, "feature_names_in_", None)
     own = clf.predict_proba(X if names is None else _named(X, names))
@@ -150,15 +149,3 @@ def _named(X: np.ndarray, names: np.ndarray) -> Any:
     import pandas as pd
 
     return pd.DataFrame(X, columns=names)
-
-
-def _members(clf: Any) -> list[Any]:
-    is_ensemble = isinstance(clf, VotingClassifier)
-    members = clf.estimators_ if is_ensemble else [clf]
-    is_plain = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
-    if not is_plain or not all(hasattr(member, "wrapper_") for member in members):
-        raise ValueError(
-            f"{clf!r} cannot be exported to ONNX; expected a DigitCNNClassifier, or a "
-            "VotingClassifier(voting='soft') of such, without weights"
-        )
-    return members

@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
 from digitcnn._utils.array_file import write_model_file
+from digitcnn._utils.ensembles import named_networks
 from digitcnn._utils.parameters import RULES
 from digitcnn._version import __version__
 from digitcnn.backend import import_keras
@@ -43,22 +43,10 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
         If it is another estimator, if an architecture is a callable, or if the labels are neither
         numbers nor strings.
     """
-    is_ensemble = isinstance(clf, VotingClassifier)
-    # An ensemble knows its classes before its members are trained.
-    check_is_fitted(clf, "estimators_" if is_ensemble else None)
-    # By what was fitted: `estimators` may name members that are dropped, before a fit or since.
-    fitted = clf.named_estimators_ if is_ensemble else {"": clf}
-    names = [name for name, member in fitted.items() if member != "drop"]
-    members = clf.estimators_ if is_ensemble else [clf]
-    is_plain = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
-    if not is_plain or not all(hasattr(member, "wrapper_") for member in members):
-        raise ValueError(
-            f"{clf!r} cannot be kept in a model file; expected a DigitCNNClassifier, or a "
-            "VotingClassifier(voting='soft') of such, without weights"
-        )
+    members = named_networks(clf, "cannot be kept in a model file")
     arrays: list[np.ndarray] = []
     kept = []
-    for name, member in zip(names, members, strict=True):
+    for name, member in members.items():
         weights = member.wrapper_.trainer.network.get_weights()
         kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
         arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
@@ -68,7 +56,7 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
     content = {
         "digitcnn": __version__,
         "members": kept,
-        "ensemble": labels_to_json(clf.classes_) if is_ensemble else None,
+        "ensemble": None if clf in members.values() else labels_to_json(clf.classes_),
         "has_validation": hits is not None,
     }
     # What is written is what can be read.

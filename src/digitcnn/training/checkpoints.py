@@ -1,8 +1,7 @@
 """Checkpoints: what a training that was killed goes on from.
 
-Each training has one file, written after each epoch in the place of the last one. Its name is a
-digest of all that the training's result depends on, so that one folder serves many trainings and
-none takes up another's. It is of the model file's kind: JSON and plain arrays, no code.
+A training has one file, replaced after each epoch, which is of the model file's kind. It is named
+by a fingerprint of everything that determines the result, so one folder serves many trainings.
 """
 
 import errno
@@ -24,8 +23,7 @@ from digitcnn.training.history import History
 
 FORMAT = "digitcnn checkpoint"
 
-# Files in a folder, at most: the oldest go. One is a few megabytes.
-_MOST = 100
+_MOST = 100  # files in a folder, of a few megabytes each: the oldest go
 _NAME = re.compile(r"[0-9a-f]{32}\.checkpoint")
 _CLAIM = "training.json"
 _LOCK = "training.lock"

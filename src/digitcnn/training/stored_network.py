@@ -31,8 +31,7 @@ from digitcnn.training.network_plan import NetworkPlan
 
 # Attributes that a copy has none of: a compiled network, and what it is found by.
 _OF_THIS_PROCESS = ("_network", "_state_key", "_cache_key", "_structure")
-# Held while an estimator's own network is made.
-_building = RLock()
+_building = RLock()  # held while a trainer's own network is made
 
 
 class _ChangedError(Exception):
@@ -218,17 +217,13 @@ class StoredNetwork:
             network = borrow(self._key, self._make_as_known)
         except _ChangedError:
             network = self._make()
-        if self.is_trained:
-            self._fill(network)
-        elif network.is_used:
-            network.restart(self.plan.seed)
+        self._fill(network)
         return network
 
     def _give_back(self, network: CompiledNetwork, is_watched: bool) -> bool:
         """Let others have a network, unless somebody may hold on to it, or its layers changed."""
-        if self._key is None or is_watched:
-            return False
-        if self.plan.is_own and describe_structure(network.model) != self._structure:
+        is_changed = self.plan.is_own and describe_structure(network.model) != self._structure
+        if self._key is None or is_watched or is_changed:
             return False
         give_back(self._key, network)
         return True
@@ -259,7 +254,8 @@ class StoredNetwork:
             return
         if network.is_used:
             network.restart(self.plan.seed)
-        network.model.set_weights(self._weights)
+        if self.is_trained:
+            network.model.set_weights(self._weights)
 
     @property
     def _key(self) -> str | None:
