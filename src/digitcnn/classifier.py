@@ -37,8 +37,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         ``f(image_shape, n_classes, **options) -> keras.Model``, where `image_shape` is (height,
         width, channels), the output is a softmax over the classes, and the options are those of
         ``dropout``, ``seed`` and ``dtype`` that it has parameters for. It makes a new model in
-        each call. Its pixels come as float32 in 0..1. The model may be compiled or not: optimizer
-        and loss are this estimator's, and it is trained as `keras.Model.fit` trains it.
+        each call, which is not the caller's any more. Its pixels come as float32 in 0..1. The model
+        may be compiled or not: optimizer and loss are this estimator's, and it is trained as
+        `keras.Model.fit` trains it.
     epochs : int or "auto", default="auto"
         Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, but at
         least 4 and at most 100.
