@@ -401,7 +401,8 @@ def test_errors_are_written_as_they_are_counted(capsys, folder, model, digits, t
     assert status == 0
     result = json.loads(printed)
     table = pd.read_csv(out)
-    assert list(table.columns) == ["ImageId", "Truth", "Answer", "Confidence"]
+    assert list(table.columns) == ["Row", "ImageId", "Truth", "Answer", "Confidence"]
+    assert {error["row"] for error in result["most_confident_errors"]} <= set(table["Row"])
     assert len(table) == result["errors"] > 100
     assert result["errors_table"] == str(out)
     answers = digitcnn.load(model).predict(digits[0][:200])

@@ -61,12 +61,16 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def _errors(clf: Any, X: Any, y: np.ndarray) -> pd.DataFrame:
-    """The digits that are read wrongly, in the order of the data, numbered as `predict` does."""
+    """The digits that are read wrongly, in the order of the data.
+
+    They have the rows' numbers as errors are printed with, from 0, and `predict`'s, from 1.
+    """
     probabilities = clf.predict_proba(X)
     answers = clf.classes_[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(answers != y)
     return pd.DataFrame(
         {
+            "Row": wrong,
             "ImageId": wrong + 1,
             "Truth": y[wrong],
             "Answer": answers[wrong],
