@@ -119,7 +119,8 @@ def test_callbacks_are_called_and_the_parameter_stays_as_it_was(digits):
     X, y = digits
     spy = Spy()
     clf = make_classifier(callbacks=[spy], epochs=2).fit(X[:64], y[:64])
-    assert spy.epochs == [["accuracy", "learning_rate", "loss"]] * 2 or spy.epochs == []
+    # The copy is a shallow one: they share the list.
+    assert spy.epochs == [["accuracy", "learning_rate", "loss"]] * 2
     assert clf.callbacks[0] is spy
     assert clf.callbacks_[0] is not spy
     assert len(clf.callbacks_[0].epochs) == 2
