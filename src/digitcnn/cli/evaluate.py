@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from digitcnn._utils.labels import check_labels_known
 from digitcnn.cli._common import check_files, load_model, read_labelled
 from digitcnn.cli._output import print_measures, show
 from digitcnn.cli._table import check_ending, write_table
-from digitcnn.evaluation import measure
+from digitcnn.evaluation import measure_answers
 from digitcnn.report import check_libraries, write_report
 
 
@@ -33,8 +34,11 @@ def evaluate(options: argparse.Namespace) -> None:
         "reading the data": time.perf_counter() - loaded,
     }
     result: dict[str, Any] = {"model": options.model, "data": options.data}
+    probabilities = None
     if options.report is None:
-        result |= measure(clf, X, y, range(len(y)))
+        check_labels_known(y, clf.classes_)
+        probabilities = clf.predict_proba(X)
+        result |= measure_answers(y, probabilities, clf.classes_, range(len(y)))
     else:
         # A page is shared with others, who need not know the folders.
         result |= write_report(
@@ -48,7 +52,9 @@ def evaluate(options: argparse.Namespace) -> None:
         )
         result["report"] = options.report
     if options.errors is not None:
-        write_table(options.errors, [_errors(clf, X, y)])
+        if probabilities is None:  # the report keeps its own
+            probabilities = clf.predict_proba(X)
+        write_table(options.errors, [_errors(y, probabilities, clf.classes_)])
         result["errors_table"] = options.errors
     if options.json:
         show(json.dumps(result))
@@ -60,13 +66,12 @@ def evaluate(options: argparse.Namespace) -> None:
         show(f"report written to {options.report}")
 
 
-def _errors(clf: Any, X: Any, y: np.ndarray) -> pd.DataFrame:
+def _errors(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
     """The digits that are read wrongly, in the order of the data.
 
     They have the rows' numbers as errors are printed with, from 0, and `predict`'s, from 1.
     """
-    probabilities = clf.predict_proba(X)
-    answers = clf.classes_[probabilities.argmax(axis=1)]
+    answers = classes[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(answers != y)
     return pd.DataFrame(
         {

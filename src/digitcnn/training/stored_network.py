@@ -41,8 +41,7 @@ class _ChangedError(Exception):
 class StoredNetwork:
     """A network's plan and state.
 
-    To train or to predict, a compiled network is borrowed and the state assigned to it. From the
-    first time that somebody asks for the model, it has one of its own.
+    It borrows a compiled network to train or predict, until somebody asks for one of its own.
 
     Parameters
     ----------
@@ -222,8 +221,9 @@ class StoredNetwork:
 
     def _give_back(self, network: CompiledNetwork, is_watched: bool) -> bool:
         """Let others have a network, unless somebody may hold on to it, or its layers changed."""
-        is_changed = self.plan.is_own and describe_structure(network.model) != self._structure
-        if self._key is None or is_watched or is_changed:
+        if self._key is None or is_watched:
+            return False
+        if self.plan.is_own and describe_structure(network.model) != self._structure:
             return False
         give_back(self._key, network)
         return True
