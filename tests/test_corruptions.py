@@ -101,9 +101,3 @@ def test_bad_arguments_are_refused(arguments, message):
 def test_image_shape_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"6 features for image_shape=\(3, 2\), got 4"):
         corrupt(np.zeros((2, 4)), "blur", image_shape=(3, 2))
-
-
-def test_jpeg_without_pillow_says_what_is_missing(pictures, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    with pytest.raises(ImportError, match="needs Pillow"):
-        corrupt(pictures, "jpeg")

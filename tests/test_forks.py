@@ -69,32 +69,37 @@ def run(fitted, digits, tmp_path_factory):
     return run
 
 
-def test_model_that_is_loaded_before_forks_answers_after_them(run):
-    said = run("""
-clf = digitcnn.load({model!r})
-from digitcnn._utils import workers
-assert not workers._tensorflow_is_in_use()
-again = pickle.loads(pickle.dumps(clf))
-children = [in_child(lambda: clf.predict(X)), in_child(lambda: again.predict(X))]
-own = clf.predict(X)
-print(all(isinstance(one, np.ndarray) and (one == own).all() for one in children))
-""")
-    assert said.split() == ["True"]
-
-
 @pytest.mark.parametrize(
     "use",
-    [
-        "clf.predict(X[:1])",
-        "clf.model_",
-        "import tensorflow as tf; tf.constant(1.0) + 1.0",
-    ],
+    ["", "clf.predict(X[:1]); again.predict(X[:1])", "import keras, tensorflow as tf; tf.sin(1.0)"],
 )
-def test_child_of_a_process_that_has_used_tensorflow_says_so_and_does_not_hang(run, use):
+def test_loaded_model_answers_in_forks_whatever_was_used_before(run, use):
+    said = run(f"""
+clf = digitcnn.load({{model!r}})
+again = pickle.loads(pickle.dumps(clf))
+{use}
+children = [in_child(lambda: one.predict_proba(X)) for one in (clf, again, clf)]
+own = clf.predict_proba(X)
+print([isinstance(one, np.ndarray) and bool((one == own).all()) for one in children])
+""")
+    assert said.split("\n")[0] == "[True, True, True]"
+
+
+def test_model_of_a_process_without_keras_is_trained_in_forks(run):
+    said = run("""
+clf = digitcnn.load({model!r})
+print(len(clf.predict(X)))
+print(in_child(lambda: clf.fit(X, np.arange(len(X)) % 3).n_iter_))
+""")
+    assert said.split("\n")[1].isdecimal()
+
+
+@pytest.mark.parametrize("use", ["clf.model_", "import keras, tensorflow as tf; tf.sin(1.0)"])
+def test_child_that_needs_the_backend_of_its_parent_says_so_and_does_not_hang(run, use):
     said = run(f"""
 clf = digitcnn.load({{model!r}})
 {use}
-print(in_child(lambda: clf.predict(X)))
+print(in_child(lambda: clf.predict(X) if "_network" in vars(clf._trainer.network) else clf.model_))
 print(in_child(lambda: clf.fit(X, np.arange(len(X)) % 3)))
 """)
     assert said.count("RuntimeError: expected a process in which") == 2
@@ -106,6 +111,6 @@ def test_child_says_so_too_where_the_package_did_nothing_before_the_fork(run):
 import keras
 keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
 assert "digitcnn.backend.devices" not in sys.modules
-print(in_child(lambda: digitcnn.load({model!r}).predict(X)))
+print(in_child(lambda: digitcnn.load({model!r}).model_))
 """)
     assert "RuntimeError: expected a process in which" in said

@@ -41,7 +41,7 @@ def answers(digits, network):
     X, y = digits
     clf = make_classifier(architecture=network, **{**PARAMETERS, **NETWORKS[network]})
     clf.fit(X[:150], y[:150])
-    return clf, [clf.predict_proba(X[150:200]), *clf.wrapper_.trainer.network.get_weights()]
+    return clf, [clf.predict_proba(X[150:200]), *clf._trainer.network.get_weights()]
 
 
 @contextmanager
@@ -158,8 +158,8 @@ def test_copy_of_an_own_network_may_live_under_other_settings(digits, names, opt
         again.partial_fit(X[:90], y[:90])
     expected.partial_fit(X[:90], y[:90])
     assert_equal(
-        again.wrapper_.trainer.network.get_weights(),
-        expected.wrapper_.trainer.network.get_weights(),
+        again._trainer.network.get_weights(),
+        expected._trainer.network.get_weights(),
     )
     with SETTINGS["mixed_bfloat16"]():
         assert_equal([copy.deepcopy(clf).predict_proba(X[150:])], [clf.predict_proba(X[150:])])

@@ -29,8 +29,8 @@ def short(some):
 
 def assert_same_network(one, other):
     for mine, its in zip(
-        one.wrapper_.trainer.network.get_weights(),
-        other.wrapper_.trainer.network.get_weights(),
+        one._trainer.network.get_weights(),
+        other._trainer.network.get_weights(),
         strict=True,
     ):
         np.testing.assert_allclose(mine, its, atol=1e-6)
@@ -105,7 +105,7 @@ def test_device_is_that_of_the_next_prediction(some, short):
         clf.predict(X)
     clf.set_params(device="cpu")
     np.testing.assert_array_equal(clf.predict_proba(X), short.predict_proba(X))
-    assert clf.wrapper_.trainer.network.plan.device == "cpu"
+    assert clf._trainer.network.plan.device == "cpu"
     assert clf.model_ is not model
     with pytest.raises(ValueError, match="expected fill_mode"):
         clf.set_params(fill_mode="wrap").predict(X)
@@ -132,7 +132,7 @@ def go_on(clf, some, how, **later):
         ({"weight_decay": 0.4}, lambda clf: clf.model_.optimizer.weight_decay == 0.4),
         ({"label_smoothing": 0.9}, lambda clf: clf.loss_curve_[-1] > clf.loss_curve_[-2] + 0.2),
         ({"batch_size": 10}, lambda clf: len(clf.batch_loss_curve_) == 8 * 3 + 15),
-        ({"device": "cpu"}, lambda clf: clf.wrapper_.trainer.network.plan.device == "cpu"),
+        ({"device": "cpu"}, lambda clf: clf._trainer.network.plan.device == "cpu"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -182,7 +182,7 @@ def test_training_that_goes_on_with_the_same_parameters_keeps_network_and_moment
     assert_same_network(kept, plain)
     # The moments are a part of what a training goes on from.
     reset = copy.deepcopy(short)
-    reset.wrapper_.trainer.network.set_weights(reset.wrapper_.trainer.network.get_weights())
+    reset._trainer.network.set_weights(reset._trainer.network.get_weights())
     reset.partial_fit(*some)
     assert np.abs(reset.batch_loss_curve_[-1] - plain.batch_loss_curve_[-1]) > 1e-6
     # As they are where a change leaves their meaning as it was, and with an equal optimizer.

@@ -47,7 +47,7 @@ def test_answers_are_those_of_the_processor(trained, digits, tmp_path):
     X = digits[0][1200:]
     trained.save(tmp_path / "m.digitcnn")
     beside = copy.deepcopy(trained)
-    beside.wrapper_.trainer.network.plan.device = "cpu"
+    beside._trainer.network.plan.device = "cpu"
     np.testing.assert_allclose(beside.predict_proba(X), trained.predict_proba(X), atol=1e-3)
     again = digitcnn.load(tmp_path / "m.digitcnn")
     np.testing.assert_allclose(again.predict_proba(X), trained.predict_proba(X), atol=1e-6)

@@ -202,7 +202,7 @@ def by_keras(digits, network, clf, *, weighted=False, optimizer=None):
         pixel_range=(0.0, 255.0),
         batch_size=32,
         shuffle=True,
-        seed=clf.wrapper_.trainer.network.plan.seed,
+        seed=clf._trainer.network.plan.seed,
     )
     held_out = pictures[HELD_OUT].astype(np.float32) / 255, codes[HELD_OUT]
     model = network((8, 8, 1), 10)
@@ -290,7 +290,7 @@ def test_optimizer_does_to_a_named_network_what_it_does_in_keras(digits, kind):
             "relu-dropout",
             image_shape,
             n_classes,
-            seed=clf.wrapper_.trainer.network.plan.seed,
+            seed=clf._trainer.network.plan.seed,
             **options,
         )
 

@@ -136,8 +136,8 @@ def test_fits_in_threads_equal_their_lone_fits_to_the_bit(digits, parameters):
     in_threads([lambda clf=clf: clf.fit(X, y) for clf in together], len(seeds))
     for mine, its in zip(together, alone, strict=True):
         for one, other in zip(
-            mine.wrapper_.trainer.network.get_state(),
-            its.wrapper_.trainer.network.get_state(),
+            mine._trainer.network.get_state(),
+            its._trainer.network.get_state(),
             strict=True,
         ):
             np.testing.assert_array_equal(one, other)

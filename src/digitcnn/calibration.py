@@ -6,7 +6,6 @@ Both are learned from validation data: images that the network was not trained o
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 # The prior of the temperature's logarithm is normal about 0, with this standard deviation. A
 # hundred images hardly outweigh it; to ten thousand it makes no difference.
@@ -74,6 +73,8 @@ def fit_temperature(probabilities: np.ndarray, y_encoded: np.ndarray) -> float:
     >>> fit_temperature(overconfident, np.arange(100) % 10 >= 7) > 3
     True
     """
+    from scipy.optimize import minimize_scalar  # what is calibrated does not wait for its import
+
     logarithms = _logarithms(probabilities)
     own = logarithms[np.arange(len(y_encoded)), np.asarray(y_encoded, dtype=int)]
 

@@ -130,9 +130,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         bfloat16 where the processor or the GPU has instructions for it; float32 for a callable
         architecture without a parameter ``dtype``.
     device : {"auto", "cpu", "gpu", "gpu:N", "all"}, default="auto"
-        Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one.
-        Of several GPUs each of joblib's workers takes one, in turn. ``"all"`` divides each batch
-        among all GPUs; it wants Keras's JAX backend.
+        Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one;
+        a loaded network answers on the processor, unless this names a GPU: see `digitcnn.load`.
+        Of several GPUs joblib's workers take one each. ``"all"`` divides each batch among all GPUs,
+        under Keras's JAX backend.
     callbacks : list of keras.callbacks.Callback or None, default=None
         Called in training. Each fit works on shallow copies: see `callbacks_`.
     checkpoint_dir : str, path-like or None, default=None
@@ -329,7 +330,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             After Ctrl-C, with a note that says how many epochs the estimator is fitted with.
         """
         check_parameters(self._parameters())
-        goes_on = self.warm_start and hasattr(self, "wrapper_")
+        goes_on = self.warm_start and hasattr(self, "_trainer")
         given = {"X": X, "y": y, "metadata": None}
         if sample_weight is not None:
             given["metadata"] = {"sample_weight": sample_weight}
@@ -385,7 +386,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             As in `fit`, and if there are labels that the first call did not know.
         """
         check_parameters(self._parameters())
-        goes_on = hasattr(self, "wrapper_")
+        goes_on = hasattr(self, "_trainer")
         with self._unchanged_on_error():
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
@@ -494,8 +495,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
     def model_(self) -> Any:
         """The trained `keras.Model`."""
         check_is_fitted(self)
-        self.wrapper_.trainer.network.move_to(self.device)
-        return self.wrapper_.model_
+        self._trainer.network.move_to(self.device)
+        return self._trainer.network.model
+
+    @property
+    def wrapper_(self) -> Any:
+        """The SciKeras wrapper that the network is trained through."""
+        check_is_fitted(self)
+        return self._make_wrapper()
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -524,11 +531,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
 
     def _history(self) -> History:
         check_is_fitted(self)
-        history: History = self.wrapper_.trainer.history
-        return history
+        return self._trainer.history
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "wrapper_" in vars(self) and self.wrapper_.initialized_
+        return "_trainer" in vars(self) and self._trainer.network.is_trained
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
@@ -577,9 +583,10 @@ def save(clf: Any, path: Any) -> None:
 def load(path: Any) -> Any:
     """Read a model file that `digitcnn.save` or `DigitCNNClassifier.save` wrote.
 
-    Nothing in the file is executed: it holds parameters as JSON and weights as arrays. The network
-    is built by this package, for this machine: with ``precision="auto"`` the precision is chosen
-    anew, and ``device`` is ``"auto"``, whatever it was.
+    Nothing in the file is executed: it holds parameters as JSON and weights as arrays, of which
+    this package builds the network. ONNX Runtime answers for it, on the processor and in float32,
+    until something needs Keras: a training, `model_`, or an answer on a GPU. Only then is Keras
+    imported. ``device`` is ``"auto"``, whatever it was.
 
     Parameters
     ----------

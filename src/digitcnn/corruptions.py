@@ -231,12 +231,8 @@ def _interpolate(values: np.ndarray, positions: np.ndarray, axis: int) -> np.nda
 
 
 def _jpeg(images: Images, level: int, rng: np.random.Generator) -> Images:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            'the corruption "jpeg" needs Pillow: install it, or "digitcnn[images]"'
-        ) from error
+    from PIL import Image
+
     quality = (40, 20, 12, 7, 3)[level]
     out = np.empty_like(images)
     for image, decoded in zip(images, out, strict=True):

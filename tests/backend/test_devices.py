@@ -72,7 +72,7 @@ for device in ("cpu", "all"):
     # Plain gradient descent: others divide rounding errors by rounding errors.
     clf = make_classifier(epochs=2, device=device, optimizer="sgd", weight_decay=0.0)
     clf.fit(X[:192], y[:192])
-    weights.append(clf.wrapper_.trainer.network.get_weights())
+    weights.append(clf._trainer.network.get_weights())
     assert keras.distribution.distribution() is None
 for one, other in zip(*weights):
     np.testing.assert_allclose(one, other, atol=2e-5)

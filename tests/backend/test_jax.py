@@ -45,8 +45,8 @@ def test_training_gives_what_kerass_own_steps_give(digits, monkeypatch, optimize
     assert clf.history_.keys() == by_keras.history_.keys()
     np.testing.assert_allclose(clf.loss_curve_, by_keras.loss_curve_, rtol=1e-5)
     for one, other in zip(
-        clf.wrapper_.trainer.network.get_state(),
-        by_keras.wrapper_.trainer.network.get_state(),
+        clf._trainer.network.get_state(),
+        by_keras._trainer.network.get_state(),
         strict=True,
     ):
         np.testing.assert_allclose(one, other, atol=3e-5)
@@ -58,7 +58,7 @@ def test_what_regularises_is_compiled_for_once(digits, made):
     weights = []
     for values in ({"weight_decay": 0.0}, {"weight_decay": 0.5}, {"label_smoothing": 0.4}):
         clf = make_classifier(**{**settings, **values}).fit(X, y)
-        weights.append(clf.wrapper_.trainer.network.get_weights()[0])
+        weights.append(clf._trainer.network.get_weights()[0])
     assert len(made) == 1
     assert (weights[0] != weights[1]).any()
     assert (weights[0] != weights[2]).any()
@@ -85,9 +85,9 @@ def test_learning_rate_that_a_callback_sets_is_the_next_batchs(digits):
             self.model.optimizer.learning_rate = 0.0
 
     clf = make_classifier(epochs=1, schedule=None, optimizer="sgd", weight_decay=0.0)
-    start = clf.fit(digits[0][:64], digits[1][:64]).wrapper_.trainer.network.get_weights()
+    start = clf.fit(digits[0][:64], digits[1][:64])._trainer.network.get_weights()
     clf.set_params(warm_start=True, callbacks=[Stop()]).fit(digits[0][:64], digits[1][:64])
-    for one, other in zip(start, clf.wrapper_.trainer.network.get_weights(), strict=True):
+    for one, other in zip(start, clf._trainer.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -59,8 +59,9 @@ def no_work(monkeypatch):
     def read(*_, **__):
         raise AssertionError
 
-    for name in ("load", "read_table", "iter_table"):
+    for name in ("read_table", "iter_table"):
         monkeypatch.setattr(f"digitcnn.cli._common.{name}", read)
+    monkeypatch.setattr("digitcnn.serialization.schema.read_model_file", read)
     monkeypatch.setattr("digitcnn.cli.train._training_data", read)
 
 
@@ -224,6 +225,7 @@ def test_columns_are_given_to_a_model_by_the_names_that_it_was_fitted_with(
     shuffled.save("s.digitcnn")
     frame = pd.DataFrame(X[1200:], columns=NAMES).assign(label=y[1200:], id=7)
     frame[frame.columns[::order]].to_csv("named.csv", index=False)
+    shuffled = digitcnn.load("s.digitcnn")
     expected = shuffled.score(frame[shuffled.feature_names_in_], y[1200:])
     assert expected > 0.8
     status, out, err = run("evaluate", "s.digitcnn", "named.csv", "--json")
@@ -268,7 +270,7 @@ def test_data_without_names_goes_to_the_columns_that_are_numbered_alike(
     status, out, _ = run("evaluate", "s.digitcnn", "sample", "--json")
     assert status == 0
     frame = pd.DataFrame(X[1200:], columns=NAMES)[shuffled.feature_names_in_]
-    assert json.loads(out)["accuracy"] == shuffled.score(frame, y[1200:])
+    assert json.loads(out)["accuracy"] == digitcnn.load("s.digitcnn").score(frame, y[1200:])
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import sys
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 
@@ -14,9 +15,6 @@ from digitcnn.backend.build import to_keras
 from digitcnn.inference.graph import FittedNetwork, build_graph, input_dtype
 from digitcnn.layers import Conv2D, Dense, Flatten, ReLU
 from layer_stacks import networks, random_weights
-
-pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
 
 
 def run(graph, images):

@@ -104,8 +104,8 @@ def test_panels_are_those_of_what_is_given():
 
 def test_loss_of_zero_leaves_the_others_in_view(fitted):
     clf = copy.copy(fitted)
-    clf.wrapper_ = copy.deepcopy(fitted.wrapper_)
-    clf.wrapper_.trainer.history.batch_losses = [0.0] * len(fitted.batch_loss_curve_)
+    clf._trainer = copy.deepcopy(fitted._trainer)
+    clf._trainer.history.batch_losses = [0.0] * len(fitted.batch_loss_curve_)
     figure = Figure()
     display = TrainingCurveDisplay.from_estimator(clf, ax=figure.subplots())
     figure.draw_without_rendering()

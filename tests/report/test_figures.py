@@ -97,8 +97,7 @@ def trained():
         "learning_rate": [0.01, 0.01, 0.005],
     }
     history = History(epochs, list(np.random.default_rng(0).random(30) + 0.1))
-    trainer = SimpleNamespace(history=history)
-    clf.wrapper_ = SimpleNamespace(trainer=trainer, initialized_=True)
+    clf._trainer = SimpleNamespace(history=history, network=SimpleNamespace(is_trained=True))
     return clf
 
 
@@ -116,7 +115,7 @@ def test_training_has_a_figure_and_a_row_for_each_epoch(trained):
 @pytest.mark.slow
 def test_training_of_many_batches_makes_a_small_figure(trained):
     losses = list(np.random.default_rng(0).random(100_000) + 0.1)
-    trained.wrapper_.trainer.history.batch_losses = losses
+    trained._trainer.history.batch_losses = losses
     assert len(describe_trainings([trained])[0]["svg"]) < 200_000
 
 

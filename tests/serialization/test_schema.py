@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn._utils.array_file import write_model_file
+from digitcnn._utils.array_file import read_model_file, write_model_file
 from digitcnn.serialization.schema import check_model, labels_from_json, labels_to_json, read_model
 from hostile_files import ARRAYS, CONTENT
 
 
 def test_what_is_in_the_file_comes_back(tmp_path):
     write_model_file(tmp_path / "m", CONTENT, ARRAYS)
-    model = read_model(tmp_path / "m")
+    model = check_model(*read_model_file(tmp_path / "m"))
     (network,) = model.networks
     assert network.parameters["zoom_range"] == (0.9, 1.1)
     assert network.classes.tolist() == [3, 7]

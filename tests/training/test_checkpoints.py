@@ -101,8 +101,8 @@ def kill(monkeypatch):
 
 def assert_equal(one, other):
     for mine, its in zip(
-        one.wrapper_.trainer.network.get_state(),
-        other.wrapper_.trainer.network.get_state(),
+        one._trainer.network.get_state(),
+        other._trainer.network.get_state(),
         strict=True,
     ):
         np.testing.assert_array_equal(mine, its)
@@ -514,7 +514,7 @@ state = []
 for parameters in SCHEDULES.values():
     parameters = {{**parameters, **{common!r}}}
     clf = make_classifier(**parameters, checkpoint_dir={folder!r}).fit(X, y[:220])
-    state += clf.wrapper_.trainer.network.get_state()
+    state += clf._trainer.network.get_state()
 np.savez({out!r}, *state)
 """
 
@@ -563,7 +563,7 @@ def test_processes_killed_at_random_moments_end_with_the_weights_of_one_that_was
         whole += (
             make_classifier(**parameters)
             .fit(digits[0][:220], digits[1][:220])
-            .wrapper_.trainer.network.get_state()
+            ._trainer.network.get_state()
         )
     with np.load(out) as killed:
         assert len(killed) == len(whole)
@@ -620,8 +620,8 @@ def test_killed_command_goes_on_and_clears_up_when_the_model_is_written(table, t
     assert not folder.exists()
     whole, killed = (digitcnn.load(tmp_path / f"{name}.digitcnn") for name in ("whole", "killed"))
     for mine, its in zip(
-        whole.wrapper_.trainer.network.get_weights(),
-        killed.wrapper_.trainer.network.get_weights(),
+        whole._trainer.network.get_weights(),
+        killed._trainer.network.get_weights(),
         strict=True,
     ):
         np.testing.assert_array_equal(mine, its)

@@ -156,7 +156,7 @@ def test_weights_that_are_set_are_those_that_answer(digits, asks_for_model):
     if asks_for_model:
         _ = one.model_
     one.predict(X[:9])
-    one.wrapper_.trainer.network.set_weights(other.wrapper_.trainer.network.get_weights())
+    one._trainer.network.set_weights(other._trainer.network.get_weights())
     np.testing.assert_array_equal(one.predict_proba(X[:9]), other.predict_proba(X[:9]))
 
 

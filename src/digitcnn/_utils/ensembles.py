@@ -37,7 +37,7 @@ def named_networks(clf: Any, refusal: str) -> dict[str, Any]:
     check_is_fitted(clf, "estimators_" if is_ensemble else None)
     networks = networks_of(clf) if is_ensemble else [clf]
     is_mean = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
-    if not is_mean or not all(hasattr(one, "wrapper_") for one in networks):
+    if not is_mean or not all(hasattr(one, "_trainer") for one in networks):
         raise ValueError(
             f"{clf!r} {refusal}; expected a DigitCNNClassifier, or a "
             "VotingClassifier(voting='soft') of such, without weights"

@@ -4,7 +4,6 @@ from math import isqrt, prod
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from digitcnn._utils.pictures import list_few, list_pictures
 
@@ -49,6 +48,8 @@ def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
         X = np.stack(pictures)
     if getattr(X, "ndim", 2) <= 2:
         return X, None
+    from sklearn.utils import check_array  # what is in rows does not wait for its import
+
     images = check_array(X, dtype="numeric", allow_nd=True)
     if images.ndim > 4:
         raise ValueError(

@@ -145,6 +145,20 @@ def check_pixel_scale(
     return X
 
 
+def scale(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:
+    """Images as float32, with the two ends of `pixel_range` brought to 0 and 1."""
+    low, high = pixel_range
+    factor = 1.0 / (high - low) if high > low else 1.0
+    if images.dtype in (np.uint8, np.float32):
+        pixels = images.astype(np.float32, copy=False)
+        if low:
+            pixels = pixels - np.float32(low)
+        # In place where this is no longer the caller's array.
+        return np.multiply(pixels, np.float32(factor), out=None if pixels is images else pixels)
+    # In double precision first: float32 would lose what a large offset leaves.
+    return ((images.astype(np.float64) - low) * factor).astype(np.float32)
+
+
 def _outside_hint(X: np.ndarray, low: float, high: float, fitted: tuple[float, float]) -> str:
     """What may have happened to images with numbers outside, and what to do."""
     black, white = fitted

@@ -98,6 +98,13 @@ def worker_threads() -> int | None:
     return int(share) if is_worker and share.isdecimal() and int(share) else None
 
 
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def round_robin(devices: Sequence[str], worker: int) -> str | None:
     """The device of a worker: round robin, by the worker's number.
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from digitcnn._utils.pixel_range import scale
 from digitcnn._utils.workers import worker_threads
 from digitcnn.augmentation.appearance import apply_corruptions, draw_appearance
 from digitcnn.augmentation.distortion import (
@@ -237,17 +238,3 @@ def _filled_up(array: np.ndarray, size: int) -> np.ndarray:
     if not missing:
         return array
     return np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
-
-
-def scale(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:
-    """Images as float32, with the two ends of `pixel_range` brought to 0 and 1."""
-    low, high = pixel_range
-    factor = 1.0 / (high - low) if high > low else 1.0
-    if images.dtype in (np.uint8, np.float32):
-        pixels = images.astype(np.float32, copy=False)
-        if low:
-            pixels = pixels - np.float32(low)
-        # In place where this is no longer the caller's array.
-        return np.multiply(pixels, np.float32(factor), out=None if pixels is images else pixels)
-    # In double precision first: float32 would lose what a large offset leaves.
-    return ((images.astype(np.float64) - low) * factor).astype(np.float32)

@@ -13,11 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from digitcnn import datasets
 from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import is_same_file
-from digitcnn.classifier import load
-from digitcnn.datasets._mnist import mnist_files
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
 from digitcnn.tables.labels import match_labels
 from digitcnn.tables.readers import iter_table, read_table
@@ -104,6 +101,8 @@ def _files_of(data: str) -> list[Path]:
     if data == "sample":
         return []
     if data == "mnist":
+        from digitcnn.datasets._mnist import mnist_files
+
         return mnist_files()
     found = find_paths(data)
     return [Path(path) for path in ([found] if isinstance(found, str) else found)]
@@ -162,9 +161,13 @@ def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np
     """
     names = _names_of(clf)
     if options.data == "sample":
+        from digitcnn import datasets
+
         X, y = datasets.load_sample_digits()
         X = _named_picture(X, names, options.data)
     elif options.data == "mnist":
+        from digitcnn import datasets
+
         X, y = datasets.load_mnist(split="test")
         X = _named_picture(X, names, options.data)
     else:
@@ -180,14 +183,17 @@ def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np
     return X, y if clf is None else match_labels([str(label) for label in y], clf.classes_)
 
 
-def iter_images(options: argparse.Namespace, clf: Any) -> Iterator[Any]:
-    """Digits as `read_labelled` gives them, whether they are labelled or not, some at a time."""
+def iter_pixels(options: argparse.Namespace, model: Any) -> Iterator[np.ndarray]:
+    """Digits, whether they are labelled or not, some at a time.
+
+    Their pixels are in the order of the model's columns.
+    """
     if options.data in NAMED_DATA:
-        yield read_labelled(options, clf)[0]
+        yield np.asarray(read_labelled(options, model)[0])
         return
-    names = _names_of(clf)
+    names = _names_of(model)
     for part in iter_table(find_paths(options.data), label=options.label, columns=names):
-        yield with_names(part.pixels, names)
+        yield part.pixels
 
 
 def _names_of(clf: Any) -> list[str] | None:
@@ -237,9 +243,10 @@ def find_paths(data: str) -> str | list[str]:
 
 
 def load_model(path: str) -> Any:
-    """A model; the backend's start-up messages are suppressed."""
-    with tensorflow_start_up():
-        return load(path)
+    """A fitted estimator."""
+    from digitcnn.classifier import load
+
+    return load(path)
 
 
 @contextmanager

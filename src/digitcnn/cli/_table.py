@@ -1,8 +1,11 @@
 """Tables that the command writes: CSV, compressed where the name says so."""
 
 import bz2
+import csv
 import gzip
+import io
 import lzma
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from digitcnn._utils.atomic import atomic_write
+
+# Columns of one length, by their names. None is an empty cell.
+Table = dict[str, list[Any]]
 
 
 def check_ending(path: str) -> None:
@@ -52,7 +58,7 @@ _PACKED: dict[str, Callable[[str, Any], Any]] = {
 _OTHER_ENDINGS = {".tar", ".tgz", ".zst", ".7z", ".parquet", ".feather", ".xlsx", ".xls"}
 
 
-def write_table(path: str, tables: Iterable[Any]) -> None:
+def write_table(path: str, tables: Iterable[Table]) -> None:
     """Write the parts of a table to a file, as a whole or not at all."""
 
     def write(file: Any) -> None:
@@ -62,7 +68,12 @@ def write_table(path: str, tables: Iterable[Any]) -> None:
     atomic_write(path, write)
 
 
-def write_csv(tables: Iterable[Any], write: Callable[[str], Any]) -> None:
+def write_csv(tables: Iterable[Table], write: Callable[[str], Any]) -> None:
     """Give the parts of a table, as text, to a function that writes them."""
     for i, table in enumerate(tables):
-        write(table.to_csv(index=False, header=i == 0))
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator=os.linesep)
+        if i == 0:
+            writer.writerow(table)
+        writer.writerows(zip(*table.values(), strict=True))
+        write(text.getvalue())

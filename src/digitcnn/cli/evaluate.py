@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from digitcnn._utils.labels import check_labels_known
 from digitcnn.cli._common import check_files, load_model, read_labelled
 from digitcnn.cli._output import print_measures, show
-from digitcnn.cli._table import check_ending, write_table
+from digitcnn.cli._table import Table, check_ending, write_table
 from digitcnn.evaluation import measure_answers
 from digitcnn.report import check_libraries, write_report
 
@@ -66,19 +65,17 @@ def evaluate(options: argparse.Namespace) -> None:
         show(f"report written to {options.report}")
 
 
-def _errors(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
+def _errors(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> Table:
     """The digits that are read wrongly, in the order of the data.
 
     They have the rows' numbers as errors are printed with, from 0, and `predict`'s, from 1.
     """
     answers = classes[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(answers != y)
-    return pd.DataFrame(
-        {
-            "Row": wrong,
-            "ImageId": wrong + 1,
-            "Truth": y[wrong],
-            "Answer": answers[wrong],
-            "Confidence": np.round(probabilities.max(axis=1)[wrong].astype(float), 6),
-        }
-    )
+    return {
+        "Row": wrong.tolist(),
+        "ImageId": (wrong + 1).tolist(),
+        "Truth": y[wrong].tolist(),
+        "Answer": answers[wrong].tolist(),
+        "Confidence": np.round(probabilities.max(axis=1)[wrong].astype(float), 6).tolist(),
+    }

@@ -8,15 +8,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from digitcnn import datasets
 from digitcnn._utils.array_file import is_model_file
 from digitcnn.architectures import get_layers
 from digitcnn.cli._common import find_paths
 from digitcnn.cli._output import show
 from digitcnn.layers import trace_shapes
-from digitcnn.recipes import MEASURED_ON, RECIPES
 from digitcnn.serialization.schema import read_model
 from digitcnn.tables.columns import find_pixel_columns
 from digitcnn.tables.raw import read_raw_frame
@@ -57,6 +54,8 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
 
 
 def _print_recipes(options: argparse.Namespace) -> None:
+    from digitcnn.recipes import MEASURED_ON, RECIPES
+
     if options.json:
         show(json.dumps({name: recipe._asdict() for name, recipe in RECIPES.items()}))
         return
@@ -79,6 +78,10 @@ def _print_recipes(options: argparse.Namespace) -> None:
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
     """Pixels and labels as they stand, unchecked."""
+    import pandas as pd
+
+    from digitcnn import datasets
+
     if options.source == "sample":
         X, y = datasets.load_sample_digits()
         return pd.DataFrame(X), pd.Series(y)
@@ -154,6 +157,8 @@ def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
         Rows, image shape, pixel range, missing values, values that are no numbers, images that
         another row has already, and the count of each class.
     """
+    import pandas as pd
+
     numbers = pixels.apply(pd.to_numeric, errors="coerce")
     missing = int(pixels.isna().to_numpy().sum())
     side = int(np.sqrt(pixels.shape[1]))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from digitcnn.calibration import confidence_threshold
-from digitcnn.cli._common import check_files, iter_images, load_model
+from digitcnn.cli._common import check_files, iter_pixels
 from digitcnn.cli._output import say, show, write_out
-from digitcnn.cli._table import check_ending, write_csv, write_table
+from digitcnn.cli._table import Table, check_ending, write_csv, write_table
+from digitcnn.serialization.stored_model import StoredModel
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -19,21 +19,21 @@ def predict(options: argparse.Namespace) -> None:
     check_files(model=options.model, data=options.data, outputs={"table": options.out})
     if options.out is not None:
         check_ending(options.out)
-    clf = load_model(options.model)
+    model = StoredModel(options.model)
     threshold = 0.0
     if options.target_error_rate is not None:
         try:
-            threshold = confidence_threshold(clf, options.target_error_rate)
+            threshold = confidence_threshold(model, options.target_error_rate)
         except ValueError as error:
             raise ValueError(f"{options.model}: {error}") from None
     n_digits = n_answered = 0
 
-    def tables() -> Iterator[Any]:
+    def tables() -> Iterator[Table]:
         nonlocal n_digits, n_answered
-        for images in iter_images(options, clf):
-            table = _answers(clf, images, n_digits, threshold, options)
-            n_digits += len(table)
-            n_answered += int(table["Label"].notna().sum())
+        for pixels in iter_pixels(options, model):
+            table = _answers(model, pixels, n_digits, threshold, options)
+            n_digits += len(table["Label"])
+            n_answered += sum(label is not None for label in table["Label"])
             yield table
 
     if options.out is not None:
@@ -48,7 +48,7 @@ def predict(options: argparse.Namespace) -> None:
             f"least {threshold:.4f}"
         )
     if options.json and options.out is None:
-        _print_answers(found, clf, threshold, options)
+        _print_answers(found, model, threshold, options)
     elif options.json:
         show(json.dumps({"digits": n_digits, "out": options.out}))
     elif options.out is not None:
@@ -56,33 +56,33 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def _answers(
-    clf: Any, images: Any, first: int, threshold: float, options: argparse.Namespace
-) -> Any:
+    model: Any, pixels: np.ndarray, first: int, threshold: float, options: argparse.Namespace
+) -> Table:
     """A table with a row for each image, as Kaggle takes them."""
-    probabilities = clf.predict_proba(images)
+    probabilities = model.predict_proba(pixels)
     confidences = probabilities.max(axis=1)
-    labels = clf.classes_[probabilities.argmax(axis=1)].astype(object)
+    labels = model.classes_[probabilities.argmax(axis=1)].astype(object)
     labels[confidences < threshold] = None
-    numbers = np.arange(first + 1, first + 1 + len(labels))
-    table = pd.DataFrame({"ImageId": numbers, "Label": pd.Series(labels, dtype=object)})
+    numbers = range(first + 1, first + 1 + len(labels))
+    table: Table = {"ImageId": list(numbers), "Label": labels.tolist()}
     if options.target_error_rate is not None:
-        table["Confidence"] = np.round(confidences.astype(float), 6)
+        table["Confidence"] = np.round(confidences.astype(float), 6).tolist()
     if options.proba:
-        for name, column in zip(clf.classes_, probabilities.T, strict=True):
-            table[f"p_{name}"] = np.round(column.astype(float), 6)
+        for name, column in zip(model.classes_, probabilities.T, strict=True):
+            table[f"p_{name}"] = np.round(column.astype(float), 6).tolist()
     return table
 
 
 def _print_answers(
-    tables: list[Any], clf: Any, threshold: float, options: argparse.Namespace
+    tables: list[Table], model: Any, threshold: float, options: argparse.Namespace
 ) -> None:
-    table = pd.concat(tables)
-    result: dict[str, Any] = {"digits": len(table), "labels": table["Label"].tolist()}
+    table = {name: [cell for part in tables for cell in part[name]] for name in tables[0]}
+    result: dict[str, Any] = {"digits": len(table["Label"]), "labels": table["Label"]}
     if options.target_error_rate is not None:
         result["threshold"] = threshold if np.isfinite(threshold) else None
-        result["confidences"] = table["Confidence"].tolist()
+        result["confidences"] = table["Confidence"]
     if options.proba:
-        result["classes"] = clf.classes_.tolist()
-        columns = [f"p_{name}" for name in clf.classes_]
-        result["probabilities"] = table[columns].to_numpy().tolist()
+        result["classes"] = model.classes_.tolist()
+        columns = [table[f"p_{name}"] for name in model.classes_]
+        result["probabilities"] = [list(row) for row in zip(*columns, strict=True)]
     show(json.dumps(result))

@@ -38,8 +38,6 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    ImportError
-        If the package onnx is missing, which comes with the extra ``onnx``.
     ValueError
         If it is another estimator, if the labels are neither numbers nor strings, or if a network
         of the user's own is no `keras.Sequential`, overrides its `call` or `predict_step`, or has a
@@ -74,10 +72,10 @@ def _fitted_network(clf: Any) -> FittedNetwork:
     architecture = clf._parameters_as_fitted()["architecture"]
     if isinstance(architecture, str):
         layers = get_layers(architecture, clf.image_shape_, count_outputs(len(clf.classes_)))
-        weights = clf.wrapper_.trainer.network.get_weights()
+        weights = clf._trainer.network.get_weights()
     else:
         # Of a copy: the estimator need not keep a network for itself because of this.
-        model = copy.copy(clf.wrapper_.trainer.network).model
+        model = copy.copy(clf._trainer.network).model
         layers, weights = _describe_own(model, clf.image_shape_), model.get_weights()
     return FittedNetwork(
         layers,
@@ -123,18 +121,9 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
         Labels that are not the same.
     difference : float
         The largest one between two probabilities.
-
-    Raises
-    ------
-    ImportError
-        If the package onnxruntime is missing, which comes with the extra ``onnx``.
     """
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ImportError(
-            "running an ONNX file wants the package onnxruntime: pip install 'digitcnn[onnx]'"
-        ) from None
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     network = networks_of(clf)[0]  # those of an ensemble take the same images
     images = to_images(X, network.image_shape_).astype(input_dtype(network.pixel_range_))

@@ -67,18 +67,12 @@ def build_graph(networks: Sequence[FittedNetwork], classes: np.ndarray) -> Any:
 
     Raises
     ------
-    ImportError
-        If the package onnx is missing, which comes with the extra ``onnx``.
     ValueError
         If the labels are neither numbers nor strings, if a layer is not known, or if the weights
         are not the layers'.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError(
-            "exporting to ONNX wants the package onnx: pip install 'digitcnn[onnx]'"
-        ) from None
+    import onnx
+
     graph = Graph(onnx)
     height, width, channels = networks[0].image_shape
     answers = [_probabilities(graph, network, len(classes)) for network in networks]

@@ -242,7 +242,8 @@ class DistortionDisplay:
             If the image is not what the estimator takes.
         """
         need_matplotlib(f"{cls.__name__}.from_estimator")
-        from digitcnn.augmentation.batches import DigitBatches, scale
+        from digitcnn._utils.pixel_range import scale
+        from digitcnn.augmentation.batches import DigitBatches
         from digitcnn.training.plan import plan_distortion
 
         clf = network_of(estimator)

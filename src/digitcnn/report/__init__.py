@@ -39,7 +39,7 @@ from digitcnn.report._facts import (
 from digitcnn.report._figures import describe_confidence, describe_trainings
 from digitcnn.report._pictures import arrange_pictures
 
-_LIBRARIES = {"jinja2": "Jinja2", "matplotlib": "matplotlib", "PIL": "Pillow"}
+_LIBRARIES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
 
 
 def write_report(

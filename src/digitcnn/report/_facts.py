@@ -59,9 +59,7 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
     first = networks[0]
     architecture = first._parameters_as_fitted()["architecture"]
     weights = sum(
-        array.size
-        for network in networks
-        for array in network.wrapper_.trainer.network.get_weights()
+        array.size for network in networks for array in network._trainer.network.get_weights()
     )
     facts |= {
         "networks": str(len(networks)),

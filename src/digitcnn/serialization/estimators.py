@@ -14,7 +14,6 @@ from digitcnn._utils.array_file import write_model_file
 from digitcnn._utils.ensembles import named_networks
 from digitcnn._utils.parameters import RULES
 from digitcnn._version import __version__
-from digitcnn.backend import import_keras
 from digitcnn.serialization.schema import (
     EXCLUDED,
     SerializedNetwork,
@@ -47,7 +46,7 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
     arrays: list[np.ndarray] = []
     kept = []
     for name, member in members.items():
-        weights = member.wrapper_.trainer.network.get_weights()
+        weights = member._trainer.network.get_weights()
         kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
         arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
     hits = getattr(clf, "validation_correct_", None)
@@ -82,15 +81,12 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
     ------
     FileNotFoundError
         If there is no such file.
-    ImportError
-        If Keras cannot be imported.
     ValueError
         If it is not a model file, is of a later version, or is damaged.
     """
     model = read_model(path)
-    import_keras()
     try:
-        members = [_restore(kind, kept) for kept in _check_sizes(model.networks)]
+        members = [_restore(kind, kept) for kept in model.networks]
         if model.classes is None:
             (clf,) = members
         else:
@@ -99,25 +95,6 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
     clf.validation_confidences_, clf.validation_correct_ = model.validation or (None, None)
     return clf
-
-
-def _check_sizes(networks: list[SerializedNetwork]) -> list[SerializedNetwork]:
-    """Hold the weights' shapes to the networks', before one is built.
-
-    A network of the size that a file declares might take any amount of memory.
-    """
-    from digitcnn.architectures import count_outputs, weight_shapes
-
-    for kept in networks:
-        architecture = kept.parameters.get("architecture", "compact")
-        wanted = weight_shapes(architecture, kept.image_shape, count_outputs(len(kept.classes)))
-        found = [array.shape for array in kept.weights]
-        if found != wanted:
-            raise ValueError(
-                f"its weights are not those of the network {architecture!r} for images of "
-                f"{kept.image_shape} and {len(kept.classes)} classes"
-            )
-    return networks
 
 
 def _vote(names: list[str], members: list[Any], classes: np.ndarray) -> VotingClassifier:
@@ -140,14 +117,14 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
             "feature_names_in_": getattr(clf, "feature_names_in_", np.array([])).tolist(),
             "image_shape_": list(clf.image_shape_),
             "pixel_range_": list(clf.pixel_range_),
-            "_seed": clf.wrapper_.trainer.network.plan.seed,
+            "_seed": clf._trainer.network.plan.seed,
             **{name: getattr(clf, name) for name in _PLAIN},
         },
     }
 
 
 def _restore(kind: type, kept: SerializedNetwork) -> Any:
-    # This may be another machine: where to compute is chosen anew, and so is the precision.
+    # This may be another machine: where to compute is chosen anew.
     clf = kind(**{**kept.parameters, "device": "auto"})
     clf.classes_ = kept.classes
     if kept.feature_names:
@@ -157,9 +134,11 @@ def _restore(kind: type, kept: SerializedNetwork) -> Any:
     clf.pixel_range_ = kept.pixel_range
     parameters = clf._note_parameters(goes_on=False)
     clf._has_whole_fit = True  # as far as a file can tell
-    clf._start(clf._plan_network(parameters, kept.seed), goes_on=False)
-    clf.wrapper_.trainer.network.set_weights(kept.weights)
-    clf.wrapper_.trainer.history = History(kept.history, kept.batch_losses)
+    # It answers in float32, and without Keras, until it is trained again.
+    plan = clf._plan_network({**parameters, "precision": "float32"}, kept.seed)
+    clf._start(plan, goes_on=False)
+    clf._trainer.network.set_weights(kept.weights)
+    clf._trainer.history = History(kept.history, kept.batch_losses)
     clf.temperature_ = kept.temperature
     clf.validation_confidences_ = clf.validation_correct_ = None
     return clf

@@ -8,6 +8,7 @@ import numpy as np
 
 from digitcnn._utils.array_file import DTYPES, read_model_file
 from digitcnn._utils.parameters import RULES, check_parameters
+from digitcnn.architectures import count_outputs, weight_shapes
 
 # Parameters that are objects or places of the running program.
 EXCLUDED = ("callbacks", "checkpoint_dir")
@@ -69,7 +70,7 @@ class SerializedModel(NamedTuple):
 
 
 def read_model(path: str | os.PathLike[str]) -> SerializedModel:
-    """Read a model file, and check all that is in it but whether the weights fit the network.
+    """Read a model file, and check all that is in it, its weights' shapes among it.
 
     Parameters
     ----------
@@ -85,9 +86,26 @@ def read_model(path: str | os.PathLike[str]) -> SerializedModel:
     """
     content, arrays = read_model_file(path)
     try:
-        return check_model(content, arrays)
+        model = check_model(content, arrays)
+        for network in model.networks:
+            _check_shapes(network)
+        return model
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
+
+
+def _check_shapes(kept: SerializedNetwork) -> None:
+    """Hold the weights' shapes to the network's, before it is built.
+
+    A network of the size that a file declares might take any amount of memory.
+    """
+    architecture = kept.parameters.get("architecture", "compact")
+    expected = weight_shapes(architecture, kept.image_shape, count_outputs(len(kept.classes)))
+    if [array.shape for array in kept.weights] != expected:
+        raise ValueError(
+            f"its weights are not those of the network {architecture!r} for images of "
+            f"{kept.image_shape} and {len(kept.classes)} classes"
+        )
 
 
 def labels_to_json(classes: np.ndarray) -> dict[str, Any]:

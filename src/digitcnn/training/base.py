@@ -17,6 +17,8 @@ from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.data import TrainingData
 from digitcnn.training.network_plan import NetworkPlan, plan_network
 from digitcnn.training.plan import TrainingPlan, check_goes_on, plan_training
+from digitcnn.training.stored_network import StoredNetwork
+from digitcnn.training.trainer import NetworkTrainer
 
 # Parameters that say nothing about the trained network: they may change after `fit`, and count as
 # they stand. `predict` reads the first three.
@@ -35,7 +37,7 @@ PARTIAL_FIT = {
 class BaseNetworkClassifier(BaseEstimator):
     """What `DigitCNNClassifier` does within its public methods."""
 
-    wrapper_: Any
+    _trainer: NetworkTrainer
     classes_: np.ndarray
     image_shape_: tuple[int, int, int]
     pixel_range_: tuple[float, float]
@@ -54,7 +56,7 @@ class BaseNetworkClassifier(BaseEstimator):
         user holds.
         """
         before = dict(vars(self))
-        restore = before["wrapper_"].trainer.network.remember() if "wrapper_" in before else None
+        restore = before["_trainer"].network.remember() if "_trainer" in before else None
         try:
             yield
         except BaseException:
@@ -122,7 +124,7 @@ class BaseNetworkClassifier(BaseEstimator):
             )
             return planned, divided
 
-        seed = self.wrapper_.trainer.network.plan.seed if goes_on else _draw_seed(self.random_state)
+        seed = self._trainer.network.plan.seed if goes_on else _draw_seed(self.random_state)
         planned, divided = plan(seed)
         if parameters["checkpoint_dir"] is None:
             return planned, divided, None
@@ -155,20 +157,15 @@ class BaseNetworkClassifier(BaseEstimator):
             "start": None,
         }
         if goes_on:
-            identity["start"] = digest_arrays(self.wrapper_.trainer.network.get_state())
+            identity["start"] = digest_arrays(self._trainer.network.get_state())
         return Checkpoint(self.checkpoint_dir, identity, plan.network.seed)
 
     def _start(self, plan: NetworkPlan, goes_on: bool) -> None:
         """A new network, not yet built, or a copy of the trained one with another plan."""
-        from digitcnn.training.scikeras import NetworkClassifier
-        from digitcnn.training.stored_network import StoredNetwork
-        from digitcnn.training.trainer import NetworkTrainer
-
         if goes_on:
-            trainer = self.wrapper_.trainer.going_on(plan)
+            self._trainer = self._trainer.going_on(plan)
         else:
-            trainer = NetworkTrainer(StoredNetwork(plan))
-        self.wrapper_ = NetworkClassifier(trainer)
+            self._trainer = NetworkTrainer(StoredNetwork(plan))
         self.precision_ = plan.precision
 
     def _train(
@@ -194,12 +191,12 @@ class BaseNetworkClassifier(BaseEstimator):
         has_validation = data.validation is not None
         called = schedules.schedule_callbacks(plan, has_validation=has_validation)
         called += [*callbacks, *self.callbacks_]
-        first_epoch = self.wrapper_.current_epoch
+        first_epoch = self._trainer.history.n_epochs
         if self.verbose:
             from digitcnn.training.progress import TrainingProgress
 
             called.append(TrainingProgress(plan.epochs, plan.n_batches, first_epoch))
-        self.wrapper_.fit(
+        self._make_wrapper().fit(
             data.images,
             data.y_encoded,
             data.weights,
@@ -213,18 +210,24 @@ class BaseNetworkClassifier(BaseEstimator):
             # A user's callback is given the network, and may keep it.
             is_watched=bool(self.callbacks_),
         )
-        return not self.wrapper_.trainer.history.is_interrupted
+        return not self._trainer.history.is_interrupted
+
+    def _make_wrapper(self) -> Any:
+        """SciKeras's side of the trainer, which keeps nothing."""
+        from digitcnn.training.scikeras import NetworkClassifier
+
+        return NetworkClassifier(self._trainer)
 
     def _predict_uncalibrated(self, images: np.ndarray) -> np.ndarray:
         """Probabilities before the temperature."""
         check_parameters({name: getattr(self, name) for name in _READ_BY_PREDICT})
-        self.wrapper_.trainer.network.move_to(self.device)
+        self._trainer.network.move_to(self.device)
         if self.test_time_augmentation < 2:
-            return self.wrapper_.predict_proba(images)
+            return self._trainer.predict_proba(images)
         from digitcnn.augmentation.distortion import draw_views
 
         views = draw_views(self.test_time_augmentation, self.image_shape_[:2])
-        return self.wrapper_.predict_proba(images, views=views, fill_mode=self.fill_mode)
+        return self._trainer.predict_proba(images, views=views, fill_mode=self.fill_mode)
 
     def _calibrate(self, validation: tuple[np.ndarray, np.ndarray] | None) -> bool:
         """Learn what the probabilities are worth.
@@ -263,8 +266,8 @@ class BaseNetworkClassifier(BaseEstimator):
 
         def fitted(figures: dict[str, Any]) -> dict[str, Any]:
             """The attributes that make a copy of this estimator a fitted one."""
-            wrapper = type(self.wrapper_)(self.wrapper_.trainer.snapshot(figures))
-            return {"wrapper_": wrapper, "temperature_": temperature}
+            trainer = self._trainer.snapshot(figures)
+            return {"_trainer": trainer, "temperature_": temperature}
 
         return EpochTasks(task, fitted)
 

@@ -149,11 +149,17 @@ def plan_network(
     goes_on : bool
         Whether the network has had a whole training, which another one is to improve on.
     """
-    from digitcnn.backend.devices import resolve_precision
-    from digitcnn.backend.optimizers import describe_optimizer
-
     architecture, device = parameters["architecture"], parameters["device"]
     optimizer, rate = parameters["optimizer"], parameters["learning_rate"]
+    precision = parameters["precision"]
+    if precision != "float32":
+        from digitcnn.backend.devices import resolve_precision
+
+        precision = resolve_precision(precision, architecture, device)
+    if not isinstance(optimizer, str):
+        from digitcnn.backend.optimizers import describe_optimizer
+
+        optimizer = describe_optimizer(optimizer)
     if rate == "auto":
         rate = _LEARNING_RATE_GOING_ON if goes_on else LEARNING_RATE
     return NetworkPlan(
@@ -163,8 +169,8 @@ def plan_network(
         pixel_range=pixel_range,
         seed=seed,
         dropout=parameters["dropout"],
-        precision=resolve_precision(parameters["precision"], architecture, device),
-        optimizer=optimizer if isinstance(optimizer, str) else describe_optimizer(optimizer),
+        precision=precision,
+        optimizer=optimizer,
         learning_rate=float(rate),
         weight_decay=float(parameters["weight_decay"]),
         label_smoothing=float(parameters["label_smoothing"]),

@@ -1,36 +1,30 @@
-"""A network between its uses: a plan and arrays, which are put into a compiled network."""
+"""A network between its uses: a plan and arrays, which are put into a compiled network.
+
+Keras is imported when a network is to be compiled, and not before: the weights of a named network
+answer without it.
+"""
 
 import copy
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from digitcnn.backend.build import build
-from digitcnn.backend.cache import (
-    CompiledNetwork,
-    assign_values,
-    borrow,
-    get_values,
-    give_back,
-    share,
-    state_variables,
-)
-from digitcnn.backend.devices import device_scope
-from digitcnn.backend.optimizers import compile_model, floats_of_32_bits, make_optimizer
-from digitcnn.backend.own_models import answers_in_logits
-from digitcnn.backend.runtime import configure_backend
-from digitcnn.backend.steps import has_processor_steps
-from digitcnn.backend.structure import describe_structure
+from digitcnn.backend import import_keras
 from digitcnn.training.network_plan import NetworkPlan
+from digitcnn.training.network_state import NetworkState
 
-# Attributes that a copy has none of: a compiled network, and what it is found by.
-_OF_THIS_PROCESS = ("_network", "_state_key", "_cache_key", "_structure")
+if TYPE_CHECKING:
+    import keras
+
+    from digitcnn.backend.cache import CompiledNetwork
+
+# Attributes that a copy has none of: what computes, and what it is found by.
+_OF_THIS_PROCESS = ("_network", "_session", "_state_key", "_cache_key", "_structure")
 _building = RLock()  # held while a trainer's own network is made
 
 
@@ -38,8 +32,8 @@ class _ChangedError(Exception):
     """A user's function makes another model than it made before."""
 
 
-class StoredNetwork:
-    """A network's plan and state.
+class StoredNetwork(NetworkState):
+    """A network's plan and state, to be trained and asked.
 
     It borrows a compiled network to train or predict, until somebody asks for one of its own.
 
@@ -49,27 +43,20 @@ class StoredNetwork:
         How the network is built, compiled and regularised, and where it computes.
     """
 
-    def __init__(self, plan: NetworkPlan) -> None:
-        self.plan = plan
-
     @property
-    def is_trained(self) -> bool:
-        """Whether there is a state to go on from."""
-        return "_state" in vars(self) or "_weights" in vars(self)
-
-    @property
-    def model(self) -> keras.Model:
+    def model(self) -> "keras.Model":
         """The Keras model. What is done to it, this network does as well."""
         if "_network" not in vars(self):
             if not self.is_trained:
                 raise AttributeError("model")
             with _building:
                 if "_network" not in vars(self):  # no other thread was first
-                    with device_scope(self.plan.device):
+                    with self._device_scope():
                         network = self._make()
                         network.steps.regularize(self.plan.regularization())
                     self._fill(network)
                     self._network = network
+                    self.__dict__.pop("_session", None)
         return self._network.model
 
     def going_on(self, plan: NetworkPlan) -> "StoredNetwork":
@@ -100,10 +87,10 @@ class StoredNetwork:
 
     def _take_over(self, other: "StoredNetwork", with_moments: bool) -> None:
         """Become what another one's weights make of this one's network."""
-        with other.predicting() as network:
-            weights = network.model.get_weights()
-            n_moments = len(network.model.optimizer.variables)
-        with device_scope(self.plan.device):
+        from digitcnn.backend.cache import assign_values, get_values, state_variables
+
+        weights = other.get_weights()
+        with self._device_scope():
             made = self._make()
             try:
                 made.model.set_weights(weights)
@@ -115,7 +102,9 @@ class StoredNetwork:
                 ) from None
             variables = state_variables(made.model)
             state = get_values(variables)
-            if with_moments and n_moments:
+            n_moments = len(made.model.optimizer.variables)
+            # One from a file has none.
+            if with_moments and n_moments and "_weights" not in vars(other):
                 state[-n_moments:] = other.get_state()[-n_moments:]
             self.keep(state)
             if self.plan.is_own:  # it need not be made again
@@ -130,7 +119,8 @@ class StoredNetwork:
         with _building:
             if device == self.plan.device:  # another thread was first
                 return
-            self.keep(self.get_state())
+            if "_network" in vars(self):
+                self.keep(self.get_state())
             for name in _OF_THIS_PROCESS:
                 self.__dict__.pop(name, None)
             # Last: who finds it set goes on at once.
@@ -140,6 +130,8 @@ class StoredNetwork:
         """What brings this one's state back, whatever is done to a network that is its own."""
         if "_network" not in vars(self):
             return lambda: None
+        from digitcnn.backend.cache import assign_values, get_values, state_variables
+
         variables = state_variables(self._network.model)
         before = get_values(variables)
         return lambda: assign_values(variables, before)
@@ -147,39 +139,24 @@ class StoredNetwork:
     def get_state(self) -> list[np.ndarray]:
         """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
         if "_network" in vars(self):
-            return get_values(state_variables(self._network.model))
-        if "_state" not in vars(self):
-            with self.predicting() as network:
-                self.keep(get_values(state_variables(network.model)))
-        return self._state
-
-    def keep(self, state: list[np.ndarray]) -> None:
-        """Have this state, which `get_state` gave."""
-        self._state = state
-        self.__dict__.pop("_weights", None)
+            return _get_state(self._network)
+        if "_state" in vars(self):
+            return self._state
+        with self.predicting() as network:
+            return _get_state(network)
 
     def get_weights(self) -> list[np.ndarray]:
         """The network's weights, in Keras's order."""
-        if "_weights" in vars(self) and "_network" not in vars(self):
-            return list(self._weights)
+        if "_network" not in vars(self) and (weights := self.kept_weights()) is not None:
+            return weights
         with self.predicting() as network:
-            return network.model.get_weights()
-
-    def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Have these weights, and otherwise the state of a new network.
-
-        The network itself is made when it is first needed. So a model can be loaded before a
-        process forks, and asked after it.
-        """
-        # They hold the weights of before.
-        for name in ("_network", "_state_key", "_state"):
-            self.__dict__.pop(name, None)
-        self._weights = weights
+            found: list[np.ndarray] = network.model.get_weights()
+            return found
 
     @contextmanager
-    def training(self, is_watched: bool) -> Iterator[CompiledNetwork]:
+    def training(self, is_watched: bool) -> "Iterator[CompiledNetwork]":
         """A compiled network to train; afterwards its state is kept."""
-        with device_scope(self.plan.device):
+        with self._device_scope():
             if "_network" in vars(self):  # its own
                 yield self._network
                 return
@@ -199,13 +176,15 @@ class StoredNetwork:
                 network.weights_token = None
                 self._give_back(network, is_watched)
                 raise
-            self.keep(get_values(state_variables(network.model)))
+            self.keep(_get_state(network))
             network.weights_token = self._state_key = object()
             if self._give_back(network, is_watched):
                 del self._network
 
-    def _borrow(self) -> CompiledNetwork:
+    def _borrow(self) -> "CompiledNetwork":
         """A compiled network with this one's state, or with that of a new network."""
+        from digitcnn.backend.cache import borrow
+
         if self.plan.is_own and not self.is_trained:
             model = self._build()
             network = borrow(self._key, lambda: self._compile(model))
@@ -219,8 +198,11 @@ class StoredNetwork:
         self._fill(network)
         return network
 
-    def _give_back(self, network: CompiledNetwork, is_watched: bool) -> bool:
+    def _give_back(self, network: "CompiledNetwork", is_watched: bool) -> bool:
         """Let others have a network, unless somebody may hold on to it, or its layers changed."""
+        from digitcnn.backend.cache import give_back
+        from digitcnn.backend.structure import describe_structure
+
         if self._key is None or is_watched:
             return False
         if self.plan.is_own and describe_structure(network.model) != self._structure:
@@ -229,10 +211,12 @@ class StoredNetwork:
         return True
 
     @contextmanager
-    def predicting(self) -> Iterator[CompiledNetwork]:
+    def predicting(self) -> "Iterator[CompiledNetwork]":
         """A compiled network with this one's weights in it."""
-        key = self._key
-        with device_scope(self.plan.device):
+        from digitcnn.backend.cache import share
+
+        with self._device_scope():
+            key = self._key
             if key is None or "_network" in vars(self):
                 _ = self.model  # builds its own, where there is none
                 yield self._network
@@ -248,7 +232,9 @@ class StoredNetwork:
                     network = self._network
                 yield network
 
-    def _fill(self, network: CompiledNetwork) -> None:
+    def _fill(self, network: "CompiledNetwork") -> None:
+        from digitcnn.backend.cache import assign_values, state_variables
+
         if "_state" in vars(self):
             assign_values(state_variables(network.model), self._state)
             return
@@ -267,19 +253,27 @@ class StoredNetwork:
             self._cache_key = repr((self.plan.compile_key(), structure))
         return self._cache_key
 
-    def _make(self) -> CompiledNetwork:
+    def _device_scope(self) -> AbstractContextManager[Any]:
+        import_keras()
+        from digitcnn.backend.devices import device_scope
+
+        return device_scope(self.plan.device)
+
+    def _make(self) -> "CompiledNetwork":
         return self._compile(self._build())
 
-    def _make_as_known(self) -> CompiledNetwork:
+    def _make_as_known(self) -> "CompiledNetwork":
         """One that may be kept under this one's key."""
         known, made = self._key, self._make()
         if known not in (None, self._key):
             raise _ChangedError
         return made
 
-    def _build(self) -> keras.Model:
-        configure_backend()
-        model = build(**self.plan.build_options())
+    def _build(self) -> "keras.Model":
+        from digitcnn.backend.structure import describe_structure
+        from digitcnn.training.compiling import build_model
+
+        model = build_model(self.plan)
         if self.plan.is_own:
             # By the policy when the training begins, not when somebody makes it again.
             if "_scales_loss" not in vars(self):
@@ -288,25 +282,10 @@ class StoredNetwork:
             self.__dict__.pop("_cache_key", None)
         return model
 
-    def _compile(self, model: keras.Model) -> CompiledNetwork:
-        plan = self.plan
-        is_logits = plan.is_own and answers_in_logits(model, plan.image_shape)
-        with floats_of_32_bits():
-            optimizer = make_optimizer(
-                plan.optimizer, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
-            )
-            if plan.is_own and self._scales_loss and not hasattr(optimizer, "inner_optimizer"):
-                optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-            compile_model(
-                model,
-                optimizer,
-                label_smoothing=plan.label_smoothing,
-                is_logits=is_logits,
-                # XLA makes convolutions on the processor several times slower.
-                jit_compile=False if has_processor_steps(plan.device) else "auto",
-                auto_scale_loss=False,
-            )
-            return CompiledNetwork(model, plan.device, is_own=plan.is_own, is_logits=is_logits)
+    def _compile(self, model: "keras.Model") -> "CompiledNetwork":
+        from digitcnn.training.compiling import compile_network
+
+        return compile_network(self.plan, model, vars(self).get("_scales_loss", False))
 
     def __getstate__(self) -> dict[str, Any]:
         # A network's state is arrays, and its layers come from the package's own code.
@@ -318,3 +297,9 @@ class StoredNetwork:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+def _get_state(network: "CompiledNetwork") -> list[np.ndarray]:
+    from digitcnn.backend.cache import get_values, state_variables
+
+    return get_values(state_variables(network.model))

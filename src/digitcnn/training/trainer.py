@@ -1,26 +1,28 @@
 """Training a network, and answering with it."""
 
 import copy
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitcnn.augmentation.batches import DigitBatches, scale
-from digitcnn.augmentation.distortion import apply_view
-from digitcnn.backend.cache import CompiledNetwork
-from digitcnn.backend.devices import on_processor
+from digitcnn.inference.probabilities import (
+    CHUNK,
+    divide,
+    images_at_once,
+    predict_in_parts,
+)
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.history import History
-from digitcnn.training.loop import train
 from digitcnn.training.network_plan import NetworkPlan
 from digitcnn.training.plan import TrainingPlan
 from digitcnn.training.stored_network import StoredNetwork
 
-# Images of up to _CHUNK_PIXELS pixels that go through the network in one call. An accelerator is
-# waited for after each.
-_CHUNK = 512
+if TYPE_CHECKING:
+    from digitcnn.backend.cache import CompiledNetwork
+
+# Images that go through the network in one call on an accelerator, which is waited for after each.
 _CHUNK_ON_ACCELERATOR = 4096
-_CHUNK_PIXELS = 784
 
 
 class NetworkTrainer:
@@ -83,6 +85,10 @@ class NetworkTrainer:
         is_watched : bool, default=False
             Whether callbacks may hold on to the network, which is nobody else's afterwards.
         """
+        from digitcnn.augmentation.batches import DigitBatches
+        from digitcnn.backend.devices import on_processor
+        from digitcnn.training.loop import train
+
         network_plan, before = self.network.plan, self.history
         record = self._record = History()
         with self.network.training(is_watched) as network:
@@ -111,7 +117,7 @@ class NetworkTrainer:
                     *validation,
                     None,
                     pixel_range=network_plan.pixel_range,
-                    batch_size=self._images_at_once(X),
+                    batch_size=images_at_once(X.shape[1:], _most_at_once(network_plan.device)),
                 )
             train(
                 network,
@@ -148,38 +154,23 @@ class NetworkTrainer:
         ValueError
             If an answer is no finite number.
         """
-        probabilities = np.empty((len(X), self.network.plan.n_classes), dtype=np.float32)
-        fill = {"fill_mode": fill_mode, "fill_value": self.network.plan.pixel_range[0]}
-        at_once = self._images_at_once(X)
-        with self.network.predicting() as network:
-            for start in range(0, len(X), at_once):
-                images = np.asarray(X[start : start + at_once])
-                if views is None:
-                    answers = self._answer(network, images)
-                else:
-                    viewed = (apply_view(images, view, **fill) for view in views)
-                    answers = np.mean([self._answer(network, one) for one in viewed], axis=0)
-                probabilities[start : start + len(images)] = answers
-        if not np.isfinite(probabilities).all():
-            raise ValueError(
-                "the network's answers are no numbers: its weights are so large that its sums "
-                "overflow. Train it again, with a smaller learning_rate or a larger batch_size"
+        plan = self.network.plan
+        arguments: dict[str, Any] = {
+            "n_outputs": plan.n_classes,
+            "pixel_range": plan.pixel_range,
+            "views": views,
+            "fill_mode": fill_mode,
+        }
+        session = self.network.session
+        if session is not None:
+            at_once, n_threads = divide(X)
+            return predict_in_parts(
+                session.predict, X, at_once=at_once, n_threads=n_threads, **arguments
             )
-        return probabilities
-
-    def _images_at_once(self, X: np.ndarray) -> int:
-        """How many images go through the network in one call: fewer the larger they are."""
-        most = _CHUNK if on_processor(self.network.plan.device) else _CHUNK_ON_ACCELERATOR
-        pixels = int(np.prod(X.shape[1:]))
-        return min(most, max(1, most * _CHUNK_PIXELS // max(1, pixels)))
-
-    def _answer(self, network: CompiledNetwork, images: np.ndarray) -> np.ndarray:
-        part, n = scale(images, self.network.plan.pixel_range), len(images)
-        if n == 1:
-            # A product of a matrix and one vector rounds otherwise than that of two matrices,
-            # which all other numbers of images are.
-            part = np.repeat(part, 2, axis=0)
-        return network.steps.predict(part)[:n]
+        at_once = images_at_once(X.shape[1:], _most_at_once(plan.device))
+        with self.network.predicting() as network:
+            answer = partial(_ask_keras, network)
+            return predict_in_parts(answer, X, at_once=at_once, **arguments)
 
     def snapshot(self, figures: dict[str, float]) -> "NetworkTrainer":
         """In the midst of a training, at an epoch's end: a trainer that has learned the same.
@@ -200,3 +191,18 @@ class NetworkTrainer:
         other = NetworkTrainer(self.network.going_on(plan))
         other.history = self.history
         return other
+
+
+def _most_at_once(device: str) -> int:
+    from digitcnn.backend.devices import on_processor
+
+    return CHUNK if on_processor(device) else _CHUNK_ON_ACCELERATOR
+
+
+def _ask_keras(network: "CompiledNetwork", images: np.ndarray) -> np.ndarray:
+    n = len(images)
+    if n == 1:
+        # A product of a matrix and one vector rounds otherwise than that of two matrices, which
+        # all other numbers of images are.
+        images = np.repeat(images, 2, axis=0)
+    return network.steps.predict(images)[:n]

@@ -1,0 +1,49 @@
+"""A network that ONNX Runtime answers for, on the processor, without Keras."""
+
+from typing import Any
+
+import numpy as np
+
+from digitcnn.inference.graph import FittedNetwork, build_graph
+
+
+class NetworkSession:
+    """Answers of a network by ONNX Runtime, in float32.
+
+    It starts no threads of its own, so it outlives a fork. Any number of threads may ask it at the
+    same time.
+
+    Parameters
+    ----------
+    network : FittedNetwork
+        For pixels that are scaled already.
+    n_outputs : int
+    """
+
+    def __init__(self, network: FittedNetwork, n_outputs: int) -> None:
+        self._network = network
+        self._n_outputs = n_outputs
+        self._session: Any = None
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities of shape (n, n_outputs), float32.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n, height, width, channels), float32
+        """
+        if self._session is None:
+            # Of several threads that come here at once each may make one; the last one stays.
+            self._session = self._make()
+        answers: np.ndarray = self._session.run(["probabilities"], {"images": images})[0]
+        return answers
+
+    def _make(self) -> Any:
+        import onnxruntime
+
+        graph = build_graph([self._network], np.arange(self._n_outputs))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        return onnxruntime.InferenceSession(
+            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )

@@ -1,0 +1,108 @@
+"""What a model file answers, without scikit-learn and Keras, which take seconds to import."""
+
+import os
+
+import numpy as np
+
+from digitcnn._utils.images import size_hint, to_images
+from digitcnn._utils.pixel_range import check_pixel_scale
+from digitcnn.architectures import count_outputs, get_layers
+from digitcnn.augmentation.distortion import draw_views
+from digitcnn.calibration import with_temperature
+from digitcnn.inference.graph import FittedNetwork
+from digitcnn.inference.probabilities import divide, predict_in_parts
+from digitcnn.inference.session import NetworkSession
+from digitcnn.serialization.schema import SerializedNetwork, read_model
+
+
+class StoredModel:
+    """A model file that answers as the estimator that `digitcnn.load` makes of it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The model file.
+
+    Attributes
+    ----------
+    classes_, n_features_in_, image_shape_, pixel_range_, validation_confidences_,
+    validation_correct_
+        As the estimator's.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Only where the training data had names.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `digitcnn.load`.
+    """
+
+    validation_confidences_: np.ndarray | None
+    validation_correct_: np.ndarray | None
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        model = read_model(path)
+        self._networks = [_StoredNetwork(kept) for kept in model.networks]
+        first = model.networks[0]  # those of an ensemble take the same images
+        self.classes_ = first.classes if model.classes is None else model.classes
+        self.n_features_in_ = first.n_features
+        self.image_shape_ = first.image_shape
+        self.pixel_range_ = first.pixel_range
+        if first.feature_names:
+            self.feature_names_in_ = np.array(first.feature_names, dtype=object)
+        self.validation_confidences_ = self.validation_correct_ = None
+        if model.validation is not None:
+            self.validation_confidences_, self.validation_correct_ = model.validation
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Probabilities of shape (n, n_classes), float32.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Numbers, in the order of the training data's columns.
+
+        Raises
+        ------
+        ValueError
+            If the images are of another size or plainly on another scale.
+        """
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the model is expecting {self.n_features_in_} "
+                f"features as input. {size_hint(X.shape, self.image_shape_)}"
+            )
+        answers = [network.predict_proba(X) for network in self._networks]
+        mean: np.ndarray = answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
+        return mean
+
+
+class _StoredNetwork:
+    def __init__(self, kept: SerializedNetwork) -> None:
+        self._kept = kept
+        architecture = kept.parameters.get("architecture", "compact")
+        self._n_outputs = count_outputs(len(kept.classes))
+        layers = get_layers(architecture, kept.image_shape, self._n_outputs)
+        network = FittedNetwork(layers, kept.weights, kept.image_shape, pixel_range=(0.0, 1.0))
+        self._session = NetworkSession(network, self._n_outputs)
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        kept = self._kept
+        pixel_range = kept.parameters.get("pixel_range", "auto")
+        rows = check_pixel_scale(X, kept.pixel_range, pixel_range, "X")
+        n_views = kept.parameters.get("test_time_augmentation", 0)
+        images = to_images(rows, kept.image_shape)
+        at_once, n_threads = divide(images)
+        probabilities = predict_in_parts(
+            self._session.predict,
+            images,
+            n_outputs=self._n_outputs,
+            pixel_range=kept.pixel_range,
+            at_once=at_once,
+            n_threads=n_threads,
+            views=draw_views(n_views, kept.image_shape[:2]) if n_views > 1 else None,
+            fill_mode=kept.parameters.get("fill_mode", "nearest"),
+        )
+        if len(kept.classes) == 1:
+            return np.ones_like(probabilities[:, :1])
+        return with_temperature(probabilities, kept.temperature)
