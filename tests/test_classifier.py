@@ -15,7 +15,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
-from digitcnn.augmentation.distortion import apply_view, draw_views
+from digitcnn.augmentation.distortion import apply_view, draw_elastic, draw_views
 from digitcnn.calibration import calibration_error
 from digitcnn.training.network_plan import plan_network
 from digitcnn.training.plan import plan_distortion, plan_training
@@ -186,11 +186,19 @@ def test_epochs_auto_passes_over_small_data_more_often():
     assert [plan.epochs for plan in plans] == [100, 100, 7, 4]
 
 
-def test_elastic_distortion_is_in_proportion_to_the_image(digits):
-    # The same strength for the eye, whatever the number of pixels.
-    parameters = make_classifier(elastic_alpha=14.0).get_params()
-    distortion = plan_distortion(parameters, (8, 8, 1))
-    assert (distortion.elastic_alpha, distortion.elastic_sigma) == (4.0, 8 / 7)
+@pytest.mark.parametrize("side", [8, 14, 56, 112])
+def test_elastic_distortion_is_the_same_for_the_eye_on_images_of_any_size(side):
+    parameters = DigitCNNClassifier(elastic_alpha=16.0).get_params()
+
+    def farthest(side):
+        """How far pixels move, as a part of the side."""
+        distortion = plan_distortion(parameters, (side, side, 1))
+        rng = np.random.default_rng(0)
+        moved = draw_elastic(distortion, 400, (side, side), rng) / side
+        middle = moved[..., side // 4 : side - side // 4, side // 4 : side - side // 4]
+        return middle.std()
+
+    assert farthest(side) == pytest.approx(farthest(28), rel=0.1)
 
 
 def test_validation_fraction_holds_out_part_of_each_class(digits):

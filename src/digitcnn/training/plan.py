@@ -148,7 +148,7 @@ def plan_training(
 
 
 def plan_distortion(parameters: dict[str, Any], image_shape: tuple[int, ...]) -> "Distortion":
-    """How training images are distorted: the elastic part in proportion to their size.
+    """How training images are distorted: the same for the eye, whatever their size.
 
     Parameters
     ----------
@@ -166,7 +166,8 @@ def plan_distortion(parameters: dict[str, Any], image_shape: tuple[int, ...]) ->
         zoom_range=(float(low), float(high)),
         shift_range=parameters["shift_range"],
         shear_range=parameters["shear_range"],
-        elastic_alpha=parameters["elastic_alpha"] * scale,
+        # A field that is smoothed over fewer pixels is larger by as much.
+        elastic_alpha=parameters["elastic_alpha"] * scale**2,
         elastic_sigma=parameters["elastic_sigma"] * scale,
         fill_mode=parameters["fill_mode"],
     )
