@@ -29,6 +29,8 @@ from digitcnn._utils.pixel_range import check_pixel_scale, resolve_pixel_range
         (np.array([0.0, 16.0]), (0, 16)),
         (np.array([0, 16]), (0, 16)),
         (np.array([3, 16], np.uint8), (0, 16)),
+        (np.array([0, 65535], np.uint16), (0, 65535)),
+        (np.array([257.0, 40000.0]), (0, 65535)),
     ],
 )
 def test_auto_pixel_range_knows_plain_scales_without_a_word(numbers, expected):
@@ -62,7 +64,17 @@ def test_auto_pixel_range_says_what_it_took_where_it_is_not_plain(numbers, expec
 
 
 @pytest.mark.parametrize(
-    "numbers", [[-1.0, 1.0], [0.0, 300.0], [0.0, 65535.0], [-0.4, 2.8], [-3, -1], [-1, 0]]
+    "numbers",
+    [
+        [-1.0, 1.0],
+        [0.0, 300.0],
+        [0.0, 4095.0],
+        [0.0, 65535.5],
+        [0.0, 40000.5],
+        [-0.4, 2.8],
+        [-3, -1],
+        [-1, 0],
+    ],
 )
 def test_auto_pixel_range_refuses_other_scales_with_what_was_found(numbers):
     with pytest.raises(ValueError, match=f"from {numbers[0]:g} to {numbers[1]:g}; expected"):

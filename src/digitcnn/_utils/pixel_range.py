@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# What white is in the scales that are known by their numbers: unit, scikit-learn's digits, bytes.
-_WHITES = (1.0, 16.0, 255.0)
+# What white is in the scales that are known by their numbers: unit, scikit-learn's digits, pictures
+# of 8 bits and of 16.
+_WHITES = (1.0, 16.0, 255.0, 65535.0)
 # Training data whose brightest pixel is below the first part of white is plain no more; below the
 # second its own range is the likelier one.
 _PLAIN_PART, _FAINT_PART = 0.5, 0.25
@@ -50,9 +51,12 @@ def resolve_pixel_range(
     low, high = float(X.min()), float(X.max())
     if pixel_range == "data":
         return low, high
+    if low >= 0 and _PLAIN_PART * _WHITES[3] <= high <= _WHITES[3] and not _has_fractions(X):
+        return 0.0, _WHITES[3]
     if low < -_OVERSHOOT * abs(high) or high > 255 * (1 + _OVERSHOOT):
         raise ValueError(
-            f"X holds numbers from {low:g} to {high:g}; expected pixels in 0..255, 0..1 or 0..16. "
+            f"X holds numbers from {low:g} to {high:g}; expected pixels in 0..255, 0..1, 0..16 or "
+            "0..65535 (whole numbers). "
             "If a scaler such as StandardScaler stands in front, take it out. For another scale "
             "give pixel_range=(low, high); for tables that are not pictures pixel_range='data'"
         )
@@ -165,7 +169,7 @@ def _outside_hint(X: np.ndarray, low: float, high: float, fitted: tuple[float, f
     span = white - black
     # A scaler makes some pixels too bright, another scale most of the ink.
     if low >= -_OVERSHOOT * high and high > 2 * white and np.median(X[X > 0]) > white > 0:
-        for other in (*_WHITES, 65535.0):
+        for other in _WHITES:
             is_whole = high <= other >= 255 and not _has_fractions(X)
             if is_whole or _NEAR_WHITE * other <= high <= other * (1 + _OVERSHOOT):
                 return (
