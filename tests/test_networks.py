@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.architectures import ARCHITECTURES, weight_shapes
+from digitcnn.architectures import ARCHITECTURES, get_layers, weight_shapes
 from digitcnn.backend.build import build, reseed
+from digitcnn.layers import trace_shapes
 
 OPTIONS = {"dropout": None, "seed": 3, "dtype": "float32"}
 
@@ -51,6 +52,25 @@ def test_relu_dropout_has_the_shapes_of_the_notebook():
     assert {layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)} == {
         0.05
     }
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(1, 1), (8, 8), (13, 13), (14, 7), (16, 8), (20, 8), (28, 12), (56, 26)]
+)
+def test_default_network_leaves_small_images_all_their_pixels(side, expected):
+    image_shape = (side, side + 3, 1)
+    first, *_ = trace_shapes(get_layers("compact", image_shape, 10), image_shape)
+    assert first.output_shape[0] == expected
+
+
+@pytest.mark.parametrize("name", ["compact", "elu-bn"])
+def test_momentum_is_that_of_every_normalisation_and_of_nothing_else(name):
+    own, other = (build(name, (8, 8, 1), 10, momentum=one, **OPTIONS) for one in (None, 0.5))
+    kind = keras.layers.BatchNormalization
+    assert {one.momentum for one in other.layers if isinstance(one, kind)} == {0.5}
+    assert {one.momentum for one in own.layers if isinstance(one, kind)} <= {0.9, 0.99}
+    for one, two in zip(own.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.slow

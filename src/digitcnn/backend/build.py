@@ -32,6 +32,7 @@ def build(
     n_classes: int,
     *,
     dropout: float | None = None,
+    momentum: float | None = None,
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -48,6 +49,8 @@ def build(
         Number of outputs.
     dropout : float or None, default=None
         None is the architecture's own.
+    momentum : float or None, default=None
+        Of a named network's batch normalisations; None is the architecture's own.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
     dtype : str, default="float32"
@@ -62,7 +65,7 @@ def build(
         return build_own(
             architecture, image_shape, n_classes, dropout=dropout, seed=seed, dtype=dtype
         )
-    layers = get_layers(architecture, image_shape, n_classes, dropout)
+    layers = get_layers(architecture, image_shape, n_classes, dropout, momentum)
     return to_keras(layers, image_shape, seed=seed, dtype=dtype, name=architecture)
 
 
