@@ -17,8 +17,7 @@ from conftest import make_classifier
 from digitcnn import DigitCNNClassifier
 from digitcnn.augmentation.distortion import apply_view, draw_elastic, draw_views
 from digitcnn.calibration import calibration_error
-from digitcnn.training.network_plan import plan_network
-from digitcnn.training.plan import plan_distortion, plan_training
+from digitcnn.training.plan import plan_distortion
 
 
 @pytest.mark.slow
@@ -167,23 +166,6 @@ def test_one_sample_of_each_class_trains(digits):
     X, y = digits
     clf = DigitCNNClassifier(epochs=2, random_state=0).fit(X[:10], y[:10])
     assert clf.predict_proba(X[:3]).shape == (3, 10)
-
-
-def test_epochs_auto_passes_over_small_data_more_often():
-    parameters = DigitCNNClassifier().get_params()
-    network = plan_network(
-        parameters,
-        image_shape=(8, 8, 1),
-        pixel_range=(0, 255),
-        n_classes=10,
-        seed=0,
-        goes_on=False,
-    )
-    plans = [
-        plan_training(parameters, network, n_images=n, has_validation=False)
-        for n in (10, 1_437, 42_000, 10**7)
-    ]
-    assert [plan.epochs for plan in plans] == [100, 100, 7, 4]
 
 
 @pytest.mark.parametrize("side", [8, 14, 56, 112])

@@ -11,7 +11,7 @@ from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._utils.parameters import check_parameters
 from digitcnn.architectures import choose_dropout
 from digitcnn.recipes import RECIPES, make_classifier, search_space
-from digitcnn.training.network_plan import LEARNING_RATE
+from digitcnn.training.defaults import LEARNING_RATE
 
 
 def networks(classifier):

@@ -11,7 +11,7 @@ from digitcnn._utils.parameters import check_parameters
 from digitcnn._utils.sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from digitcnn.calibration import confidence_threshold, with_temperature
 from digitcnn.serialization.estimators import load_estimator, save_estimator
-from digitcnn.training.base import PARTIAL_FIT, BaseNetworkClassifier
+from digitcnn.training.base import BaseNetworkClassifier
 from digitcnn.training.data import (
     check_prediction_data,
     check_training_data,
@@ -41,17 +41,20 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         may be compiled or not: optimizer and loss are this estimator's, and it is trained as
         `keras.Model.fit` trains it.
     epochs : int or "auto", default="auto"
-        Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, but at
-        least 4 and at most 100.
-    batch_size : int, default=256
-        Images for each step. The last batch of an epoch may be smaller.
+        Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, of less than
+        4,096 images 800, but at least 4 and at most 100.
+    batch_size : int or "auto", default="auto"
+        Images for each step. The last batch of an epoch may be smaller. ``"auto"`` is 256, and less
+        of small data and in few epochs: the largest power of two, from 16 up, that makes 16 batches
+        an epoch and, where `epochs` is given, 150 in all.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer is copied for each fit and brings its own learning rate and weight decay.
     learning_rate : float or "auto", default="auto"
         Where a plateau schedule starts; the peak of a one-cycle schedule. ``"auto"`` is 0.009 for a
         network that is trained from scratch, by `fit` or by calls of `partial_fit` alone, and
         0.0002 for one that goes on after a whole `fit`, or comes from a model file: the larger rate
-        would undo what it has learned. A number is taken as it is in both cases.
+        would undo what it has learned. Batches of less than 256 images have less, by the square
+        root of their size. A number is taken as it is.
     weight_decay : float, default=0.02
         Decoupled weight decay of the kernels, as a factor of the learning rate.
     dropout : float or None, default=None
@@ -121,8 +124,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         the next square, for tables that are not pictures.
     pixel_range : {"auto", "data"} or pair of floats, default="auto"
         The numbers of the background and of full ink. ``"auto"`` finds them in the training data:
-        0..1, 0..255, 0..16 (whole numbers whose highest is 16, as in scikit-learn's digits), or
-        from 0 to the highest number, with a warning where that is not plain. A pair (low, high)
+        0..1, 0..255, 0..16 (whole numbers whose highest is 16, as in scikit-learn's digits),
+        0..65535 (whole numbers whose highest is at least half of it), or from 0 to the highest
+        number, with a warning where that is not plain. A pair (low, high)
         says it. Numbers outside are refused, and so are images to predict that are plainly on
         another scale. ``"data"`` learns it from the training data and refuses no finite number.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -212,7 +216,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         architecture: str | Callable[..., Any] = "compact",
         *,
         epochs: int | str = "auto",
-        batch_size: int = 256,
+        batch_size: int | str = "auto",
         optimizer: Any = "adamw",
         learning_rate: float | str = "auto",
         weight_decay: float = 0.02,
@@ -352,6 +356,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         if self.random_state is None and is_whole and checkpoint:
             checkpoint.remove()  # the next fit is to draw anew
         self._raise_if_interrupted(is_whole)
+        self._warn_if_at_chance(data)
         return self
 
     def partial_fit(
@@ -390,7 +395,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         with self._unchanged_on_error():
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
-            plan, data, _ = self._plan({**parameters, **PARTIAL_FIT}, data, goes_on)
+            plan, data, _ = self._plan(parameters, data, goes_on, is_part=True)
             self._start(plan.network, goes_on)
             is_whole = self._train(plan, data, [], None)
             self._calibrate(None)

@@ -121,13 +121,13 @@ RECIPES: dict[str, Recipe] = {
 
 # What a recipe is searched over: lists of choices, and bounds of an even distribution, or of one
 # that is even on a logarithmic scale. They hold the recipe's own values.
-_BATCHES = [32, 64, 128, 256]
+_BATCHES: list[Any] = [32, 64, 128, 256]
 _SMALL_BATCHES = [16, 32, 64, 128]
 _SPACES: dict[str, dict[str, list[Any] | tuple[str, float, float]]] = {
     "fast": {
         "learning_rate": ("loguniform", 0.002, 0.02),
         "weight_decay": ("loguniform", 0.002, 0.1),
-        "batch_size": _BATCHES,
+        "batch_size": ["auto", *_BATCHES],
         "dropout": ("uniform", 0.02, 0.4),
         "label_smoothing": ("uniform", 0.0, 0.1),
         "rotation_range": ("uniform", 0.0, 15.0),

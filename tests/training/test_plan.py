@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from digitcnn import DigitCNNClassifier
+from digitcnn.training.defaults import settle
 from digitcnn.training.network_plan import plan_network
 from digitcnn.training.plan import plan_training
 
@@ -15,7 +16,8 @@ FOUND = {"image_shape": (8, 8, 1), "pixel_range": (0.0, 16.0), "n_classes": 10, 
 
 def plan(**parameters):
     parameters = {**DigitCNNClassifier().get_params(), "precision": "float32", **parameters}
-    network = plan_network(parameters, **FOUND, goes_on=False)
+    parameters = settle(parameters, n_images=100, is_part=False)
+    network = plan_network(parameters, **FOUND, goes_on=False, n_batches=700)
     return plan_training(parameters, network, n_images=100, has_validation=True)
 
 
@@ -75,6 +77,7 @@ def test_what_is_built_or_compiled_otherwise_shares_neither(parameters):
         {"checkpoint_dir": "elsewhere"},
         {"random_state": 4},
         {"epochs": 100},  # what "auto" is for so few images
+        {"batch_size": 16, "learning_rate": 0.00225},
     ],
     ids=lambda value: next(iter(value)),
 )

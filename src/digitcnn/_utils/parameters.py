@@ -89,7 +89,7 @@ _BUILDS_A_MODEL = Rule(
 RULES: dict[str, Rule] = {
     "architecture": _either(_one_of(*ARCHITECTURE_NAMES), _BUILDS_A_MODEL),
     "epochs": _either(_one_of("auto"), _whole(1)),
-    "batch_size": _whole(1),
+    "batch_size": _either(_one_of("auto"), _whole(1)),
     "optimizer": _either(
         _one_of(*OPTIMIZER_NAMES),
         Rule(

@@ -14,7 +14,9 @@ from digitcnn._utils.sklearn_callbacks import CALLBACK_STATE, FitTask
 from digitcnn.backend import import_keras
 from digitcnn.calibration import confidence_and_correctness, fit_temperature, with_temperature
 from digitcnn.training.checkpoints import Checkpoint
+from digitcnn.training.convergence import warn_if_at_chance
 from digitcnn.training.data import TrainingData
+from digitcnn.training.defaults import count_batches, settle
 from digitcnn.training.network_plan import NetworkPlan, plan_network
 from digitcnn.training.plan import TrainingPlan, check_goes_on, plan_training
 from digitcnn.training.stored_network import StoredNetwork
@@ -25,7 +27,7 @@ from digitcnn.training.trainer import NetworkTrainer
 _READ_BY_PREDICT = ("test_time_augmentation", "fill_mode", "device")
 _NOT_OF_THE_FIT = (*_READ_BY_PREDICT, "callbacks", "verbose", "warm_start")
 # What `partial_fit` trains otherwise than `fit`.
-PARTIAL_FIT = {
+_PARTIAL_FIT = {
     "epochs": 1,
     "schedule": None,
     "early_stopping": False,
@@ -108,18 +110,27 @@ class BaseNetworkClassifier(BaseEstimator):
         return {**now, **of_the_fit}
 
     def _plan(
-        self, parameters: dict[str, Any], data: TrainingData, goes_on: bool
+        self, parameters: dict[str, Any], data: TrainingData, goes_on: bool, is_part: bool = False
     ) -> tuple[TrainingPlan, TrainingData, Checkpoint | None]:
-        """A training's plan, what is left to train on, and what it may go on from."""
+        """A training's plan, what is left to train on, and what it may go on from.
+
+        `is_part` says that it is one of several that train together: those of `partial_fit`.
+        """
         import_keras()  # the data is right; what follows is trained by it
+        if is_part:
+            parameters = {**parameters, **_PARTIAL_FIT}
+
+        before = len(self.wrapper_.trainer.history.batch_losses) if goes_on else 0
 
         def plan(seed: int) -> tuple[TrainingPlan, TrainingData]:
-            network = self._plan_network(parameters, seed)
             divided = data.hold_out(parameters["validation_fraction"], seed)
+            n = len(divided.rows)
+            settled = settle(parameters, n_images=n, is_part=is_part)
+            n_batches = settled["epochs"] * count_batches(n, settled["batch_size"])
             planned = plan_training(
-                parameters,
-                network,
-                n_images=len(divided.rows),
+                settled,
+                self._plan_network(settled, seed, before + n_batches),
+                n_images=n,
                 has_validation=divided.validation is not None,
             )
             return planned, divided
@@ -133,7 +144,9 @@ class BaseNetworkClassifier(BaseEstimator):
             planned, divided = plan(checkpoint.seed)
         return planned, divided, checkpoint
 
-    def _plan_network(self, parameters: dict[str, Any], seed: int) -> NetworkPlan:
+    def _plan_network(
+        self, parameters: dict[str, Any], seed: int, n_batches: int | None = None
+    ) -> NetworkPlan:
         return plan_network(
             parameters,
             image_shape=self.image_shape_,
@@ -141,6 +154,7 @@ class BaseNetworkClassifier(BaseEstimator):
             n_classes=len(self.classes_),
             seed=seed,
             goes_on=self._has_whole_fit,
+            n_batches=n_batches,
         )
 
     def _open_checkpoint(self, plan: TrainingPlan, data: TrainingData, goes_on: bool) -> Checkpoint:
@@ -255,6 +269,13 @@ class BaseNetworkClassifier(BaseEstimator):
         self.temperature_ = temperature
         self.validation_confidences_, self.validation_correct_ = noted
         return True
+
+    def _warn_if_at_chance(self, data: TrainingData) -> None:
+        trainer = self.wrapper_.trainer
+        is_own = trainer.network.plan.is_own
+        accuracy = None if is_own else trainer.history.epochs["accuracy"][-1]
+        # Past `fit` and scikit-learn's decorator, to whoever calls it.
+        warn_if_at_chance(data, self.wrapper_.predict_proba, accuracy=accuracy, stacklevel=4)
 
     def _given_temperature(self) -> float:
         return 1.0 if self.temperature == "auto" else float(self.temperature)

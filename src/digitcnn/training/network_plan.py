@@ -4,16 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from digitcnn.architectures import choose_dropout, count_outputs
+from digitcnn.architectures import Architecture, choose_dropout, count_outputs, get_layers
+from digitcnn.layers import BatchNormalization
+from digitcnn.training.defaults import BATCH_SIZE, choose_learning_rate, choose_momentum
 
 if TYPE_CHECKING:
     from digitcnn.backend.steps import Regularization
-
-# `learning_rate="auto"`: of a training from scratch, and of one that goes on from a network that
-# has had a whole training. There the first rate would undo what was learned; the second is the
-# largest that was measured to cost nothing (benchmarks/going_on.py).
-LEARNING_RATE = 0.009
-_LEARNING_RATE_GOING_ON = 0.0002
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,8 @@ class NetworkPlan:
         Of the initial weights, the dropout, the batches, and of what is held out.
     dropout : float or None
         None is the architecture's own.
+    momentum : float or None
+        Of the averages that normalisation reads with; None is the architecture's own.
     precision : {"float32", "bfloat16"}
     optimizer : str or dict
         As `digitcnn.backend.optimizers.make_optimizer` takes it.
@@ -51,6 +49,7 @@ class NetworkPlan:
     pixel_range: tuple[float, float]
     seed: int
     dropout: float | None
+    momentum: float | None
     precision: str
     optimizer: str | dict[str, Any]
     learning_rate: float
@@ -83,6 +82,7 @@ class NetworkPlan:
             "image_shape": self.image_shape,
             "n_classes": self.n_classes,
             "dropout": self.dropout,
+            "momentum": self.momentum,
             "seed": self.seed,
             "dtype": POLICIES[self.precision],
         }
@@ -134,6 +134,7 @@ def plan_network(
     n_classes: int,
     seed: int,
     goes_on: bool,
+    n_batches: int | None = None,
 ) -> NetworkPlan:
     """The network of an estimator's parameters.
 
@@ -148,6 +149,8 @@ def plan_network(
     seed : int
     goes_on : bool
         Whether the network has had a whole training, which another one is to improve on.
+    n_batches : int or None, default=None
+        Batches that it is trained on, earlier trainings counted; None where it only answers.
     """
     architecture, device = parameters["architecture"], parameters["device"]
     optimizer, rate = parameters["optimizer"], parameters["learning_rate"]
@@ -161,14 +164,20 @@ def plan_network(
 
         optimizer = describe_optimizer(optimizer)
     if rate == "auto":
-        rate = _LEARNING_RATE_GOING_ON if goes_on else LEARNING_RATE
+        batch_size = parameters["batch_size"]
+        batch_size = BATCH_SIZE if batch_size == "auto" else batch_size
+        rate = choose_learning_rate(batch_size, goes_on=goes_on)
+    n_outputs, momentum = count_outputs(n_classes), None
+    if isinstance(architecture, str) and n_batches is not None:
+        momentum = _limit_momentum(get_layers(architecture, image_shape, n_outputs), n_batches)
     return NetworkPlan(
         architecture=architecture,
         image_shape=image_shape,
-        n_classes=count_outputs(n_classes),
+        n_classes=n_outputs,
         pixel_range=pixel_range,
         seed=seed,
         dropout=parameters["dropout"],
+        momentum=momentum,
         precision=precision,
         optimizer=optimizer,
         learning_rate=float(rate),
@@ -176,3 +185,10 @@ def plan_network(
         label_smoothing=float(parameters["label_smoothing"]),
         device=device,
     )
+
+
+def _limit_momentum(layers: Architecture, n_batches: int) -> float | None:
+    """The momentum that so many batches bear, where the network's own is too long a memory."""
+    own = max((one.momentum for one in layers if isinstance(one, BatchNormalization)), default=0.0)
+    limited = choose_momentum(own, n_batches)
+    return limited if limited < own else None

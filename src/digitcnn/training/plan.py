@@ -7,22 +7,18 @@ compiled network is found again by, and what a checkpoint is known by, are taken
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from digitcnn._utils.identity import as_plain
 from digitcnn._utils.images import with_channels
 from digitcnn._utils.parameters import RULES
+from digitcnn.training.defaults import count_batches
 from digitcnn.training.network_plan import NetworkPlan
 
 if TYPE_CHECKING:
     from digitcnn.augmentation.distortion import Distortion
 
-# `epochs="auto"`: as many as make this number of batches, within these bounds. Small data is
-# passed over more often, or the network would not have learned when the training ends.
-_AUTO_BATCHES = 1200
-_AUTO_EPOCHS = (4, 100)
 # Parameters that stand in a training's plan as they are given.
 _AS_GIVEN = (
+    "epochs",
     "batch_size",
     "corruption_rate",
     "validation_fraction",
@@ -110,7 +106,7 @@ def plan_training(
     Parameters
     ----------
     parameters : dict
-        The estimator's, checked.
+        The estimator's, checked, with numbers for what is "auto": `digitcnn.training.defaults`.
     network : NetworkPlan
     n_images : int
         Images to train on.
@@ -133,14 +129,9 @@ def plan_training(
             "expected one schedule of the learning rate, got the optimizer's own and "
             f"schedule={schedule!r}. Give schedule=None"
         )
-    n_batches = -(-n_images // parameters["batch_size"])
-    epochs = parameters["epochs"]
-    if epochs == "auto":
-        epochs = np.clip(_AUTO_BATCHES // n_batches, *_AUTO_EPOCHS)
     return TrainingPlan(
         network=network,
-        epochs=int(epochs),
-        n_batches=n_batches,
+        n_batches=count_batches(n_images, parameters["batch_size"]),
         distortion=plan_distortion(parameters, network.image_shape),
         further={name: value for name, value in parameters.items() if name not in RULES},
         **{name: parameters[name] for name in _AS_GIVEN},
