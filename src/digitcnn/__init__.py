@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from digitcnn.inference.export import export_onnx
     from digitcnn.preprocessing.csv_transformer import DigitCSVTransformer
     from digitcnn.preprocessing.normalizer import DigitNormalizer
+    from digitcnn.pretrained import load_pretrained
     from digitcnn.recipes import make_digit_pipeline
 
 # Public name -> the module that defines it.
@@ -28,6 +29,7 @@ _HOMES = {
     "DigitNormalizer": "digitcnn.preprocessing.normalizer",
     "export_onnx": "digitcnn.inference.export",
     "load": "digitcnn.classifier",
+    "load_pretrained": "digitcnn.pretrained",
     "make_digit_pipeline": "digitcnn.recipes",
     "save": "digitcnn.classifier",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "export_onnx",
     "inspection",
     "load",
+    "load_pretrained",
     "make_digit_pipeline",
     "save",
 ]
