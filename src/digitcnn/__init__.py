@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from digitcnn import datasets as datasets
     from digitcnn import inspection as inspection
     from digitcnn.abstaining import AbstainingClassifier
-    from digitcnn.classifier import DigitCNNClassifier, load, save
+    from digitcnn.classifier import DigitCNNClassifier
     from digitcnn.inference.export import export_onnx
     from digitcnn.preprocessing.csv_transformer import DigitCSVTransformer
     from digitcnn.preprocessing.normalizer import DigitNormalizer
     from digitcnn.pretrained import load_pretrained
     from digitcnn.recipes import make_digit_pipeline
+    from digitcnn.saving import load, save
 
 # Public name -> the module that defines it.
 _HOMES = {
@@ -28,10 +29,10 @@ _HOMES = {
     "DigitCSVTransformer": "digitcnn.preprocessing.csv_transformer",
     "DigitNormalizer": "digitcnn.preprocessing.normalizer",
     "export_onnx": "digitcnn.inference.export",
-    "load": "digitcnn.classifier",
+    "load": "digitcnn.saving",
     "load_pretrained": "digitcnn.pretrained",
     "make_digit_pipeline": "digitcnn.recipes",
-    "save": "digitcnn.classifier",
+    "save": "digitcnn.saving",
 }
 
 __all__ = [

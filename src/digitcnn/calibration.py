@@ -179,6 +179,8 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     """
     if not 0 < target_error_rate < 1:
         raise ValueError(f"expected target_error_rate between 0 and 1, got {target_error_rate!r}")
+    # Of a pipeline it is the last step that was calibrated.
+    clf = clf.steps[-1][1] if hasattr(clf, "steps") else clf
     if getattr(clf, "validation_correct_", None) is None:
         raise ValueError(
             "expected a classifier fitted with validation data, got one without. Give "

@@ -1,7 +1,7 @@
 """The estimator: its parameters, and the order in which the parts are called."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -11,12 +11,14 @@ from digitcnn._utils.parameters import check_parameters
 from digitcnn._utils.sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from digitcnn.calibration import confidence_threshold, with_temperature
 from digitcnn.serialization.estimators import load_estimator, save_estimator
+from digitcnn.serialization.initial import read_initial
 from digitcnn.training.base import BaseNetworkClassifier
 from digitcnn.training.data import (
     check_prediction_data,
     check_training_data,
     check_validation_data,
 )
+from digitcnn.training.defaults import choose_share
 from digitcnn.training.history import History
 
 
@@ -40,6 +42,11 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         each call, which is not the caller's any more. Its pixels come as float32 in 0..1. The model
         may be compiled or not: optimizer and loss are this estimator's, and it is trained as
         `keras.Model.fit` trains it.
+    init : "pretrained", str, path-like or None, default=None
+        What the training starts from: the model that comes with the package (28x28 pixels,
+        architecture ``"compact"``), a model file, or None, random weights. The digits of a new
+        hand or source are then learned from few images, see `learning_rate` and the guide.
+        Classes that the model knows keep what it knows of them; others are learned anew.
     epochs : int or "auto", default="auto"
         Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, of less than
         4,096 images 800, but at least 4 and at most 100.
@@ -215,6 +222,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         self,
         architecture: str | Callable[..., Any] = "compact",
         *,
+        init: Any = None,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
         optimizer: Any = "adamw",
@@ -251,6 +259,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         verbose: int = 0,
     ) -> None:
         self.architecture = architecture
+        self.init = init
         self.epochs = epochs
         self.batch_size = batch_size
         self.optimizer = optimizer
@@ -342,11 +351,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, goes_on=goes_on)
             data = data._replace(validation=check_validation_data(self, X_val, y_val))
-            plan, data, checkpoint = self._plan(parameters, data, goes_on)
-            self._start(plan.network, goes_on)
+            initial = None if goes_on else self._initial_weights()
+            plan, data, checkpoint = self._plan(parameters, data, goes_on, initial)
+            self._start(plan.network, goes_on, initial)
             task = FitTask(self, plan.epochs, given)
             task.begin()
             is_whole = self._train(plan, data, [self._tell_of_epochs(task)], checkpoint)
+            if initial is not None:
+                self._trainer.network.draw_back(initial, choose_share(len(data.rows)))
             self._has_whole_fit |= is_whole
             is_whole &= self._calibrate(data.validation)
             try:
@@ -395,12 +407,21 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         with self._unchanged_on_error():
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
+            initial = None if goes_on else self._initial_weights()
+            # Each call goes a little on from there.
+            self._has_whole_fit |= initial is not None
             plan, data, _ = self._plan(parameters, data, goes_on, is_part=True)
-            self._start(plan.network, goes_on)
+            self._start(plan.network, goes_on, initial)
             is_whole = self._train(plan, data, [], None)
             self._calibrate(None)
         self._raise_if_interrupted(is_whole)
         return self
+
+    def _initial_weights(self) -> list[np.ndarray] | None:
+        """What a training that does not go on starts from; None is random weights."""
+        if self.init is None:
+            return None
+        return read_initial(self.init, self.architecture, self.image_shape_, self.classes_)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes.
@@ -496,6 +517,35 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         """
         save_estimator(self, path)
 
+    @classmethod
+    def load(cls, path: Any) -> Self:
+        """Read a model file that `save` wrote: `digitcnn.load` of a classifier alone.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The model file.
+
+        Returns
+        -------
+        DigitCNNClassifier
+            Fitted, as it was saved.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is not a model file, is damaged, or holds a pipeline or an ensemble.
+        """
+        clf = load_estimator(cls, path)
+        if not isinstance(clf, cls):
+            raise ValueError(
+                f"{path}: expected the model file of a classifier, got that of a "
+                f"{type(clf).__name__}. Read it with digitcnn.load"
+            )
+        return clf
+
     @property
     def model_(self) -> Any:
         """The trained `keras.Model`."""
@@ -552,75 +602,3 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = self.pixel_range == "auto"
         return tags
-
-
-def save(clf: Any, path: Any) -> None:
-    """Write a fitted classifier, or an ensemble of them, to a model file.
-
-    Parameters
-    ----------
-    clf : DigitCNNClassifier or sklearn.ensemble.VotingClassifier
-        The latter of `DigitCNNClassifier` alone, with ``voting="soft"`` and without weights.
-    path : str or path-like
-        A file that is there is replaced, as a whole or not at all.
-
-    Raises
-    ------
-    ValueError
-        If it is another estimator, or if an architecture is a callable: its code cannot be kept in
-        a file of plain data.
-
-    Examples
-    --------
-    >>> import tempfile, os
-    >>> import digitcnn
-    >>> from digitcnn.recipes import make_classifier
-    >>> X, y = digitcnn.datasets.load_sample_digits()
-    >>> ensemble = make_classifier("ensemble", epochs=1, architecture="relu-dropout")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     digitcnn.save(ensemble.fit(X[:128], y[:128]), os.path.join(folder, "m.digitcnn"))
-    ...     len(digitcnn.load(os.path.join(folder, "m.digitcnn")).estimators_)
-    5
-    """
-    save_estimator(clf, path)
-
-
-def load(path: Any) -> Any:
-    """Read a model file that `digitcnn.save` or `DigitCNNClassifier.save` wrote.
-
-    Nothing in the file is executed: it holds parameters as JSON and weights as arrays, of which
-    this package builds the network. ONNX Runtime answers for it, on the processor and in float32,
-    until something needs Keras: a training, `model_`, or an answer on a GPU. Only then is Keras
-    imported. ``device`` is ``"auto"``, whatever it was.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The model file.
-
-    Returns
-    -------
-    DigitCNNClassifier or sklearn.ensemble.VotingClassifier
-        Fitted, as it was saved. The optimizer's moments are not kept: `partial_fit` and a warm
-        start go on from the weights alone.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not a model file, is of a later version, or is damaged.
-
-    Examples
-    --------
-    >>> import tempfile, os
-    >>> import digitcnn
-    >>> X, y = digitcnn.datasets.load_sample_digits()
-    >>> clf = digitcnn.DigitCNNClassifier(epochs=1, random_state=0).fit(X[:256], y[:256])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     clf.save(os.path.join(folder, "m.digitcnn"))
-    ...     again = digitcnn.load(os.path.join(folder, "m.digitcnn"))
-    >>> bool((again.predict(X[:9]) == clf.predict(X[:9])).all())
-    True
-    """
-    return load_estimator(DigitCNNClassifier, path)

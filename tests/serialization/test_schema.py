@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitcnn._utils.array_file import read_model_file, write_model_file
-from digitcnn.serialization.schema import check_model, labels_from_json, labels_to_json, read_model
+from digitcnn.serialization.labels import labels_from_json, labels_to_json
+from digitcnn.serialization.schema import check_model, read_model
 from hostile_files import ARRAYS, CONTENT
 
 

@@ -3,16 +3,24 @@
 from typing import Any
 
 from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 
-def networks_of(clf: Any) -> list[Any]:
+def last_step(model: Any) -> Any:
+    """The classifier: the last step of a pipeline, or the model itself."""
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def networks_of(model: Any) -> list[Any]:
     """The networks of a fitted model: those of an ensemble, or the one that it is.
 
     Parameters
     ----------
-    clf : DigitCNNClassifier or VotingClassifier
+    model : DigitCNNClassifier, VotingClassifier or Pipeline
+        Of a pipeline the last step counts.
     """
+    clf = last_step(model)
     networks: list[Any] = getattr(clf, "estimators_", [clf])
     return networks
 

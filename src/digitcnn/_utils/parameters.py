@@ -88,6 +88,13 @@ _BUILDS_A_MODEL = Rule(
 
 RULES: dict[str, Rule] = {
     "architecture": _either(_one_of(*ARCHITECTURE_NAMES), _BUILDS_A_MODEL),
+    "init": _either(
+        _one_of(None),
+        Rule(
+            lambda v: isinstance(v, str | os.PathLike) and bool(str(v)),
+            "'pretrained' or the path of a model file",
+        ),
+    ),
     "epochs": _either(_one_of("auto"), _whole(1)),
     "batch_size": _either(_one_of("auto"), _whole(1)),
     "optimizer": _either(

@@ -244,7 +244,7 @@ def find_paths(data: str) -> str | list[str]:
 
 def load_model(path: str) -> Any:
     """A fitted estimator."""
-    from digitcnn.classifier import load
+    from digitcnn.saving import load
 
     return load(path)
 

@@ -14,7 +14,7 @@ from digitcnn.architectures import get_layers
 from digitcnn.cli._common import find_paths
 from digitcnn.cli._output import show
 from digitcnn.layers import trace_shapes
-from digitcnn.serialization.schema import read_model
+from digitcnn.serialization.schema import SerializedModel, read_model
 from digitcnn.tables.columns import find_pixel_columns
 from digitcnn.tables.raw import read_raw_frame
 
@@ -115,6 +115,7 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         "written_by": f"digitcnn {model.written_by}",
         "architecture": architecture,
         "networks": len(model.networks),
+        **_describe_steps(model),
         "weights": sum(array.size for network in model.networks for array in network.weights),
         "image_shape": " x ".join(map(str, first.image_shape)),
         "pixel_range": "{:g}..{:g}".format(*first.pixel_range),
@@ -140,6 +141,15 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         for step in trace_shapes(layers, first.image_shape)
     ]
     return summary
+
+
+def _describe_steps(model: SerializedModel) -> dict[str, str]:
+    """The transformers before the network, where there are any."""
+    described = []
+    for step in model.steps:
+        settings = ", ".join(f"{name}={value!r}" for name, value in step.parameters.items())
+        described.append(f"{step.kind}({settings})")
+    return {"before_the_network": ", then ".join(described)} if described else {}
 
 
 def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:

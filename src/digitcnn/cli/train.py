@@ -23,7 +23,6 @@ from digitcnn._utils.identity import digest_arrays
 from digitcnn._version import __version__
 from digitcnn.backend import import_keras
 from digitcnn.calibration import confidence_and_correctness
-from digitcnn.classifier import save
 from digitcnn.cli._common import (
     NAMED_DATA,
     check_files,
@@ -35,6 +34,7 @@ from digitcnn.cli._common import (
 from digitcnn.cli._output import describe_os_error, print_measures, say, show
 from digitcnn.evaluation import measure
 from digitcnn.recipes import get_recipe, make_classifier
+from digitcnn.saving import save
 from digitcnn.tables.columns import is_order_named
 from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out

@@ -5,13 +5,15 @@ import os
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from digitcnn._utils.atomic import atomic_write
-from digitcnn._utils.ensembles import named_networks, networks_of
+from digitcnn._utils.ensembles import last_step, named_networks, networks_of
 from digitcnn._utils.images import to_images
 from digitcnn.architectures import Architecture, count_outputs, get_layers
 from digitcnn.inference.graph import FittedNetwork, build_graph, input_dtype
 from digitcnn.layers import Softmax
+from digitcnn.preprocessing.normalizer import DigitNormalizer
 
 # How far probabilities may be from the estimator's where both compute in float32.
 TOLERANCE = 1e-4
@@ -31,8 +33,10 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    clf : DigitCNNClassifier or sklearn.ensemble.VotingClassifier
-        The latter of `DigitCNNClassifier` alone, with ``voting="soft"`` and without weights.
+    clf : DigitCNNClassifier, sklearn.ensemble.VotingClassifier or sklearn.pipeline.Pipeline
+        An ensemble of `DigitCNNClassifier` alone, with ``voting="soft"`` and without weights. Of a
+        pipeline the last step is written: what its `DigitNormalizer` does to pictures, whoever asks
+        the file has to do. The file's metadata says so in words, as ``preprocessing``.
     path : str or path-like
         A file that is there is replaced, as a whole or not at all.
 
@@ -62,10 +66,24 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
 
 def to_onnx(clf: Any) -> bytes:
     """What `export_onnx` writes."""
+    words = _preprocessing_of(clf)
+    clf = last_step(clf)
     members = named_networks(clf, "cannot be exported to ONNX").values()
     networks = [_fitted_network(member) for member in members]
-    data: bytes = build_graph(networks, clf.classes_).SerializeToString()
+    data: bytes = build_graph(networks, clf.classes_, preprocessing=words).SerializeToString()
     return data
+
+
+def _preprocessing_of(clf: Any) -> str:
+    """What the steps of a pipeline before the network do to pictures, in words."""
+    steps = clf[:-1] if isinstance(clf, Pipeline) else ()
+    return " ".join(
+        f"Each picture of one digit is redrawn as MNIST's were made: its strokes, cropped, fitted "
+        f"into {step.box}x{step.box} pixels with their proportions, and drawn light on black in "
+        f"{step.size}x{step.size} pixels with their centre of mass in the middle."
+        for step in steps
+        if isinstance(step, DigitNormalizer)
+    )
 
 
 def _fitted_network(clf: Any) -> FittedNetwork:
@@ -114,6 +132,7 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
     data : bytes
         From `to_onnx`.
     X : ndarray of shape (n, pixels)
+        As the last step of a pipeline takes them.
 
     Returns
     -------
@@ -125,6 +144,7 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    clf = last_step(clf)
     network = networks_of(clf)[0]  # those of an ensemble take the same images
     images = to_images(X, network.image_shape_).astype(input_dtype(network.pixel_range_))
     labels, probabilities = session.run(["label", "probabilities"], {"images": images})

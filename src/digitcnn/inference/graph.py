@@ -50,7 +50,9 @@ class FittedNetwork(NamedTuple):
     fill_mode: str = "nearest"
 
 
-def build_graph(networks: Sequence[FittedNetwork], classes: np.ndarray) -> Any:
+def build_graph(
+    networks: Sequence[FittedNetwork], classes: np.ndarray, *, preprocessing: str = ""
+) -> Any:
     """The ONNX graph of a network, or of an ensemble.
 
     Parameters
@@ -59,6 +61,8 @@ def build_graph(networks: Sequence[FittedNetwork], classes: np.ndarray) -> Any:
         One or more, for images of one shape.
     classes : ndarray of shape (n_classes,)
         Labels, numbers or strings.
+    preprocessing : str, default=""
+        What has to be done to pictures first, in words, for the metadata.
 
     Returns
     -------
@@ -101,13 +105,15 @@ def build_graph(networks: Sequence[FittedNetwork], classes: np.ndarray) -> Any:
         producer_name="digitcnn",
         producer_version=__version__,
     )
-    metadata = {
+    metadata: dict[str, Any] = {
         "digitcnn": __version__,
         "classes": classes.tolist(),
         "image_shape": [height, width, channels],
         "pixel_range": list(pixel_range),
         "networks": len(networks),
     }
+    if preprocessing:
+        metadata["preprocessing"] = preprocessing
     onnx.helper.set_model_props(made, {name: json.dumps(value) for name, value in metadata.items()})
     onnx.checker.check_model(made, full_check=True)
     return made

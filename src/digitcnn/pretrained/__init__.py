@@ -1,15 +1,10 @@
 """The trained model that comes with the package."""
 
-from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from digitcnn.classifier import DigitCNNClassifier
-
-MODEL_NAME = "digits.digitcnn"
+from digitcnn.classifier import DigitCNNClassifier
+from digitcnn.serialization.initial import PRETRAINED, model_path
 
 
-def load_pretrained() -> "DigitCNNClassifier":
+def load_pretrained() -> DigitCNNClassifier:
     """Load the trained model that comes with the package.
 
     It reads handwritten and printed digits in MNIST's form: 28 by 28 pixels, light on black, in
@@ -38,8 +33,5 @@ def load_pretrained() -> "DigitCNNClassifier":
     >>> bool(clf.score(X, y) > 0.99)
     True
     """
-    from digitcnn.classifier import load
-
-    with as_file(files(__name__) / MODEL_NAME) as path:
-        clf: DigitCNNClassifier = load(path)
-    return clf
+    with model_path(PRETRAINED) as path:
+        return DigitCNNClassifier.load(path)

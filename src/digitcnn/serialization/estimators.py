@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import VotingClassifier
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 
@@ -14,13 +15,14 @@ from digitcnn._utils.array_file import write_model_file
 from digitcnn._utils.ensembles import named_networks
 from digitcnn._utils.parameters import RULES
 from digitcnn._version import __version__
+from digitcnn.serialization.labels import labels_to_json
 from digitcnn.serialization.schema import (
     EXCLUDED,
     SerializedNetwork,
     check_model,
-    labels_to_json,
     read_model,
 )
+from digitcnn.serialization.steps import restore_step, step_to_json
 from digitcnn.training.history import History
 
 # Attributes of a fitted estimator that JSON holds as they are.
@@ -32,8 +34,9 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    clf : DigitCNNClassifier or VotingClassifier
-        The latter of `DigitCNNClassifier`, voting by their mean probabilities.
+    clf : DigitCNNClassifier, VotingClassifier or Pipeline
+        An ensemble of `DigitCNNClassifier`, voting by their mean probabilities; a pipeline of this
+        package's transformers that ends in one of these.
     path : str or path-like
 
     Raises
@@ -42,6 +45,9 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
         If it is another estimator, if an architecture is a callable, or if the labels are neither
         numbers nor strings.
     """
+    pipeline = None
+    if isinstance(clf, Pipeline):
+        pipeline, clf = _pipeline_to_json(clf), clf[-1]
     members = named_networks(clf, "cannot be kept in a model file")
     arrays: list[np.ndarray] = []
     kept = []
@@ -58,6 +64,8 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
         "ensemble": None if clf in members.values() else labels_to_json(clf.classes_),
         "has_validation": hits is not None,
     }
+    if pipeline is not None:
+        content["pipeline"] = pipeline
     # What is written is what can be read.
     check_model(json.loads(json.dumps(content)), arrays)
     write_model_file(path, content, arrays)
@@ -74,7 +82,7 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    DigitCNNClassifier or VotingClassifier
+    DigitCNNClassifier, VotingClassifier or Pipeline
         Fitted.
 
     Raises
@@ -94,7 +102,17 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
     clf.validation_confidences_, clf.validation_correct_ = model.validation or (None, None)
-    return clf
+    if model.last_step is None:
+        return clf
+    steps = [(step.name, restore_step(step)) for step in model.steps]
+    return Pipeline([*steps, (model.last_step, clf)])
+
+
+def _pipeline_to_json(pipeline: Pipeline) -> dict[str, Any]:
+    *before, (last_step, _) = pipeline.steps
+    # Steps that do nothing, which scikit-learn allows for.
+    kept = [(name, step) for name, step in before if step is not None and step != "passthrough"]
+    return {"steps": [step_to_json(*one) for one in kept], "last_step": last_step}
 
 
 def _vote(names: list[str], members: list[Any], classes: np.ndarray) -> VotingClassifier:

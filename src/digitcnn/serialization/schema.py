@@ -1,21 +1,20 @@
 """What is in a model file, checked: each name, type and number, before anything is built of it."""
 
-import math
 import os
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from digitcnn._utils.array_file import DTYPES, read_model_file
+from digitcnn._utils.array_file import read_model_file
 from digitcnn._utils.parameters import RULES, check_parameters
 from digitcnn.architectures import count_outputs, weight_shapes
+from digitcnn.serialization.checks import fields, real, text, whole
+from digitcnn.serialization.labels import labels_from_json
+from digitcnn.serialization.steps import SerializedStep, check_step
 
 # Parameters that are objects or places of the running program.
-EXCLUDED = ("callbacks", "checkpoint_dir")
+EXCLUDED = ("callbacks", "checkpoint_dir", "init")
 
-_LONGEST_NAME = 1000
-# Characters, of all labels at the longest one's width.
-_MOST_LABEL_TEXT = 2**24
 _LARGEST_SIDE = 2**31
 _FITTED = (
     "classes_",
@@ -61,12 +60,18 @@ class SerializedModel(NamedTuple):
         network.
     validation : tuple of two ndarrays, or None
         How sure the model was of its validation data, and whether it was right.
+    steps : list of SerializedStep
+        The transformers of a pipeline before its last step; empty where the model is no pipeline.
+    last_step : str or None
+        The name of its last step; None where it is no pipeline.
     """
 
     written_by: str
     networks: list[SerializedNetwork]
     classes: np.ndarray | None
     validation: tuple[np.ndarray, np.ndarray] | None
+    steps: list[SerializedStep]
+    last_step: str | None
 
 
 def read_model(path: str | os.PathLike[str]) -> SerializedModel:
@@ -108,58 +113,6 @@ def _check_shapes(kept: SerializedNetwork) -> None:
         )
 
 
-def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
-    """Labels as JSON holds them.
-
-    Raises
-    ------
-    ValueError
-        If they are neither numbers nor strings, or too long.
-    """
-    kind = classes.dtype.kind
-    dtype = classes.dtype.newbyteorder("<").str
-    if kind == "U":
-        dtype = "str"
-    elif kind == "O" and all(isinstance(label, str) for label in classes):
-        dtype = "object"
-    elif dtype not in DTYPES:
-        raise ValueError(
-            f"labels of {classes.dtype} cannot be kept in a model file; expected numbers or strings"
-        )
-    kept = {"classes_": classes.tolist(), "classes_dtype": dtype}
-    labels_from_json(kept)
-    return kept
-
-
-def labels_from_json(kept: dict[str, Any]) -> np.ndarray:
-    """The reverse of `labels_to_json`.
-
-    Raises
-    ------
-    ValueError
-        If the labels are not of their type, or not sorted.
-    """
-    labels, dtype = kept["classes_"], kept["classes_dtype"]
-    if not isinstance(labels, list) or not labels:
-        raise ValueError("its labels are no list")
-    if dtype in ("str", "object"):
-        longest = max(len(_text(label, "a label")) for label in labels)
-        if longest * len(labels) > _MOST_LABEL_TEXT:
-            raise ValueError(f"{len(labels)} labels of up to {longest} characters are too long")
-        classes = np.array(labels, dtype=dtype)
-    elif dtype in DTYPES:
-        classes = np.array(labels, dtype=dtype).astype(np.dtype(dtype).newbyteorder("="))
-    else:
-        raise ValueError(f"expected labels of numbers or strings, got {dtype!r}")
-    same = [
-        type(one) is type(other) and one == other
-        for one, other in zip(labels, classes.tolist(), strict=True)
-    ]
-    if classes.ndim != 1 or not all(same) or not (classes[:-1] < classes[1:]).all():
-        raise ValueError("its labels are not of the type declared, or not sorted")
-    return classes
-
-
 def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> SerializedModel:
     """Check a model file's header and arrays, see `read_model`.
 
@@ -169,7 +122,9 @@ def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> Serialized
         If something is not what it should be.
     """
     names = ("digitcnn", "ensemble", "has_validation", "members")
-    written_by, ensemble, has_validation, members = _fields(content, names, "its header")
+    header = dict(content)
+    steps, last_step = _check_pipeline(header.pop("pipeline", None))
+    written_by, ensemble, has_validation, members = fields(header, names, "its header")
     if not isinstance(members, list) or not members:
         raise ValueError("it holds no networks")
     left = list(arrays)
@@ -188,14 +143,32 @@ def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> Serialized
         if len(networks) > 1:
             raise ValueError(f"it holds {len(networks)} networks that are no ensemble")
     else:
-        _fields(ensemble, ("classes_", "classes_dtype"), "its ensemble")
+        fields(ensemble, ("classes_", "classes_dtype"), "its ensemble")
         classes = labels_from_json(ensemble)
         if len({network.name for network in networks}) < len(networks):
             raise ValueError("two of its networks have one name")
         for network in networks:
             if not np.array_equal(network.classes, np.arange(len(classes))):
                 raise ValueError("its networks are not of the ensemble's labels")
-    return SerializedModel(_text(written_by, "its version"), networks, classes, validation)
+    version = text(written_by, "its version")
+    return SerializedModel(version, networks, classes, validation, steps, last_step)
+
+
+def _check_pipeline(kept: Any) -> tuple[list[SerializedStep], str | None]:
+    """The transformers of a pipeline, and the name of its last step."""
+    if kept is None:
+        return [], None
+    last_step, steps = fields(kept, ("last_step", "steps"), "its pipeline")
+    if not isinstance(steps, list):
+        raise ValueError("the steps of its pipeline are no list")
+    checked = [check_step(step) for step in steps]
+    names = [*(step.name for step in checked), text(last_step, "the name of the last step")]
+    if len(set(names)) < len(names):
+        raise ValueError("two steps of its pipeline have one name")
+    kinds = [step.kind for step in checked]
+    if len(set(kinds)) < len(kinds) or kinds != sorted(kinds):
+        raise ValueError("its pipeline is not a table's, then a normaliser's step, each once")
+    return checked, last_step
 
 
 def _check_network(
@@ -203,10 +176,10 @@ def _check_network(
 ) -> tuple[SerializedNetwork, list[np.ndarray]]:
     """One network, and the arrays that are left for the next ones."""
     names = ("fitted", "n_weights", "name", "parameters")
-    fitted, n_weights, name, kept = _fields(member, names, "a network")
+    fitted, n_weights, name, kept = fields(member, names, "a network")
     parameters = _check_parameters(kept)
-    _fields(fitted, _FITTED, "a network's attributes")
-    n_weights = _whole(n_weights, 1, len(arrays) - 1, "the number of a network's weights")
+    fields(fitted, _FITTED, "a network's attributes")
+    n_weights = whole(n_weights, 1, len(arrays) - 1, "the number of a network's weights")
     weights, batch_losses = arrays[:n_weights], arrays[n_weights]
     for array in weights:
         if array.dtype != np.float32:
@@ -218,31 +191,31 @@ def _check_network(
     sides = fitted["image_shape_"]
     if not isinstance(sides, list) or len(sides) != 3:
         raise ValueError("image_shape_ is not three numbers")
-    height, width, channels = (_whole(side, 1, _LARGEST_SIDE, "image_shape_") for side in sides)
+    height, width, channels = (whole(side, 1, _LARGEST_SIDE, "image_shape_") for side in sides)
     n_pixels = height * width * channels
-    n_features = _whole(fitted["n_features_in_"], 1, n_pixels, "n_features_in_")
+    n_features = whole(fitted["n_features_in_"], 1, n_pixels, "n_features_in_")
     if n_features < n_pixels and parameters.get("image_shape") != "pad":
         raise ValueError(f"{n_features} features do not fill images of {n_pixels} pixels")
     if not isinstance(fitted["feature_names_in_"], list):
         raise ValueError("feature_names_in_ is no list")
-    feature_names = [_text(one, "a feature's name") for one in fitted["feature_names_in_"]]
+    feature_names = [text(one, "a feature's name") for one in fitted["feature_names_in_"]]
     if feature_names and len(feature_names) != n_features:
         raise ValueError(f"{len(feature_names)} names are not those of {n_features} features")
-    low, high = (_real(number, "pixel_range_") for number in fitted["pixel_range_"])
-    temperature = _real(fitted["temperature_"], "temperature_")
+    low, high = (real(number, "pixel_range_") for number in fitted["pixel_range_"])
+    temperature = real(fitted["temperature_"], "temperature_")
     if low > high or temperature <= 0:
         raise ValueError("pixel_range_ is not from low to high, or temperature_ not above 0")
     if fitted["precision_"] not in ("float32", "bfloat16"):
         raise ValueError("precision_ is neither 'float32' nor 'bfloat16'")
     network = SerializedNetwork(
-        name=_text(name, "a network's name"),
+        name=text(name, "a network's name"),
         parameters=parameters,
         classes=labels_from_json(fitted),
         feature_names=feature_names,
         n_features=n_features,
         image_shape=(height, width, channels),
         pixel_range=(low, high),
-        seed=_whole(fitted["_seed"], 0, 2**32 - 1, "_seed"),
+        seed=whole(fitted["_seed"], 0, 2**32 - 1, "_seed"),
         temperature=temperature,
         history=_check_history(fitted["history_"]),
         batch_losses=batch_losses.tolist(),
@@ -263,7 +236,7 @@ def _check_parameters(kept: Any) -> dict[str, Any]:
     }
     if isinstance(kept.get("class_weight"), list):
         parameters["class_weight"] = {
-            label: _real(weight, "a class's weight") for label, weight in kept["class_weight"]
+            label: real(weight, "a class's weight") for label, weight in kept["class_weight"]
         }
     check_parameters(parameters)
     return parameters
@@ -275,7 +248,7 @@ def _check_history(kept: Any) -> dict[str, list[float]]:
     if not kept.get("loss") or not kept.get("accuracy"):
         raise ValueError("history_ has no loss or no accuracy")
     return {
-        _text(name, "a figure's name"): [_real(value, "history_", finite=False) for value in values]
+        text(name, "a figure's name"): [real(value, "history_", finite=False) for value in values]
         for name, values in kept.items()
     }
 
@@ -290,31 +263,3 @@ def _check_validation(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]
     if not ((confidences >= 0) & (confidences <= 1.001)).all() or hits.max() > 1:
         raise ValueError("its validation data holds numbers that are no probabilities or no flags")
     return confidences, hits.astype(bool)
-
-
-def _fields(value: Any, names: tuple[str, ...], what: str) -> list[Any]:
-    """The values of an object that has these names and no others."""
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} is no object")
-    if set(value) != set(names):
-        differing = sorted(set(value) ^ set(names))
-        raise ValueError(f"{what} lacks {differing[0][:99]!r}, or has it and should not")
-    return [value[name] for name in names]
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
-        raise ValueError(f"{what} is no text of at most {_LONGEST_NAME} characters")
-    return value
-
-
-def _whole(value: Any, low: int, high: int, what: str) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"{what} is not a whole number from {low} to {high}")
-    return value
-
-
-def _real(value: Any, what: str, finite: bool = True) -> float:
-    if type(value) not in (int, float) or (finite and not math.isfinite(value)):
-        raise ValueError(f"{what} is no {'finite ' if finite else ''}number")
-    return float(value)

@@ -13,6 +13,7 @@ from digitcnn.inference.graph import FittedNetwork
 from digitcnn.inference.probabilities import divide, predict_in_parts
 from digitcnn.inference.session import NetworkSession
 from digitcnn.serialization.schema import SerializedNetwork, read_model
+from digitcnn.serialization.steps import restore_step
 
 
 class StoredModel:
@@ -25,9 +26,10 @@ class StoredModel:
 
     Attributes
     ----------
-    classes_, n_features_in_, image_shape_, pixel_range_, validation_confidences_,
-    validation_correct_
-        As the estimator's.
+    classes_, image_shape_, pixel_range_, validation_confidences_, validation_correct_
+        As the estimator's; of a pipeline as its last step's.
+    n_features_in_ : int or None
+        None where a pipeline was fitted on pictures.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only where the training data had names.
 
@@ -37,19 +39,26 @@ class StoredModel:
         As `digitcnn.load`.
     """
 
+    n_features_in_: int | None
     validation_confidences_: np.ndarray | None
     validation_correct_: np.ndarray | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         model = read_model(path)
         self._networks = [_StoredNetwork(kept) for kept in model.networks]
+        self._steps = model.steps
         first = model.networks[0]  # those of an ensemble take the same images
         self.classes_ = first.classes if model.classes is None else model.classes
         self.n_features_in_ = first.n_features
         self.image_shape_ = first.image_shape
         self.pixel_range_ = first.pixel_range
-        if first.feature_names:
-            self.feature_names_in_ = np.array(first.feature_names, dtype=object)
+        names = first.feature_names
+        if model.steps:
+            fitted = model.steps[0].fitted
+            self.n_features_in_ = fitted.get("n_features_in_")
+            names = fitted.get("feature_names_in_", [])
+        if names:
+            self.feature_names_in_ = np.array(names, dtype=object)
         self.validation_confidences_ = self.validation_correct_ = None
         if model.validation is not None:
             self.validation_confidences_, self.validation_correct_ = model.validation
@@ -67,11 +76,14 @@ class StoredModel:
         ValueError
             If the images are of another size or plainly on another scale.
         """
-        if X.shape[1] != self.n_features_in_:
+        if self.n_features_in_ is not None and X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but the model is expecting {self.n_features_in_} "
                 f"features as input. {size_hint(X.shape, self.image_shape_)}"
             )
+        for step in self._steps:
+            if step.kind == "DigitNormalizer":
+                X = restore_step(step).transform(X)
         answers = [network.predict_proba(X) for network in self._networks]
         mean: np.ndarray = answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
         return mean

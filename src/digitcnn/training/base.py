@@ -110,17 +110,23 @@ class BaseNetworkClassifier(BaseEstimator):
         return {**now, **of_the_fit}
 
     def _plan(
-        self, parameters: dict[str, Any], data: TrainingData, goes_on: bool, is_part: bool = False
+        self,
+        parameters: dict[str, Any],
+        data: TrainingData,
+        goes_on: bool,
+        initial: list[np.ndarray] | None = None,
+        is_part: bool = False,
     ) -> tuple[TrainingPlan, TrainingData, Checkpoint | None]:
         """A training's plan, what is left to train on, and what it may go on from.
 
-        `is_part` says that it is one of several that train together: those of `partial_fit`.
+        `initial` are the weights of a new network, where they are not random. `is_part` says that
+        it is one of several that train together: those of `partial_fit`.
         """
         import_keras()  # the data is right; what follows is trained by it
         if is_part:
             parameters = {**parameters, **_PARTIAL_FIT}
 
-        before = len(self.wrapper_.trainer.history.batch_losses) if goes_on else 0
+        before = len(self._trainer.history.batch_losses) if goes_on else 0
 
         def plan(seed: int) -> tuple[TrainingPlan, TrainingData]:
             divided = data.hold_out(parameters["validation_fraction"], seed)
@@ -139,7 +145,21 @@ class BaseNetworkClassifier(BaseEstimator):
         planned, divided = plan(seed)
         if parameters["checkpoint_dir"] is None:
             return planned, divided, None
-        checkpoint = self._open_checkpoint(planned, data, goes_on)
+        if self.callbacks:
+            raise ValueError(
+                "checkpoint_dir and callbacks do not go together: what a callback remembers is not "
+                "in the checkpoint, and a training that goes on would not be the same"
+            )
+        validation = data.validation or ()
+        start = initial
+        if goes_on:
+            start = self._trainer.network.get_state()
+        identity = {
+            "plan": planned.fingerprint(with_seed=goes_on or self.random_state is not None),
+            "data": digest_arrays([data.images, data.y_encoded, data.weights, *validation]),
+            "start": None if start is None else digest_arrays(start),
+        }
+        checkpoint = Checkpoint(self.checkpoint_dir, identity, seed)
         if checkpoint.seed != seed:  # drawn by a fit that was killed
             planned, divided = plan(checkpoint.seed)
         return planned, divided, checkpoint
@@ -157,29 +177,19 @@ class BaseNetworkClassifier(BaseEstimator):
             n_batches=n_batches,
         )
 
-    def _open_checkpoint(self, plan: TrainingPlan, data: TrainingData, goes_on: bool) -> Checkpoint:
-        """The checkpoint of a fit, with how far it has come."""
-        if self.callbacks:
-            raise ValueError(
-                "checkpoint_dir and callbacks do not go together: what a callback remembers is not "
-                "in the checkpoint, and a training that goes on would not be the same"
-            )
-        arrays = [data.images, data.y_encoded, data.weights, *(data.validation or ())]
-        identity = {
-            "plan": plan.fingerprint(with_seed=goes_on or self.random_state is not None),
-            "data": digest_arrays(arrays),
-            "start": None,
-        }
-        if goes_on:
-            identity["start"] = digest_arrays(self._trainer.network.get_state())
-        return Checkpoint(self.checkpoint_dir, identity, plan.network.seed)
+    def _start(
+        self, plan: NetworkPlan, goes_on: bool, initial: list[np.ndarray] | None = None
+    ) -> None:
+        """A new network, not yet built, or a copy of the trained one with another plan.
 
-    def _start(self, plan: NetworkPlan, goes_on: bool) -> None:
-        """A new network, not yet built, or a copy of the trained one with another plan."""
+        `initial` are the weights of a new one, where they are not random.
+        """
         if goes_on:
             self._trainer = self._trainer.going_on(plan)
         else:
             self._trainer = NetworkTrainer(StoredNetwork(plan))
+            if initial is not None:
+                self._trainer.network.set_weights(initial)
         self.precision_ = plan.precision
 
     def _train(

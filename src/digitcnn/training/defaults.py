@@ -17,6 +17,10 @@ import numpy as np
 BATCH_SIZE = 256
 LEARNING_RATE = 0.009
 _LEARNING_RATE_GOING_ON = 0.0002
+# Of one that starts from given weights (`init`), and learns from data that these never saw.
+_LEARNING_RATE_FROM_INIT = 0.003
+# Images from which on what they say counts for more than the weights that a training started from.
+_IMAGES_FOR_HALF = 200
 # Smaller batches say too little of the data's mean and variance, which normalisation needs.
 _SMALLEST_BATCH = 16
 # What a batch is made small for: batches in an epoch, and in a training whose epochs are given.
@@ -76,23 +80,50 @@ def count_batches(n_images: int, batch_size: int) -> int:
     return -(-n_images // batch_size)
 
 
-def choose_learning_rate(batch_size: int, *, goes_on: bool) -> float:
+def choose_learning_rate(
+    batch_size: int, *, goes_on: bool = False, has_init: bool = False
+) -> float:
     """The rate for batches of a size: small ones are less certain, and move the weights less.
 
     Parameters
     ----------
     batch_size : int
-    goes_on : bool
+    goes_on : bool, default=False
         Whether the network has had a whole training, which another one is to improve on.
+    has_init : bool, default=False
+        Whether it starts from given weights, which are to be adapted to other data.
 
     Examples
     --------
     >>> from digitcnn.training.defaults import choose_learning_rate
-    >>> choose_learning_rate(256, goes_on=False), choose_learning_rate(64, goes_on=False)
-    (0.009, 0.0045)
+    >>> choose_learning_rate(256), choose_learning_rate(64), choose_learning_rate(64, has_init=True)
+    (0.009, 0.0045, 0.0015)
     """
-    rate = _LEARNING_RATE_GOING_ON if goes_on else LEARNING_RATE
+    rate = LEARNING_RATE
+    if has_init:
+        rate = _LEARNING_RATE_FROM_INIT
+    elif goes_on:
+        rate = _LEARNING_RATE_GOING_ON
     return rate * min(1.0, sqrt(batch_size / BATCH_SIZE))
+
+
+def choose_share(n_images: int) -> float:
+    """How far the weights go from where `init` has them to where the training would [1]_.
+
+    The few images of a new hand say little of all others, which the weights in between still read:
+    of 200 images it is half the way, of many nearly all.
+
+    References
+    ----------
+    .. [1] M. Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+
+    Examples
+    --------
+    >>> from digitcnn.training.defaults import choose_share
+    >>> choose_share(200), choose_share(9_800)
+    (0.5, 0.98)
+    """
+    return n_images / (n_images + _IMAGES_FOR_HALF)
 
 
 def settle(parameters: dict[str, Any], *, n_images: int, is_part: bool) -> dict[str, Any]:

@@ -166,7 +166,9 @@ def plan_network(
     if rate == "auto":
         batch_size = parameters["batch_size"]
         batch_size = BATCH_SIZE if batch_size == "auto" else batch_size
-        rate = choose_learning_rate(batch_size, goes_on=goes_on)
+        rate = choose_learning_rate(
+            batch_size, goes_on=goes_on, has_init=parameters["init"] is not None and not goes_on
+        )
     n_outputs, momentum = count_outputs(n_classes), None
     if isinstance(architecture, str) and n_batches is not None:
         momentum = _limit_momentum(get_layers(architecture, image_shape, n_outputs), n_batches)

@@ -1,0 +1,108 @@
+"""Weights that a fit starts from, of a model file or of the model in the package."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitcnn.architectures import count_outputs
+from digitcnn.serialization.schema import read_model
+
+# What the trained model in the package is called, wherever a model is named.
+PRETRAINED = "pretrained"
+_PRETRAINED_FILE = "digits.digitcnn"
+
+
+@contextmanager
+def model_path(model: str | os.PathLike[str]) -> Iterator[Path]:
+    """The file of a model that is named by its path, or is the package's own, "pretrained"."""
+    if model != PRETRAINED:
+        yield Path(model)
+        return
+    with as_file(files("digitcnn") / "pretrained" / _PRETRAINED_FILE) as path:
+        yield path
+
+
+def read_initial(
+    init: str | os.PathLike[str],
+    architecture: Any,
+    image_shape: tuple[int, int, int],
+    classes: np.ndarray,
+) -> list[np.ndarray]:
+    """The weights that a fit starts from.
+
+    The output of a class that the model knows keeps its weights; those of others are drawn.
+
+    Parameters
+    ----------
+    init : str or path-like
+        A model file of one network, or "pretrained".
+    architecture : str or callable
+        The fit's own.
+    image_shape : tuple of int (height, width, channels)
+        Of the images to train on.
+    classes : ndarray of shape (n_classes,)
+        Compared with the model's as text: 3 and "3" are one class.
+
+    Returns
+    -------
+    list of ndarray
+        In Keras's order.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it holds no network for such images.
+    """
+    with model_path(init) as path:
+        model = read_model(path)
+    if len(model.networks) > 1:
+        raise ValueError(
+            f"init={str(init)!r} holds an ensemble of {len(model.networks)} networks; expected one "
+            "network to start from"
+        )
+    (network,) = model.networks
+    found = network.parameters.get("architecture", "compact")
+    if architecture != found:
+        raise ValueError(
+            f"expected architecture={found!r}, that of init={str(init)!r}, got {architecture!r}"
+        )
+    if image_shape != network.image_shape:
+        height, width, channels = image_shape
+        expected = " x ".join(map(str, network.image_shape))
+        raise ValueError(
+            f"expected images of {expected} pixels (height, width, channels) for "
+            f"init={str(init)!r}, got {height} x {width} x {channels}. Put a DigitNormalizer in "
+            "front"
+        )
+    return _for_classes(network.weights, network.classes, classes)
+
+
+def _for_classes(
+    weights: list[np.ndarray], known: np.ndarray, classes: np.ndarray
+) -> list[np.ndarray]:
+    """Weights whose outputs are of other classes.
+
+    Those of classes that are not known are drawn as Keras draws a new layer's [1]_.
+
+    References
+    ----------
+    .. [1] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+       networks", AISTATS 2010.
+    """
+    *features, kernel, bias = weights
+    places = {str(label): i for i, label in enumerate(known.tolist())}
+    n_inputs, n_outputs = len(kernel), count_outputs(len(classes))
+    limit = np.sqrt(6 / (n_inputs + n_outputs))
+    drawn = np.random.default_rng(0).uniform(-limit, limit, (n_inputs, n_outputs))
+    new_kernel, new_bias = drawn.astype(np.float32), np.zeros(n_outputs, np.float32)
+    for i, label in enumerate(classes.tolist()):
+        if (place := places.get(str(label))) is not None:
+            new_kernel[:, i], new_bias[i] = kernel[:, place], bias[place]
+    return [*features, new_kernel, new_bias]
