@@ -152,7 +152,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         of the same data with the same parameters goes on from it, to the same end, bit for bit.
         Not together with `callbacks`.
     verbose : int, default=0
-        From 1 up, training shows a progress bar where standard error is a terminal.
+        From 1 up, training shows its progress: a bar where standard error is a terminal, a line
+        below a notebook's cell, and elsewhere a line on standard error for each epoch.
 
     Attributes
     ----------

@@ -207,6 +207,7 @@ class BaseNetworkClassifier(BaseEstimator):
             False where Ctrl-C has cut the training short.
         """
         from digitcnn.training import schedules
+        from digitcnn.training.progress import ProgressHint, TrainingProgress
 
         if plan.schedule is not None:
             schedules.check_one_schedule(plan.schedule, self.callbacks)
@@ -216,24 +217,25 @@ class BaseNetworkClassifier(BaseEstimator):
         called = schedules.schedule_callbacks(plan, has_validation=has_validation)
         called += [*callbacks, *self.callbacks_]
         first_epoch = self._trainer.history.n_epochs
-        if self.verbose:
-            from digitcnn.training.progress import TrainingProgress
-
-            called.append(TrainingProgress(plan.epochs, plan.n_batches, first_epoch))
-        self._make_wrapper().fit(
-            data.images,
-            data.y_encoded,
-            data.weights,
-            epochs=plan.epochs,
-            initial_epoch=first_epoch,
-            plan=plan,
-            rows=data.rows,
-            validation=data.validation,
-            callbacks=called,
-            checkpoint=checkpoint,
-            # A user's callback is given the network, and may keep it.
-            is_watched=bool(self.callbacks_),
-        )
+        shown = TrainingProgress if self.verbose else ProgressHint
+        progress = shown(plan.epochs, plan.n_batches, first_epoch)
+        try:
+            self._make_wrapper().fit(
+                data.images,
+                data.y_encoded,
+                data.weights,
+                epochs=plan.epochs,
+                initial_epoch=first_epoch,
+                plan=plan,
+                rows=data.rows,
+                validation=data.validation,
+                callbacks=[*called, progress],
+                checkpoint=checkpoint,
+                # A user's callback is given the network, and may keep it.
+                is_watched=bool(self.callbacks_),
+            )
+        finally:
+            progress.close()
         return not self._trainer.history.is_interrupted
 
     def _make_wrapper(self) -> Any:
