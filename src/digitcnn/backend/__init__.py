@@ -2,9 +2,11 @@
 
 import os
 
+from digitcnn.backend.start_up import quiet_start_up
+
 
 def import_keras() -> None:
-    """Import Keras, before what it cannot do looks like somebody else's fault.
+    """Import Keras, quietly, and before what it cannot do looks like somebody else's fault.
 
     Raises
     ------
@@ -12,7 +14,8 @@ def import_keras() -> None:
         If Keras, or the backend that it is set to, cannot be imported.
     """
     try:
-        import keras  # noqa: F401
+        with quiet_start_up():
+            import keras  # noqa: F401
     except (ImportError, ValueError) as error:
         backend = os.environ.get("KERAS_BACKEND")
         setting = f"KERAS_BACKEND={backend!r}" if backend else "the backend of its keras.json"

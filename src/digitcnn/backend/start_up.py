@@ -1,0 +1,92 @@
+"""The import of Keras and its backend, without what the backend says as it starts.
+
+TensorFlow tells everybody which kernels it has, and that there is no GPU. It reads how much of this
+to say once, when it is imported, from the environment, but some lines come before it has read that.
+"""
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+# How little TensorFlow says: 3 leaves what ends the process.
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Its lines before it has read that: of its logger of today, of the one before, and those between.
+_CHATTER = re.compile(
+    rb"[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
+    rb"|WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|To enable the following instructions: "
+)
+
+
+@contextmanager
+def quiet_start_up() -> Iterator[None]:
+    """A context to import Keras in: what TensorFlow says from then on is errors of Python alone.
+
+    The environment is as before afterwards. Nothing is suppressed where the user has set
+    ``TF_CPP_MIN_LOG_LEVEL``, or has imported TensorFlow before.
+    """
+    if _LEVEL in os.environ or "tensorflow" in sys.modules:
+        yield
+        return
+    os.environ[_LEVEL] = "3"
+    try:
+        if _is_alone():
+            with _filtered_standard_error():
+                yield
+        else:
+            yield
+    finally:
+        os.environ.pop(_LEVEL, None)
+
+
+def _is_alone() -> bool:
+    """Whether no thread of the program can write to standard error, or start a process with it.
+
+    Those of IPython and of a notebook's kernel do neither.
+    """
+    if threading.active_count() == 1:
+        return True
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and ipython.get_ipython() is not None
+
+
+@contextmanager
+def _filtered_standard_error() -> Iterator[None]:
+    """Hold back what native code writes to standard error, and pass on in the end what it is not.
+
+    A process that is killed in between loses the held back lines.
+    """
+    _flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        held = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # there is no place for one
+        os.close(saved)
+        yield
+        return
+    with held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            _flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            rest = b"".join(line for line in held if not _CHATTER.match(line))
+            if rest:
+                with suppress(OSError):  # nobody reads it
+                    os.write(2, rest)
+
+
+def _flush() -> None:
+    with suppress(OSError, AttributeError, ValueError):  # nobody reads it, or there is none
+        sys.stderr.flush()
