@@ -16,7 +16,13 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn._utils.array_file import read_model_file, write_model_file
-from digitcnn._utils.atomic import atomic_write, folder_beside, is_same_file, remove_left_over
+from digitcnn._utils.atomic import (
+    atomic_write,
+    folder_beside,
+    is_same_file,
+    remove_left_over,
+    try_to_write,
+)
 from digitcnn.datasets import load_mnist, read_digits_csv, stream_digits
 
 
@@ -47,6 +53,31 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         atomic_write(target, fail)
     assert target.read_text() == "old"
     assert names_in(tmp_path) == ["file"]
+
+
+def test_trying_to_write_leaves_everything_as_it_is(tmp_path):
+    (tmp_path / "old").write_text("old")
+    for name in ("old", "new"):
+        try_to_write(tmp_path / name)
+    assert names_in(tmp_path) == ["old"]
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def test_what_cannot_be_written_is_found_by_trying(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "gone" / "new", tmp_path / "file" / "new", tmp_path / ("n" * 300)):
+        with pytest.raises(OSError, match=r"new|nnn") as caught:
+            try_to_write(path)
+        assert str(caught.value).startswith(f"{path}: cannot be written: ")
+    assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["models/", "models//", "there"])
+def test_name_of_a_folder_is_no_files(tmp_path, name):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(IsADirectoryError, match="expected a file's name, got a folder"):
+        atomic_write(f"{tmp_path}/{name}", put("text"))
+    assert names_in(tmp_path) == ["there"]
 
 
 def test_old_file_is_there_until_the_new_one_is_complete(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn.cli import is_refusal, main
-from digitcnn.cli._common import tensorflow_start_up
+from digitcnn.cli._common import fast_kernels
 from digitcnn.recipes import RECIPES, Recipe
 from digitcnn.tables import readers as tables
 from digitcnn.tables.readers import read_table
@@ -509,7 +509,7 @@ def test_tensorflow_starts_with_its_faster_kernels_unless_told_otherwise(monkeyp
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, given)
-        with tensorflow_start_up():
+        with fast_kernels():
             assert os.environ[name] == wanted
         assert os.environ.get(name) == given
 

@@ -1,5 +1,6 @@
 """The commands read what they are given under its names, and write over none of it."""
 
+import errno
 import json
 import os
 import shutil
@@ -462,6 +463,28 @@ def test_file_that_is_protected_against_writing_is_not_replaced(
     status, _, err = run(*arguments)
     assert status == 2
     assert "old: is there already, and is protected against writing" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "t.csv", "--out"],
+        ["predict", "m.digitcnn", "t.csv", "--out"],
+        ["evaluate", "m.digitcnn", "t.csv", "--errors"],
+        ["evaluate", "m.digitcnn", "t.csv", "--report"],
+        ["export", "m.digitcnn"],
+    ],
+)
+def test_file_system_that_takes_no_files_is_told_of_before_any_work(
+    place, run, no_work, monkeypatch, arguments
+):
+    def refuse(path, *_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    monkeypatch.setattr("digitcnn._utils.atomic.os.open", refuse)
+    status, out, err = run(*arguments, "new")
+    assert (status, out) == (2, "")
+    assert err == f"digitcnn {arguments[0]}: new: cannot be written: {os.strerror(errno.EROFS)}\n"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """What a training has learned gets into its file, however it ends, and once at a time."""
 
+import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 
 import digitcnn
 from digitcnn.classifier import DigitCNNClassifier
-from digitcnn.cli import main
+from digitcnn.cli import _interrupts, main
 from digitcnn.cli import train as command_train
 from digitcnn.cli.train import save
 from digitcnn.recipes import RECIPES, Recipe
@@ -180,7 +182,7 @@ def test_ctrl_c_that_is_pressed_again_at_once_loses_no_model(place, press, monke
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals as Unix does")
 def test_ctrl_c_that_is_pressed_again_later_stops_all(place, press, monkeypatch, capsys):
-    monkeypatch.setattr(command_train, "_PATIENCE", 0.0)
+    monkeypatch.setattr(_interrupts, "_PATIENCE", 0.0)
     monkeypatch.setattr(DigitCNNClassifier, "fit", pressed_again(press))
     assert main(["train", "t.csv", "--out", "m.digitcnn"]) == 130
     assert "stopped before there was a model" in capsys.readouterr().err
@@ -325,3 +327,119 @@ def test_checkpoint_of_other_options_is_refused(place, capsys):
     claim_folder("ckpt", {"--learning-rate": 0.004})
     assert main(["train", "t.csv", "--learning-rate", "0.005", "--checkpoint", "ckpt"]) == 2
     assert "--learning-rate was 0.004 and is 0.005" in capsys.readouterr().err
+
+
+# Mistakes
+
+RUN = """
+import contextlib, io, json, sys
+from digitcnn.cli import main
+
+for arguments in json.loads(sys.argv[1]):
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            status = main(arguments)
+        except SystemExit as error:
+            status = error.code
+    imported = sorted({"tensorflow", "keras", "scikeras"} & set(sys.modules))
+    print(json.dumps([status, said.getvalue(), imported]))
+"""
+
+
+def test_mistakes_are_found_before_keras_is_imported(place):
+    table = pd.read_csv("t.csv")
+    (place / "empty.csv").write_text("")
+    table[:0].to_csv("heads.csv", index=False)
+    table.drop(columns="label").to_csv("unlabelled.csv", index=False)
+    table.assign(label=7).to_csv("sevens.csv", index=False)
+    table.drop(columns="pixel63").to_csv("odd.csv", index=False)
+    table.replace(255, 999).to_csv("bright.csv", index=False)
+    table.assign(label=[10, *table["label"][1:]]).to_csv("rare.csv", index=False)
+    table.assign(label=range(400)).to_csv("numbers.csv", index=False)
+    mistakes = {
+        ("nowhere.csv",): "nowhere.csv: there is no such file",
+        ("empty.csv",): "empty.csv: the file is empty",
+        ("heads.csv",): "heads.csv: there are no rows below the header",
+        ("unlabelled.csv",): "expected a label column 'label'",
+        ("t.csv", "--label", "digit"): "expected a label column 'digit'",
+        ("sevens.csv",): "sevens.csv: expected digits of two classes or more, got 400 of '7' alone",
+        ("sevens.csv", "--recipe", "ensemble"): "expected digits of two classes or more",
+        ("odd.csv",): "X has 63 features, which is not a square number of pixels",
+        ("odd.csv", "--checkpoint", "ckpt"): "X has 63 features",
+        ("bright.csv",): "999 is outside 0..255",
+        ("rare.csv",): "rare.csv: expected two digits or more of each class, one to train on and "
+        "one to measure the model on, got a single one of '10'",
+        ("numbers.csv",): "got a single one of '0', '1', '2', '3', '4' and 395 more",
+        ("t.csv", "--validation-fraction", "0.01"): "got 0.01 of 400 digits",
+        ("t.csv", "--validation-fraction", "0.99"): "got 0.99 of 400 digits",
+        ("t.csv", "--recipe", "fats"): "there is no recipe 'fats'",
+        ("t.csv", "--architecture", "compcat"): "Did you mean 'compact'?",
+        ("t.csv", "--out", "models/"): "models/: expected a file's name, got a folder",
+        ("t.csv", "--out", "t.csv/m.digitcnn"): "there is no folder t.csv",
+        ("t.csv", "--out", "m" * 300): "File name too long",
+    }
+    arguments = json.dumps([["train", *given] for given in mistakes])
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for (given, message), (status, said, imported) in zip(mistakes.items(), found, strict=True):
+        assert status == 2, given
+        assert message in said
+        assert said.count("\n") == 1
+        assert imported == [], given
+    assert not (place / "ckpt" / "training.json").exists()
+    assert not (place / "digits.digitcnn").exists()
+
+
+def test_two_digits_of_each_class_are_enough(place):
+    table = pd.read_csv("t.csv").groupby("label").head(2)
+    table.to_csv("few.csv", index=False)
+    assert main(["train", "few.csv", "--out", "m.digitcnn"]) == 0
+    assert len(digitcnn.load("m.digitcnn").validation_correct_) == 10
+
+
+def test_training_without_data_says_what_it_is_trained_on(place, capsys, monkeypatch, digits):
+    X, y = digits
+    monkeypatch.setattr("digitcnn.datasets.load_sample_digits", lambda: (X[:200], y[:200]))
+    assert main(["train", "--out", "m.digitcnn", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["data"] == "sample"
+    assert "no DATA was named: training on 'sample'" in err
+    assert main(["train", "sample", "--out", "m.digitcnn"]) == 0
+    assert "no DATA" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
+@pytest.mark.parametrize("columns", [80, 60])
+def test_training_keeps_to_the_columns_of_its_terminal(place, columns):
+    import fcntl
+    import struct
+    import termios
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {n: v for n, v in os.environ.items() if n not in ("COLUMNS", "LINES", "NO_COLOR")}
+    command = [sys.executable, "-m", "digitcnn", "train", "t.csv", "--epochs", "2"]
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        subprocess.Popen(
+            command, stdout=theirs, stderr=theirs, env={**environment, "TERM": "xterm"}
+        ) as process,
+    ):
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # Linux's word for the end of a terminal
+            while read := terminal.read(4096):
+                seen += read
+    assert process.returncode == 0, seen
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    lines = re.split(r"[\r\n]+", text)
+    assert max(map(len, lines)) <= columns
+    bar = next(line for line in reversed(lines) if "━" in line)
+    assert re.match(r"━+ in 0:\d\d:\d\d  epoch 2/2  accuracy ", bar)
+    assert ("confusion matrix (rows" in text) == (columns == 80)
+    assert "model written to digits.digitcnn" in lines

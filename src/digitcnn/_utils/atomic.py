@@ -26,6 +26,12 @@ def as_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def is_folder_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a folder's, be it there or only named as one: ``models/``."""
+    ends = tuple(filter(None, (os.sep, os.altsep)))
+    return as_path(path).is_dir() or os.fspath(path).endswith(ends)
+
+
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Whether two paths lead to the same file, which need not exist yet; links are followed."""
     first, second = as_path(one), as_path(other)
@@ -57,17 +63,12 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> 
         ``/dev/null``. The target stays as it was.
     """
     target = Path(os.path.realpath(as_path(path)))
-    if target.is_dir():
+    if is_folder_name(path):
         raise IsADirectoryError(f"{path}: expected a file's name, got a folder")
     if target.exists() and not target.is_file():
         raise OSError(f"{path}: expected a regular file or a new name, got something else")
     remove_left_over(target)
-    own = target.parent / f"{_mark(target)}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        descriptor = os.open(own, flags, 0o666)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+    own, descriptor = _begin(path, target)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if target.exists():
@@ -84,6 +85,42 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> 
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
     _sync_folder(target.parent)
+
+
+def try_to_write(path: str | os.PathLike[str]) -> None:
+    """Begin to write a file, and leave nothing: what the system says of its rights is not all.
+
+    A file system may be read-only, full or none that takes files, whatever the folder's mode is.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The target. It stays as it is.
+
+    Raises
+    ------
+    OSError
+        If nothing can be written beside it, or if its name is one that no file can have.
+    """
+    target = Path(os.path.realpath(as_path(path)))
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(target)
+        own, descriptor = _begin(path, target)
+    except OSError as error:
+        raise OSError(f"{path}: cannot be written: {error.strerror}") from None
+    os.close(descriptor)
+    own.unlink()
+
+
+def _begin(path: str | os.PathLike[str], target: Path) -> tuple[Path, int]:
+    """A new file beside a target, and its descriptor."""
+    own = target.parent / f"{_mark(target)}-{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        return own, os.open(own, flags, 0o666)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from digitcnn.cli._arguments import TRACEBACK_VARIABLE, as_options, make_parser
@@ -44,7 +45,10 @@ def _run(options: argparse.Namespace) -> int:
     name = f"digitcnn {options.command}"
     try:
         module = importlib.import_module(f"digitcnn.cli.{options.command}")
-        status: int | None = getattr(module, options.command)(options)
+        with warnings.catch_warnings():
+            # One line, without the place in the source that Python adds.
+            warnings.showwarning = lambda message, *_: say(f"{name}: {message}")
+            status: int | None = getattr(module, options.command)(options)
         return status or 0
     except OutputClosedError:
         return 0

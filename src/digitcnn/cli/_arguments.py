@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from digitcnn._version import __version__
 from digitcnn.architectures import ARCHITECTURES
+from digitcnn.cli._output import say
 
 COMMANDS = ("train", "evaluate", "predict", "export", "info")
 # Set to anything but 0, it has the effect of --traceback.
@@ -17,6 +18,7 @@ _DATA_HELP = (
     "'sample' (scikit-learn's 1,797 digits), 'mnist', or the path of a CSV (.csv, .csv.gz, "
     ".csv.zip) or Parquet file with one image a row, or of several: 'part-*.csv'"
 )
+_LABEL_HELP = "the column of labels; default: label"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,9 +26,11 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         choice = message.partition("invalid choice: '")[2].partition("'")[0]
-        near = difflib.get_close_matches(choice, (*COMMANDS, "help", "version"), 1)
+        known = (*COMMANDS, "help", "version", *ARCHITECTURES)
+        near = difflib.get_close_matches(choice, known, 1)
         hint = f". Did you mean {near[0]!r}?" if near else ""
-        self.exit(2, f"{self.prog}: {message}{hint} (see {self.prog} --help)\n")
+        say(f"{self.prog}: {message}{hint} (see {self.prog} --help)")
+        self.exit(2)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -70,17 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=summary, description=summary)
-        made.add_argument(
-            "--json", action="store_true", help="print one JSON object on standard output"
-        )
-        made.add_argument(
-            "--traceback",
-            action="store_true",
-            help=f"show where an error comes from; so does the environment variable "
-            f"{TRACEBACK_VARIABLE}=1",
-        )
-        return made
+        return commands.add_parser(name, help=summary, description=summary)
 
     train = command(
         "train", "Train a model, measure it on digits held out, and write it to a file."
@@ -89,35 +83,58 @@ def make_parser() -> argparse.ArgumentParser:
         "data",
         nargs="?",
         type=_path,
-        default="sample",
         metavar="DATA",
-        help=_DATA_HELP,
-    )
-    train.add_argument("--recipe", default="fast", metavar="NAME", help="default: fast")
-    train.add_argument("--epochs", type=_whole_number(1), metavar="N", help="default: the recipe's")
-    train.add_argument(
-        "--learning-rate", type=_positive, metavar="RATE", help="default: the recipe's"
+        help=f"{_DATA_HELP}; default: sample",
     )
     train.add_argument(
-        "--batch-size", type=_whole_number(1), metavar="N", help="default: the recipe's"
+        "--recipe",
+        default="fast",
+        metavar="NAME",
+        help="how to train, as 'digitcnn info --recipes' lists it; default: fast",
     )
     train.add_argument(
-        "--architecture", choices=sorted(ARCHITECTURES), help="the network; default: the recipe's"
+        "--epochs",
+        type=_whole_number(1),
+        metavar="N",
+        help="how often each digit is trained on; default: the recipe's",
+    )
+    train.add_argument(
+        "--learning-rate",
+        type=_positive,
+        metavar="RATE",
+        help="the size of a step, such as 0.001; default: the recipe's",
+    )
+    train.add_argument(
+        "--batch-size",
+        type=_whole_number(1),
+        metavar="N",
+        help="how many digits a step is taken on; default: the recipe's",
+    )
+    train.add_argument(
+        "--architecture",
+        choices=sorted(ARCHITECTURES),
+        help="the network's layers; default: the recipe's",
     )
     train.add_argument(
         "--class-weight",
         choices=["balanced"],
-        help="'balanced' lets rare classes weigh as much as common ones",
+        help="'balanced' gives rare classes as much weight as common ones",
     )
     train.add_argument(
         "--validation-fraction",
         type=_fraction,
         metavar="PART",
-        help="the part of the digits that is held out to measure the model on, as 0.1; default: a "
-        "fifth, but no more than 2,000",
+        help="the part of the digits to measure the model on instead of training, such as 0.1; "
+        "default: a fifth, at most 2,000 digits",
     )
-    train.add_argument("--seed", type=_whole_number(0), default=0, metavar="N", help="default: 0")
-    train.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    train.add_argument(
+        "--seed",
+        type=_whole_number(0),
+        default=0,
+        metavar="N",
+        help="the same number gives the same model again; default: 0",
+    )
+    train.add_argument("--label", default="label", metavar="NAME", help=_LABEL_HELP)
     train.add_argument(
         "--stream",
         action="store_true",
@@ -128,14 +145,14 @@ def make_parser() -> argparse.ArgumentParser:
         type=_path,
         default="digits.digitcnn",
         metavar="FILE",
-        help="default: digits.digitcnn",
+        help="where to write the model; default: digits.digitcnn",
     )
     train.add_argument(
         "--checkpoint",
         type=_path,
         metavar="DIR",
-        help="note each epoch in this folder; the same command goes on from there if it was "
-        "stopped, and deletes the folder when the model is written",
+        help="keep each epoch in this folder, so that the same command goes on from there after a "
+        "stop; it is deleted when the model is written",
     )
 
     evaluate = command("evaluate", "Measure a model on labelled digits.")
@@ -143,20 +160,18 @@ def make_parser() -> argparse.ArgumentParser:
         "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
     )
     evaluate.add_argument("data", type=_path, metavar="DATA", help=_DATA_HELP)
-    evaluate.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    evaluate.add_argument("--label", default="label", metavar="NAME", help=_LABEL_HELP)
     evaluate.add_argument(
         "--report",
         type=_path,
         metavar="FILE",
-        help="write a page about it too, with the digits that were read wrongly: one HTML file",
+        help="write a page about the model too, with the wrongly read digits: one HTML file",
     )
-
     evaluate.add_argument(
         "--errors",
         type=_path,
         metavar="FILE",
-        help="write the digits that were read wrongly to a CSV: their number among the rows, the "
-        "truth, the answer and its probability",
+        help="write a CSV of the wrongly read digits: row, truth, answer and its probability",
     )
 
     predict = command("predict", "Read digits, and write their labels as Kaggle takes them.")
@@ -177,10 +192,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--target-error-rate",
         type=_fraction,
         metavar="RATE",
-        help="leave the label empty where the model is not sure enough for this error rate among "
-        "its answers, and add a column of confidences",
+        help="leave the labels of unsure answers empty, so that of the others no larger part is "
+        "wrong, such as 0.01; and add a column of confidences",
     )
-    predict.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    predict.add_argument(
+        "--label",
+        default="label",
+        metavar="NAME",
+        help="the column of labels, which is not used, if there is one; default: label",
+    )
 
     export = command(
         "export", "Write a model as an ONNX file, and check that it reads as the model does."
@@ -199,7 +219,18 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"a model file, {_DATA_HELP}",
     )
     info.add_argument("--recipes", action="store_true", help="list the recipes for --recipe")
-    info.add_argument("--label", default="label", metavar="NAME", help="the label's column")
+    info.add_argument("--label", default="label", metavar="NAME", help=_LABEL_HELP)
+
+    for one in (train, evaluate, predict, export, info):
+        one.add_argument(
+            "--json", action="store_true", help="print one JSON object on standard output"
+        )
+        one.add_argument(
+            "--traceback",
+            action="store_true",
+            help=f"show where an error comes from; so does the environment variable "
+            f"{TRACEBACK_VARIABLE}=1",
+        )
     return parser
 
 

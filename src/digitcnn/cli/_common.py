@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
-from digitcnn._utils.atomic import is_same_file
+from digitcnn._utils.atomic import is_folder_name, is_same_file, try_to_write
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
 from digitcnn.tables.labels import match_labels
 from digitcnn.tables.readers import iter_table, read_table
@@ -111,7 +111,7 @@ def _files_of(data: str) -> list[Path]:
 def _check_can_write(path: str, kind: str) -> None:
     target = Path(path)
     hint = ". Without --out the table goes to standard output" if kind == "table" else ""
-    if target.is_dir():
+    if is_folder_name(path):
         raise IsADirectoryError(f"{path}: expected a file's name, got a folder")
     if target.exists() and not target.is_file():
         raise OSError(f"{path}: expected a regular file or a new name, got something else{hint}")
@@ -126,6 +126,7 @@ def _check_can_write(path: str, kind: str) -> None:
         raise PermissionError(f"{path}: the folder {target.parent} cannot be written to")
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"{path}: is there already, and is protected against writing")
+    try_to_write(path)
     if not target.exists() or not target.stat().st_size:
         return
     # A model is known by its content too, whatever its name. Of what nobody knows, a model does not
@@ -250,11 +251,11 @@ def load_model(path: str) -> Any:
 
 
 @contextmanager
-def tensorflow_start_up() -> Iterator[None]:
-    """A context to import TensorFlow in: with its faster kernels, and without its messages.
+def fast_kernels() -> Iterator[None]:
+    """A context to import TensorFlow in, with its faster kernels.
 
-    Both are settings of the whole process. Only the command may change them, because its process
-    is its own.
+    They are a setting of the whole process. Only the command may change it, because its process is
+    its own.
     """
     # By default TensorFlow uses oneDNN's kernels on x86 only with units such as AVX512_VNNI. It
     # reads the variable when it is imported; child processes must not inherit it.
@@ -262,34 +263,7 @@ def tensorflow_start_up() -> Iterator[None]:
     if is_ours:
         os.environ[_FAST_KERNELS] = "1"
     try:
-        with _quiet_standard_error():
-            yield
+        yield
     finally:
         if is_ours:
             del os.environ[_FAST_KERNELS]
-
-
-@contextmanager
-def _quiet_standard_error() -> Iterator[None]:
-    # TensorFlow's native code writes to it before it reads any setting.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _flush_standard_error()
-    try:
-        saved = os.dup(2)
-    except OSError:  # there is no standard error
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        _flush_standard_error()
-        os.dup2(saved, 2)
-        os.close(nowhere)
-        os.close(saved)
-
-
-def _flush_standard_error() -> None:
-    with suppress(OSError, AttributeError):  # nobody reads it any more, or there is none
-        sys.stderr.flush()

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import sys
-from typing import Any, TextIO
+import textwrap
+from typing import TextIO
 
 
 class OutputClosedError(Exception):
@@ -23,11 +24,23 @@ def show(text: str = "") -> None:
 
 
 def say(message: str) -> None:
-    """Print a message to standard error, if it can be written to."""
+    """Print a message to standard error, if it can be written to.
+
+    A terminal has its lines broken between words. Elsewhere a message is one line.
+    """
     if sys.stderr is None:  # print would take standard output
         return
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError):
+        is_terminal = getattr(sys.stderr, "isatty", lambda: False)
+        if is_terminal() and "\n" not in message:
+            # Names of files stay whole, to be copied.
+            message = textwrap.fill(
+                message,
+                width=columns_of(sys.stderr),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
         print(
             message.encode(encoding, "backslashreplace").decode(encoding),
             file=sys.stderr,
@@ -35,30 +48,18 @@ def say(message: str) -> None:
         )
 
 
-def print_measures(result: dict[str, Any]) -> None:
-    """Print what `evaluation.measure` returns."""
-    show(
-        f"accuracy {result['accuracy']:.2%}: {result['errors']} errors in {result['digits']:,} "
-        f"digits; log loss {result['log_loss']:.4f}"
-    )
-    names = [str(name) for name in result["classes"]]
-    counts = (len(str(n)) for row in result["confusion_matrix"] for n in row)
-    width = 1 + max(len("recall"), *map(len, names), *counts)
-    show("\nconfusion matrix (rows: truth, columns: prediction)")
-    show(" " * width + "".join(f"{name:>{width}}" for name in [*names, "recall"]))
-    rows = zip(names, result["confusion_matrix"], result["class_recall"], strict=True)
-    for name, row, recall in rows:
-        cells = "".join(f"{n or '.':>{width}}" for n in row)
-        show(f"{name:>{width}}{cells}{recall:>{width}.3f}")
-    show(f"{'prec.':>{width}}" + "".join(f"{p:>{width}.3f}" for p in result["class_precision"]))
-    if result["most_confident_errors"]:
-        show("\nmost confident errors")
-        for error in result["most_confident_errors"]:
-            show(
-                f"  row {error['row']}: {error['truth']} ({error['truth_probability']:.3f}) "
-                f"read as {error['prediction']} ({error['prediction_probability']:.3f})"
-            )
-    show()
+def printable(text: str) -> str:
+    """A text without what would move the cursor, and in characters that standard output has."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return shown.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def columns_of(stream: TextIO | None) -> int:
+    """How many columns a terminal has; 80 for what is none."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
 
 
 def write_out(text: str) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 
 from digitcnn._utils.labels import check_labels_known
 from digitcnn.cli._common import check_files, load_model, read_labelled
-from digitcnn.cli._output import print_measures, show
+from digitcnn.cli._measures import print_measures
+from digitcnn.cli._output import show
 from digitcnn.cli._table import Table, check_ending, write_table
 from digitcnn.evaluation import measure_answers
 from digitcnn.report import check_libraries, write_report

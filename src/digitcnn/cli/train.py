@@ -3,35 +3,39 @@
 import argparse
 import json
 import math
-import signal
+import sys
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
 from digitcnn import datasets
 from digitcnn._utils.atomic import folder_beside
 from digitcnn._utils.ensembles import networks_of
 from digitcnn._utils.identity import digest_arrays
+from digitcnn._utils.parameters import check_parameters
+from digitcnn._utils.text import some_of
 from digitcnn._version import __version__
 from digitcnn.backend import import_keras
 from digitcnn.calibration import confidence_and_correctness
 from digitcnn.cli._common import (
     NAMED_DATA,
     check_files,
+    fast_kernels,
     find_paths,
     read_labelled,
-    tensorflow_start_up,
     with_names,
 )
-from digitcnn.cli._output import describe_os_error, print_measures, say, show
+from digitcnn.cli._interrupts import Interrupts
+from digitcnn.cli._measures import count, print_measures
+from digitcnn.cli._output import describe_os_error, say, show
 from digitcnn.evaluation import measure
 from digitcnn.recipes import get_recipe, make_classifier
 from digitcnn.saving import save
@@ -39,13 +43,12 @@ from digitcnn.tables.columns import is_order_named
 from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out
 from digitcnn.training.checkpoints import claim_folder, hold_folder, release_folder
+from digitcnn.training.data import check_training_data
 
 # Parameters of the estimator that are options of the command.
 _PARAMETERS = ("epochs", "learning_rate", "batch_size", "architecture", "class_weight")
 # The most digits held out of training, to measure the accuracy and to calibrate: otherwise a fifth.
 _HELD_OUT = 2000
-# Seconds in which a second Ctrl-C counts as the first one: until the training has ended.
-_PATIENCE = 5.0
 INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
 
 
@@ -58,7 +61,10 @@ def train(options: argparse.Namespace) -> int:
         The exit status: 130 after Ctrl-C, whether there was something to write or not.
     """
     get_recipe(options.recipe)
+    is_named, options.data = options.data is not None, options.data or "sample"
     check_files(data=options.data, outputs={"model": options.out, "checkpoint": options.checkpoint})
+    if not is_named:
+        say("no DATA was named: training on 'sample', the digits that scikit-learn brings")
     held = nullcontext() if options.checkpoint is None else hold_folder(options.checkpoint)
     with held, _folder_for_pixels(options) as folder:
         return _train_and_save(options, *_training_data(options, folder))
@@ -78,21 +84,25 @@ def _train_and_save(
     parameters = {name: value for name, value in _chosen(options).items() if value is not None}
     if options.checkpoint is not None:
         parameters["checkpoint_dir"] = options.checkpoint
+    clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
+    _check_data(clf, X, y)
+    if options.checkpoint is not None:
         _claim_folder(options, [X, y, X_held, y_held])
     say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
-    with tensorflow_start_up():
+    if "keras" not in sys.modules:
+        say("starting Keras, which takes some seconds")
+    with fast_kernels():
         import_keras()
 
     names = _names_to_keep(options)
     X, X_held, X_test = (with_names(images, names) for images in (X, X_held, X_test))
-    clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
     # A recipe with validation data of its own uses it in training.
     watched = {}
     if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
         watched = {"X_val": X_held, "y_val": y_held}
     start = time.perf_counter()
-    with _Interrupts() as interrupts:
-        is_interrupted = _fit(clf, X, y, watched, interrupts)
+    with Interrupts() as interrupts:
+        is_interrupted = interrupts.fit(clf, X, y, watched)
         if is_interrupted and not _is_fitted(clf):
             say("digitcnn train: stopped before there was a model to write")
             _tell_of_checkpoint(options)
@@ -124,6 +134,15 @@ def _train_and_save(
     return INTERRUPTED if is_interrupted else 0
 
 
+def _check_data(clf: Any, X: np.ndarray, y: np.ndarray) -> None:
+    """Refuse data that `fit` would refuse, before Keras is imported for it."""
+    network = clone(clf.estimators[0][1] if hasattr(clf, "estimators") else clf)
+    check_parameters(network.get_params(deep=False))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `fit` warns
+        check_training_data(network, X, y, None, goes_on=False)
+
+
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
     """Parameters of the estimator that the command line gives; None is the recipe's."""
     return {name: getattr(options, name) for name in _PARAMETERS}
@@ -147,76 +166,10 @@ def _show_result(
     if options.json:
         show(json.dumps(result))
         return
-    show(
-        f"trained {result['epochs']} epochs on {n_digits:,} digits in {seconds:.0f} s "
-        f"({result['precision']})"
-    )
+    epochs, digits = count(result["epochs"], "epoch"), count(n_digits, "digit")
+    show(f"trained {epochs} on {digits} in {seconds:.0f} s ({result['precision']})")
     print_measures(result)
     show(f"model written to {options.out}")
-
-
-class _Interrupts:
-    """Handles Ctrl-C while a model is trained and written.
-
-    The first one ends the training. Further ones, pressed in impatience, do nothing.
-    """
-
-    def __init__(self) -> None:
-        self._last = -math.inf
-        self._before = signal.getsignal(signal.SIGINT)
-        # Only the main thread may set a handler, and one that is not Python's cannot be set again.
-        is_main = threading.current_thread() is threading.main_thread()
-        self._is_ours = is_main and self._before is not None
-
-    def __enter__(self) -> Self:
-        if self._is_ours and self._before is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._raise)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_ours:
-            signal.signal(signal.SIGINT, self._before)
-
-    def ignore(self) -> None:
-        """Ignore every Ctrl-C from now on."""
-        if self._is_ours:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def has_just_come(self) -> bool:
-        """Whether there was a Ctrl-C in the last seconds."""
-        return time.monotonic() - self._last < _PATIENCE
-
-    def _raise(self, *_: object) -> None:
-        if not self.has_just_come():
-            self._last = time.monotonic()
-            raise KeyboardInterrupt
-
-
-def _fit(
-    clf: Any,
-    X: Any,
-    y: np.ndarray,
-    watched: dict[str, Any],
-    interrupts: _Interrupts,
-) -> bool:
-    """Train, and tell whether an interrupt ended it; further ones are ignored."""
-    try:
-        with warnings.catch_warnings():
-            # One line, without the place in the source that Python adds.
-            warnings.showwarning = lambda message, *_: say(f"digitcnn train: {message}")
-            clf.fit(X, y, **watched)
-        # In here: an interrupt has either come by now, or is ignored.
-        interrupts.ignore()
-    except KeyboardInterrupt:
-        interrupts.ignore()
-        return True
-    except Exception:
-        # Some libraries turn an interrupt into another error.
-        if not interrupts.has_just_come():
-            raise
-        interrupts.ignore()
-        return True
-    return False
 
 
 def _write(clf: Any, path: str) -> None:
@@ -294,20 +247,41 @@ def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np
         )
     else:
         X, y = read_labelled(options)
-    try:
-        kept, held = train_test_split(
-            np.arange(len(y)),
-            test_size=options.validation_fraction or min(len(y) // 5, _HELD_OUT),
-            stratify=y,
-            random_state=options.seed,
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"{options.data}: {len(y)} digits are too few to hold some of each class out: {error}"
-        ) from None
+    kept, held = train_test_split(
+        np.arange(len(y)),
+        test_size=_count_held_out(options, y),
+        stratify=y,
+        random_state=options.seed,
+    )
     kept.sort()
     X_held, y_held = X[held], y[held]
     X = X[kept] if folder is None else take_rows_out(folder / "pixels.npy", held)[0]
     if is_mnist:
         return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test))
     return X, y[kept], X_held, y_held, X_held, y_held, held
+
+
+def _count_held_out(options: argparse.Namespace, y: np.ndarray) -> int:
+    """How many digits are held out, if some of each class can be, and some are left to train on."""
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{options.data}: expected digits of two classes or more, got {len(y):,} of "
+            f"{str(classes[0])!r} alone"
+        )
+    rare = [str(name) for name in classes[counts < 2]]
+    if rare:
+        raise ValueError(
+            f"{options.data}: expected two digits or more of each class, one to train on and one "
+            f"to measure the model on, got a single one of {some_of(rare)}"
+        )
+    if options.validation_fraction is None:
+        return max(len(classes), min(len(y) // 5, _HELD_OUT))
+    n_held = math.ceil(options.validation_fraction * len(y))
+    if not len(classes) <= n_held <= len(y) - len(classes):
+        raise ValueError(
+            f"{options.data}: expected a --validation-fraction that holds out one digit or more of "
+            f"each of the {len(classes)} classes and leaves one to train on, got "
+            f"{options.validation_fraction:g} of {len(y):,} digits"
+        )
+    return n_held
