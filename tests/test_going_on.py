@@ -265,7 +265,9 @@ def test_auto_rate_is_large_from_scratch_and_small_after_a_whole_fit(some, tmp_p
     def used(clf):
         return clf.history_["learning_rate"]
 
-    clf = make_classifier(learning_rate="auto", schedule=None, epochs=1, warm_start=True)
+    clf = make_classifier(
+        learning_rate="auto", schedule=None, epochs=1, batch_size=256, warm_start=True
+    )
     assert used(clf.fit(*some)) == pytest.approx([0.009])
     clf.save(tmp_path / "m.digitcnn")
     loaded = digitcnn.load(tmp_path / "m.digitcnn")

@@ -49,10 +49,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         Classes that the model knows keep what it knows of them; others are learned anew.
     epochs : int or "auto", default="auto"
         Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, of less than
-        4,096 images 800, but at least 4 and at most 100.
+        3,072 images 800, but at least 4 and at most 100.
     batch_size : int or "auto", default="auto"
         Images for each step. The last batch of an epoch may be smaller. ``"auto"`` is 256, and less
-        of small data and in few epochs: the largest power of two, from 16 up, that makes 16 batches
+        of small data and in few epochs: the largest power of two, from 16 up, that makes 12 batches
         an epoch and, where `epochs` is given, 150 in all.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
         A Keras optimizer is copied for each fit and brings its own learning rate and weight decay.

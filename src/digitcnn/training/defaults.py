@@ -24,7 +24,7 @@ _IMAGES_FOR_HALF = 200
 # Smaller batches say too little of the data's mean and variance, which normalisation needs.
 _SMALLEST_BATCH = 16
 # What a batch is made small for: batches in an epoch, and in a training whose epochs are given.
-_BATCHES_AN_EPOCH = 16
+_BATCHES_AN_EPOCH = 12
 _BATCHES_IN_ALL = 150
 # `epochs="auto"`: as many as make this number of batches, within these bounds. Of data too small
 # for batches of full size fewer do.
@@ -50,7 +50,7 @@ def choose_batch_size(n_images: int, epochs: int | None) -> int:
     --------
     >>> from digitcnn.training.defaults import choose_batch_size
     >>> [choose_batch_size(n, epochs=None) for n in (60_000, 1_347, 400)]
-    [256, 64, 16]
+    [256, 64, 32]
     >>> choose_batch_size(60_000, epochs=1), choose_batch_size(1_347, epochs=6)
     (256, 32)
     """
