@@ -26,7 +26,7 @@ from digitcnn.datasets import load_sample_digits
 PARTS = ("splits", "few", "grid")
 SIZES = (100, 200, 400, 1000)
 # As in the README.
-GRID = {"batch_size": [16, 32], "learning_rate": [0.001, 0.003, 0.01]}
+GRID = {"corruption_rate": [0.0, 0.2], "learning_rate": [0.001, 0.003, 0.01]}
 
 
 def fit_and_score(clf: Any, train: tuple, test: tuple) -> tuple[float, float]:

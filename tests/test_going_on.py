@@ -265,9 +265,9 @@ def test_auto_rate_is_large_from_scratch_and_small_after_a_whole_fit(some, tmp_p
     def used(clf):
         return clf.history_["learning_rate"]
 
-    clf = make_classifier(
-        learning_rate="auto", schedule=None, epochs=1, batch_size=256, warm_start=True
-    )
+    # In batches of full size: those of smaller ones are in proportion.
+    common = {"learning_rate": "auto", "schedule": None, "epochs": 1, "batch_size": 256}
+    clf = make_classifier(**common, warm_start=True)
     assert used(clf.fit(*some)) == pytest.approx([0.009])
     clf.save(tmp_path / "m.digitcnn")
     loaded = digitcnn.load(tmp_path / "m.digitcnn")
@@ -276,7 +276,7 @@ def test_auto_rate_is_large_from_scratch_and_small_after_a_whole_fit(some, tmp_p
         one.set_params(warm_start=True).fit(*some).partial_fit(*some)
         assert used(one) == pytest.approx([0.009, 0.0002, 0.0002])
     assert used(clf.set_params(warm_start=False).fit(*some)) == pytest.approx([0.009])
-    parts = make_classifier(learning_rate="auto", epochs=1, schedule=None, warm_start=True)
+    parts = make_classifier(**common, warm_start=True)
     assert used(parts.partial_fit(*some).partial_fit(*some)) == pytest.approx([0.009] * 2)
     # The first whole fit is one from scratch.
     assert used(parts.fit(*some).fit(*some))[2:] == pytest.approx([0.009, 0.0002])
