@@ -145,6 +145,7 @@ def small_network(image_shape, n_classes):
 
 OTHERS = {
     "architecture": small_network,
+    "init": "some.digitcnn",
     "epochs": 7,
     "batch_size": 33,
     "optimizer": "sgd",

@@ -105,7 +105,7 @@ def test_interrupt_after_the_last_epoch_loses_nothing(some):
 
 
 def test_after_a_cut_fit_a_training_goes_on_at_the_rate_from_scratch(some):
-    clf = cut(learning_rate="auto", schedule=None, warm_start=True)
+    clf = cut(learning_rate="auto", schedule=None, warm_start=True, batch_size=256)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(*some)
     clf.set_params(callbacks=None, epochs=1).fit(*some).fit(*some)
