@@ -8,8 +8,9 @@ import pytest
 from sklearn.base import clone
 
 import digitcnn
+from digitcnn.architectures import PRETRAINED
 from digitcnn.datasets import load_sample_digits
-from digitcnn.serialization.initial import PRETRAINED, model_path
+from digitcnn.serialization.initial import model_path
 
 
 @pytest.fixture(scope="module")

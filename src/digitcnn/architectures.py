@@ -26,6 +26,8 @@ from digitcnn.layers import (
     trace_shapes,
 )
 
+# What the trained model in the package is called, wherever a model is named.
+PRETRAINED = "pretrained"
 ImageShape = tuple[int, int, int]
 Architecture = tuple[Layer, ...]
 

@@ -15,6 +15,7 @@ import pytest
 import digitcnn
 from conftest import make_classifier
 from digitcnn.cli import is_refusal, main
+from digitcnn.cli._arguments import make_parser
 from digitcnn.cli._common import fast_kernels
 from digitcnn.recipes import RECIPES, Recipe
 from digitcnn.tables import readers as tables
@@ -356,7 +357,6 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["evaluate", "m", "sample", "--report", "no/such/r.html"], "there is no folder no/such"),
         (["info", "nowhere.digitcnn"], "nowhere.digitcnn: there is no such"),
         (["info", "nowhere.csv"], "nowhere.csv"),
-        (["info"], "expected a model file, data, or --recipes"),
         (
             ["predict", "m", "d", "--target-error-rate", "2"],
             "'2': expected a number between 0 and 1",
@@ -834,3 +834,72 @@ def test_output_that_is_closed_is_no_error(folder, model):
         check=False,
     )
     assert done.returncode == 0
+
+
+def test_model_in_the_package_answers_where_none_is_named(tmp_path, capsys):
+    X, y = digitcnn.datasets.load_sample_digits()
+    frame = pd.DataFrame(X[:30], columns=[f"pixel{i}" for i in range(784)])
+    frame.assign(label=y[:30]).to_csv(tmp_path / "t.csv", index=False)
+    for arguments in (["t.csv"], ["pretrained", "t.csv"], ["pretrained", "--json", "t.csv"]):
+        arguments = [tmp_path / one if one == "t.csv" else one for one in arguments]
+        status, out, err = run(capsys, "predict", *arguments)
+        assert (status, err) == (0, "")
+        if "--json" in arguments:
+            assert json.loads(out)["labels"] == y[:30].tolist()
+        else:
+            assert out.splitlines()[:2] == ["ImageId,Label", f"1,{y[0]}"]
+    status, out, _ = run(capsys, "evaluate", "--json", tmp_path / "t.csv")
+    assert (status, json.loads(out)["model"], json.loads(out)["errors"]) == (0, "pretrained", 0)
+    for arguments in ([], ["pretrained"]):
+        status, out, _ = run(capsys, "info", *arguments)
+        assert status == 0
+        assert "compact" in out
+    status, *_ = run(capsys, "export", tmp_path / "m.onnx")
+    assert status == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["m", "--json", "d"],
+        ["--json", "m", "d"],
+        ["m", "d", "--json"],
+        ["m", "--label=x", "d"],
+        ["m", "--lab", "x", "d"],
+        ["m", "--target-error-rate", "0.1", "--proba", "d"],
+        ["--", "m", "d"],
+        ["--json", "--", "m", "d"],
+    ],
+)
+def test_options_may_stand_anywhere_around_model_and_data(arguments):
+    options = make_parser().parse_args(["predict", *arguments])
+    assert (options.model, options.data) == ("m", "d")
+    alone = make_parser().parse_args(["predict", *(one for one in arguments if one != "m")])
+    assert (alone.model, alone.data) == ("pretrained", "d")
+
+
+@pytest.mark.slow
+def test_training_from_a_model_needs_few_digits(tmp_path, capsys):
+    X, y = digitcnn.datasets.load_sample_digits()
+    frame = pd.DataFrame(X[:150], columns=[f"pixel{i}" for i in range(784)])
+    frame.assign(label=y[:150]).to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / "m.digitcnn"
+    arguments = ["train", tmp_path / "t.csv", "--epochs", 2, "--out", out, "--json"]
+    status, said, _ = run(capsys, *arguments, "--from", "pretrained")
+    assert status == 0
+    assert json.loads(said)["accuracy"] > 0.9
+    again = tmp_path / "n.digitcnn"
+    status, *_ = run(capsys, *arguments[:4], "--out", again, "--from", out)
+    assert status == 0
+    before = out.read_bytes()
+    status, _, err = run(capsys, *arguments, "--from", out)
+    assert status == 2
+    assert "is read by this command" in err
+    status, _, err = run(capsys, *arguments[:4], "--out", again, "--from", "nowhere")
+    assert (status, "nowhere" in err, "bug" in err) == (2, True, False)
+    status, _, err = run(
+        capsys, *arguments[:4], "--out", again, "--from", out, "--architecture", "elu-bn"
+    )
+    assert status == 2
+    assert "expected architecture='compact'" in err
+    assert out.read_bytes() == before

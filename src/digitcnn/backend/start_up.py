@@ -27,12 +27,13 @@ def quiet_start_up() -> Iterator[None]:
     """A context to import Keras in: what TensorFlow says from then on is errors of Python alone.
 
     The environment is as before afterwards. Nothing is suppressed where the user has set
-    ``TF_CPP_MIN_LOG_LEVEL``, or has imported TensorFlow before.
+    ``TF_CPP_MIN_LOG_LEVEL`` to less than 2, so as to see it, or has imported TensorFlow before.
     """
-    if _LEVEL in os.environ or "tensorflow" in sys.modules:
+    given = os.environ.get(_LEVEL)
+    if given not in (None, "2", "3") or "tensorflow" in sys.modules:
         yield
         return
-    os.environ[_LEVEL] = "3"
+    os.environ.setdefault(_LEVEL, "3")
     try:
         if _is_alone():
             with _filtered_standard_error():
@@ -40,7 +41,8 @@ def quiet_start_up() -> Iterator[None]:
         else:
             yield
     finally:
-        os.environ.pop(_LEVEL, None)
+        if given is None:
+            os.environ.pop(_LEVEL, None)
 
 
 def _is_alone() -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from digitcnn._version import __version__
-from digitcnn.architectures import ARCHITECTURES
+from digitcnn.architectures import ARCHITECTURES, PRETRAINED
 from digitcnn.cli._output import say
 
 COMMANDS = ("train", "evaluate", "predict", "export", "info")
@@ -17,6 +17,9 @@ TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
 _DATA_HELP = (
     "'sample' (scikit-learn's 1,797 digits), 'mnist', or the path of a CSV (.csv, .csv.gz, "
     ".csv.zip) or Parquet file with one image a row, or of several: 'part-*.csv'"
+)
+_MODEL_HELP = (
+    "a file that 'digitcnn train' wrote; default: 'pretrained', the model that comes with digitcnn"
 )
 _LABEL_HELP = "the column of labels; default: label"
 
@@ -36,6 +39,8 @@ class _Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Refuse arguments that a command does not know, with a hint for that command."""
+        if args is not None and any(action.dest == "model" for action in self._actions):
+            args = self._options_first(args)
         found, rest = super().parse_known_args(args, namespace)
         if not rest:
             return found, rest
@@ -50,6 +55,29 @@ class _Parser(argparse.ArgumentParser):
         elif "data" in found or "source" in found:
             hint = ". Name several files by a pattern in quotes, as 'part-*.csv'"
         self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+
+    def _options_first(self, args: Sequence[str]) -> list[str]:
+        """The options, and then the rest.
+
+        Of `MODEL --json DATA`, where MODEL may be left out, argparse before Python 3.13 takes what
+        stands first for DATA, as it does not look behind the option.
+        """
+        options: list[str] = []
+        others: list[str] = []
+        left = list(args)
+        while left:
+            one = left.pop(0)
+            if one == "--":
+                others = ["--", *others, *left]
+                break
+            if len(one) < 2 or not one.startswith("-"):
+                others.append(one)
+                continue
+            options.append(one)
+            meant = [a for name, a in self._option_string_actions.items() if name.startswith(one)]
+            if left and any(action.nargs is None for action in meant):
+                options.append(left.pop(0))
+        return options + others
 
 
 def as_options(given: list[str]) -> list[str]:
@@ -116,6 +144,14 @@ def make_parser() -> argparse.ArgumentParser:
         help="the network's layers; default: the recipe's",
     )
     train.add_argument(
+        "--from",
+        dest="init",
+        type=_path,
+        metavar="MODEL",
+        help="a model file, or 'pretrained': what the training starts from, so that few digits of "
+        "a new hand suffice; default: random weights",
+    )
+    train.add_argument(
         "--class-weight",
         choices=["balanced"],
         help="'balanced' gives rare classes as much weight as common ones",
@@ -157,7 +193,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     evaluate = command("evaluate", "Measure a model on labelled digits.")
     evaluate.add_argument(
-        "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
+        "model", nargs="?", type=_path, default=PRETRAINED, metavar="MODEL", help=_MODEL_HELP
     )
     evaluate.add_argument("data", type=_path, metavar="DATA", help=_DATA_HELP)
     evaluate.add_argument("--label", default="label", metavar="NAME", help=_LABEL_HELP)
@@ -176,7 +212,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     predict = command("predict", "Read digits, and write their labels as Kaggle takes them.")
     predict.add_argument(
-        "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
+        "model", nargs="?", type=_path, default=PRETRAINED, metavar="MODEL", help=_MODEL_HELP
     )
     predict.add_argument("data", type=_path, metavar="DATA", help=_DATA_HELP)
     predict.add_argument(
@@ -206,7 +242,7 @@ def make_parser() -> argparse.ArgumentParser:
         "export", "Write a model as an ONNX file, and check that it reads as the model does."
     )
     export.add_argument(
-        "model", type=_path, metavar="MODEL", help="a file that 'digitcnn train' wrote"
+        "model", nargs="?", type=_path, default=PRETRAINED, metavar="MODEL", help=_MODEL_HELP
     )
     export.add_argument("out", type=_path, metavar="FILE", help="the ONNX file")
 
@@ -216,7 +252,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="?",
         type=_path,
         metavar="MODEL_OR_DATA",
-        help=f"a model file, {_DATA_HELP}",
+        help=f"a model file, 'pretrained', {_DATA_HELP}",
     )
     info.add_argument("--recipes", action="store_true", help="list the recipes for --recipe")
     info.add_argument("--label", default="label", metavar="NAME", help=_LABEL_HELP)

@@ -15,6 +15,7 @@ import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import is_folder_name, is_same_file, try_to_write
+from digitcnn.serialization.initial import model_path
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
 from digitcnn.tables.labels import match_labels
 from digitcnn.tables.readers import iter_table, read_table
@@ -247,7 +248,8 @@ def load_model(path: str) -> Any:
     """A fitted estimator."""
     from digitcnn.saving import load
 
-    return load(path)
+    with model_path(path) as file:
+        return load(file)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
-from digitcnn.architectures import get_layers
+from digitcnn.architectures import PRETRAINED, get_layers
 from digitcnn.cli._common import find_paths
 from digitcnn.cli._output import show
 from digitcnn.layers import trace_shapes
+from digitcnn.serialization.initial import model_path
 from digitcnn.serialization.schema import SerializedModel, read_model
 from digitcnn.tables.columns import find_pixel_columns
 from digitcnn.tables.raw import read_raw_frame
@@ -24,10 +25,10 @@ def info(options: argparse.Namespace) -> None:
     if options.recipes:
         _print_recipes(options)
         return
-    if options.source is None:
-        raise ValueError("expected a model file, data, or --recipes")
-    if is_model_file(options.source):
-        result = describe_model(options.source)
+    source = options.source or PRETRAINED
+    if source == PRETRAINED or is_model_file(source):
+        with model_path(source) as path:
+            result = {**describe_model(path), "model": source}
     else:
         result = {"data": options.source, **describe_table(*_raw_table(options))}
     if options.json:
@@ -111,7 +112,6 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     classes = first.classes if model.classes is None else model.classes
     architecture = first.parameters.get("architecture", "compact")
     summary = {
-        "model": str(path),
         "written_by": f"digitcnn {model.written_by}",
         "architecture": architecture,
         "networks": len(model.networks),

@@ -11,6 +11,7 @@ from digitcnn.calibration import confidence_threshold
 from digitcnn.cli._common import check_files, iter_pixels
 from digitcnn.cli._output import say, show, write_out
 from digitcnn.cli._table import Table, check_ending, write_csv, write_table
+from digitcnn.serialization.initial import model_path
 from digitcnn.serialization.stored_model import StoredModel
 
 
@@ -19,7 +20,8 @@ def predict(options: argparse.Namespace) -> None:
     check_files(model=options.model, data=options.data, outputs={"table": options.out})
     if options.out is not None:
         check_ending(options.out)
-    model = StoredModel(options.model)
+    with model_path(options.model) as path:
+        model = StoredModel(path)
     threshold = 0.0
     if options.target_error_rate is not None:
         try:

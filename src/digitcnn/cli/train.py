@@ -23,6 +23,7 @@ from digitcnn._utils.identity import digest_arrays
 from digitcnn._utils.parameters import check_parameters
 from digitcnn._utils.text import some_of
 from digitcnn._version import __version__
+from digitcnn.architectures import PRETRAINED
 from digitcnn.backend import import_keras
 from digitcnn.calibration import confidence_and_correctness
 from digitcnn.cli._common import (
@@ -39,6 +40,7 @@ from digitcnn.cli._output import describe_os_error, say, show
 from digitcnn.evaluation import measure
 from digitcnn.recipes import get_recipe, make_classifier
 from digitcnn.saving import save
+from digitcnn.serialization.initial import read_initial
 from digitcnn.tables.columns import is_order_named
 from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out
@@ -46,7 +48,7 @@ from digitcnn.training.checkpoints import claim_folder, hold_folder, release_fol
 from digitcnn.training.data import check_training_data
 
 # Parameters of the estimator that are options of the command.
-_PARAMETERS = ("epochs", "learning_rate", "batch_size", "architecture", "class_weight")
+_PARAMETERS = ("init", "epochs", "learning_rate", "batch_size", "architecture", "class_weight")
 # The most digits held out of training, to measure the accuracy and to calibrate: otherwise a fifth.
 _HELD_OUT = 2000
 INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
@@ -62,7 +64,9 @@ def train(options: argparse.Namespace) -> int:
     """
     get_recipe(options.recipe)
     is_named, options.data = options.data is not None, options.data or "sample"
-    check_files(data=options.data, outputs={"model": options.out, "checkpoint": options.checkpoint})
+    init = None if options.init == PRETRAINED else options.init
+    outputs = {"model": options.out, "checkpoint": options.checkpoint}
+    check_files(model=init, data=options.data, outputs=outputs)
     if not is_named:
         say("no DATA was named: training on 'sample', the digits that scikit-learn brings")
     held = nullcontext() if options.checkpoint is None else hold_folder(options.checkpoint)
@@ -141,6 +145,8 @@ def _check_data(clf: Any, X: np.ndarray, y: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `fit` warns
         check_training_data(network, X, y, None, goes_on=False)
+        if network.init is not None:
+            read_initial(network.init, network.architecture, network.image_shape_, network.classes_)
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:

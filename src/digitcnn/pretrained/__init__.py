@@ -1,7 +1,8 @@
 """The trained model that comes with the package."""
 
+from digitcnn.architectures import PRETRAINED
 from digitcnn.classifier import DigitCNNClassifier
-from digitcnn.serialization.initial import PRETRAINED, model_path
+from digitcnn.serialization.initial import model_path
 
 
 def load_pretrained() -> DigitCNNClassifier:

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from digitcnn.architectures import count_outputs
+from digitcnn.architectures import PRETRAINED, count_outputs
 from digitcnn.serialization.schema import read_model
 
-# What the trained model in the package is called, wherever a model is named.
-PRETRAINED = "pretrained"
 _PRETRAINED_FILE = "digits.digitcnn"
 
 
