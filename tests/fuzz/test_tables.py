@@ -3,7 +3,9 @@
 import gzip
 import io
 import re
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from digitcnn.tables.files import find_delimiter
 from digitcnn.tables.readers import read_table
 from fuzz.harness import changed_bytes, read_or_refuse, rounds
 
@@ -22,6 +25,8 @@ TEXTS = st.sampled_from(
         b",label,1x1,1x2,2x1,2x2\n0,5,1.0,2e0,3,2.55e+02\n1,6, 4,5 ,+6,007\n",
         b"\n\nlabel,a,b,note\n\n1,2,3,\xe9\n   \n4,5,6,x\n",
         b"label,0,1,2,3\r1,2,3,4,5\r6,7,8,9,10",
+        b"label;p0;p1;p2\n7;0;128;255\n1;9;10;99\n",
+        b"label\tp0\tp1\tp2\n7\t0\t128\t255\n",
     ]
 )
 STARTS = st.sampled_from(
@@ -124,8 +129,16 @@ def test_changed_csv_is_refused_or_read_as_pandas_reads_it(file):
             data = archive.read(member)
     # pandas' parser loses a comma that stands behind an empty line which CR ends.
     data = re.sub(rb"\r(?!\n)", b"\n", data)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "a.csv")
+        path.write_bytes(data)
+        delimiter = find_delimiter(path)
     frame = pd.read_csv(
-        io.BytesIO(data), encoding_errors="replace", keep_default_na=False, low_memory=False
+        io.BytesIO(data),
+        sep=delimiter,
+        encoding_errors="replace",
+        keep_default_na=False,
+        low_memory=False,
     )
     frame.columns = [str(column).strip() for column in frame.columns]
     expected = frame[table.columns].apply(pd.to_numeric).to_numpy(float)

@@ -58,8 +58,12 @@ def test_frames_and_files_are_interchangeable(frame, tmp_path):
     for source in (path, str(path)):
         np.testing.assert_array_equal(DigitCSVTransformer().fit(frame).transform(source), wanted)
         np.testing.assert_array_equal(DigitCSVTransformer().fit(source).transform(frame), wanted)
-    twice = DigitCSVTransformer().fit_transform([path, str(path)])
-    np.testing.assert_array_equal(twice, np.vstack([wanted, wanted]))
+    other = tmp_path / "digits.tsv"
+    for delimiter in ",;\t":
+        frame[frame.columns[::-1]].to_csv(other, index=False, sep=delimiter)
+        for paths in ([path, other], [str(other), path]):
+            twice = DigitCSVTransformer().fit_transform(paths)
+            np.testing.assert_array_equal(twice, np.vstack([wanted, wanted]))
 
 
 def test_missing_pixel_column_is_named(frame, tmp_path):

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from digitcnn.cli import main
-from digitcnn.tables.files import opened, rows_of
+from digitcnn.tables.files import find_delimiter, opened, rows_of
 from digitcnn.tables.raw import read_raw_frame
 from digitcnn.tables.readers import pixel_columns_of, read_table
 
@@ -32,6 +32,26 @@ def test_rows_come_with_their_last_line(write):
         (8, [" "]),
         (10, ["\n"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("label,p0,p1\n1;2;3;4;5;6\n", ","),
+        ("label;p0;p1\n1,5;2,5;3,5,6,7\n", ";"),
+        ("\n \t\n\xef\xbb\xbflabel\tp0\n", "\t"),
+        ("label|p0\n", "|"),
+        ('"a;b;c","d\t;;e",f\n', ","),
+        ('"a,b,c,d";e;"f ""g"", h"\n', ";"),
+        ('"a;b\nc,d,e",f,"g\n', ","),
+        ("a,b;c\n", ","),
+        ("label\n1\n", ","),
+        ("", ","),
+        ("7\t0\t255\n", "\t"),
+    ],
+)
+def test_delimiter_is_what_stands_most_often_in_the_header_outside_quotes(write, text, delimiter):
+    assert find_delimiter(write(text)) == delimiter
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])

@@ -6,6 +6,12 @@ from digitcnn.tables.raw import read_raw_frame
 from digitcnn.tables.readers import read_table
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_raw_frame_has_the_columns_that_any_delimiter_parts(frame, write, delimiter):
+    path = write(frame.to_csv(index=False, sep=delimiter))
+    pd.testing.assert_frame_equal(read_raw_frame(path), frame, check_dtype=False)
+
+
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".csv.zip", ".parquet"])
 def test_raw_frame_holds_what_training_would_refuse(frame, tmp_path, ending):
     bad = frame.astype({"pixel0": int, "pixel1": float})

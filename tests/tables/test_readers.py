@@ -62,7 +62,7 @@ def test_paths_that_are_no_table_are_refused(frame, tmp_path, write, read):
     parquet = (tmp_path / "whole.parquet").read_bytes()
     cases = {
         write(parquet[: len(parquet) // 2], "cut.parquet"): "damaged, or no Parquet file",
-        write("label,p0\n", "digits.xlsx"): ("expected a .csv, .csv.gz, .csv.zip or .parquet file"),
+        write("label,p0\n", "digits.xlsx"): ("expected a .csv, .tsv, .csv.gz, .csv.zip or"),
         write("", "empty.csv"): "the file is empty",
         write("", "empty.csv.gz"): "the file is empty",
         write(b"PK\3\4 nothing", "bad.zip"): "damaged, or no .zip file",

@@ -17,14 +17,14 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from digitcnn._utils.text import shorten
-from digitcnn.tables.files import opened, rows_of
+from digitcnn.tables.files import find_delimiter, opened, rows_of
 
 # Small enough for a block's index arrays to stay in the cache, large enough for the threads to
 # rarely wait for Python's lock.
 _BLOCK_BYTES = 1 << 19
 _THREADS = 2  # More would wait for Python's lock.
 _ZERO = ord("0")
-_COMMA, _NEWLINE = (ord(",") - _ZERO) % 256, (ord("\n") - _ZERO) % 256
+_NEWLINE = (ord("\n") - _ZERO) % 256
 # A longer line is not a row of plain digits.
 _LONGEST_PLAIN = 2**23
 _MOST_COLUMNS = 2**19
@@ -157,12 +157,6 @@ def _check_names(row: list[str], where: str) -> list[str]:
             f"{where}: {len(names)} columns, with names of up to {max(map(len, names))} "
             f"characters, are no header; {_MOST_COLUMNS} and {_LONGEST_NAME} are the most."
         )
-    other = next((mark for mark in ";\t|" if mark in row[0]), None)
-    if len(names) == 1 and other:
-        raise ValueError(
-            f"{where}: expected columns separated by commas, got {other!r}. Save the table with "
-            f"commas, as pandas.read_csv(path, sep={other!r}).to_csv(new, index=False) does"
-        )
     return names
 
 
@@ -170,13 +164,16 @@ def _read_plain(
     path: Path, n_header_lines: int, layout: Layout
 ) -> Iterator[tuple[np.ndarray, list[str]] | None]:
     """Parse a CSV in blocks; None for a block with anything but plain digits."""
+    delimiter = find_delimiter(path)
     with opened(path) as stream:
         for _ in range(n_header_lines):
             # A CR that ends a line or stands in one makes other lines than readline's.
             if b"\r" in stream.readline().removesuffix(b"\n").removesuffix(b"\r"):
                 yield None
                 return
-        yield from _in_threads(lambda block: _parse_block(block, layout), _whole_lines(stream))
+        yield from _in_threads(
+            lambda block: _parse_block(block, layout, delimiter), _whole_lines(stream)
+        )
 
 
 def _in_threads(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
@@ -210,19 +207,21 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _parse_block(block: bytes, layout: Layout) -> tuple[np.ndarray, list[str]] | None:
-    """Parse whole lines of digits, commas and newlines; None if there is anything else."""
+def _parse_block(
+    block: bytes, layout: Layout, delimiter: str
+) -> tuple[np.ndarray, list[str]] | None:
+    """Parse whole lines of digits, delimiters and newlines; None if there is anything else."""
     # With bytes in front, every number can be read backwards from its end.
     digits = np.frombuffer(b",,,," + block, np.uint8) - np.uint8(_ZERO)
     stops = np.flatnonzero(digits[4:] > 9)  # Other characters have wrapped past 9.
     n_rows = len(stops) // layout.width
     shape = n_rows, layout.width
     newlines = digits[4:] == _NEWLINE
-    n_commas = np.count_nonzero(digits[4:] == _COMMA)
+    n_delimiters = np.count_nonzero(digits[4:] == (ord(delimiter) - _ZERO) % 256)
     if (
         len(stops) != n_rows * layout.width
         or np.count_nonzero(newlines) != n_rows
-        or n_commas != len(stops) - n_rows
+        or n_delimiters != len(stops) - n_rows
         or not newlines[stops[layout.width - 1 :: layout.width]].all()
     ):
         return None

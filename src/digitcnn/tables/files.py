@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import os
 import struct
 import zipfile
@@ -16,6 +17,10 @@ from digitcnn._utils.atomic import as_path
 from digitcnn._utils.text import some_of
 
 PathLike = str | os.PathLike[str]
+
+TABLE_ENDINGS = frozenset({".csv", ".tsv", ".gz", ".zip", ".parquet"})
+# What may stand between the columns of a CSV; the first is taken where two are equally many.
+_DELIMITERS = ",;\t|"
 
 # The most bytes of a row: pictures of 1000 by 1000 pixels have some four million.
 _LONGEST_ROW = 2**23
@@ -73,8 +78,8 @@ def _check_path(path: Path) -> None:
         raise IsADirectoryError(f"expected a CSV or Parquet file, got '{path}', which is a folder")
     if not path.is_file():
         raise ValueError(f"expected a regular file, got '{path}', which is not one")
-    if path.suffix.lower() not in {".csv", ".gz", ".zip", ".parquet"}:
-        raise ValueError(f"expected a .csv, .csv.gz, .csv.zip or .parquet file, got '{path}'")
+    if path.suffix.lower() not in TABLE_ENDINGS:
+        raise ValueError(f"expected a .csv, .tsv, .csv.gz, .csv.zip or .parquet file, got '{path}'")
 
 
 @contextmanager
@@ -138,8 +143,31 @@ def check_unpacked(path: Path, n_bytes: int) -> None:
         )
 
 
+def find_delimiter(path: Path) -> str:
+    """What stands between the columns of a CSV: a comma, a semicolon, a tab or a bar.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The first line that is not empty tells it, which is mostly the header: it is the sign that
+        stands there most often outside quotes.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    with opened(path) as stream:
+        for line in itertools.islice(_lines(stream), _MOST_EMPTY_LINES):
+            if line.strip(b" \t\r\n"):
+                # Each second part lies between quotes; the last may, where a quote stays open.
+                plain = b"".join(line.split(b'"')[::2]).decode("utf-8", "replace")
+                return max(_DELIMITERS, key=plain.count)
+    return _DELIMITERS[0]
+
+
 def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Read a CSV row by row.
+    """Read a CSV row by row, whatever `find_delimiter` finds between its columns.
 
     Parameters
     ----------
@@ -181,8 +209,9 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
             blank = not line.strip(b" \t\r\n")
             yield line.decode("utf-8", "surrogateescape")
 
+    delimiter = find_delimiter(path)
     with opened(path) as stream:
-        reader = csv.reader(lines(), strict=True)
+        reader = csv.reader(lines(), strict=True, delimiter=delimiter)
         try:
             for row in reader:
                 # A quoted cell may make a row longer than a line.
@@ -233,7 +262,7 @@ def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if len(files) != 1:
         raise _NoTableError(
             f"{path}: expected an archive of one CSV, got one of {len(files)} files "
-            f"({some_of([info.filename for info in files])})."
+            f"({some_of([info.filename for info in files])}). Unpack it."
         )
     if files[0].flag_bits & 1:
         raise _NoTableError(f"{path}: expected a plain archive, got an encrypted one.")

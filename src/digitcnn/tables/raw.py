@@ -10,7 +10,7 @@ import numpy as np
 from digitcnn._utils.text import first_line
 from digitcnn.tables.columns import check_same_columns, text_names
 from digitcnn.tables.csv_reader import read_header
-from digitcnn.tables.files import PathLike, opened, table_files
+from digitcnn.tables.files import PathLike, find_delimiter, opened, table_files
 from digitcnn.tables.frames import is_parquet, read_parquet
 from digitcnn.tables.labels import missing_beside_numbers, text_of_label, tidy_labels
 
@@ -71,7 +71,7 @@ def _read_raw_file(file: Path, label: str) -> Any:
     names, _ = read_header(file)  # It has the better words for what is no CSV at all.
     with opened(file) as stream:
         content = stream.read()
-    read = {"encoding_errors": "replace", "low_memory": False}
+    read = {"encoding_errors": "replace", "low_memory": False, "sep": find_delimiter(file)}
     try:
         frame = pd.read_csv(io.BytesIO(content), **read)
         # pandas takes what stands before the named columns for an index.
