@@ -22,17 +22,6 @@ def names_on_the_api_page():
     return names
 
 
-def functions_of(module_name):
-    module = import_module(module_name)
-    return [
-        f"{module_name}.{name}"
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-        and callable(value)
-        and getattr(value, "__module__", None) == module_name
-    ]
-
-
 def architectures():
     from digitcnn.architectures import ARCHITECTURES
 
@@ -53,7 +42,7 @@ def public_names():
     ]
     return [
         *own,
-        *functions_of("digitcnn.datasets"),
+        *(f"digitcnn.datasets.{name}" for name in digitcnn.datasets.__all__),
         *(f"digitcnn.inspection.{name}" for name in digitcnn.inspection.__all__),
         *architectures(),
         *(f"digitcnn.{name}" for name in others),

@@ -1,7 +1,7 @@
 """Changed files guided by the lines that they reach: python tests/fuzz/guided.py models 600
 
-The first argument is models or tables, the second the seconds. It takes atheris, installed apart.
-What it finds, the test of that name finds again.
+The first argument is models, tables or images, the second the seconds. It takes atheris, installed
+apart. What it finds, the test of that name finds again.
 """
 
 import inspect
@@ -14,6 +14,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 READERS = {
     "models": ("_utils.array_file", "serialization.schema"),
+    "images": ("tables.image_files",),
     "tables": ("tables.files", "tables.csv_reader", "tables.columns", "tables.readers"),
 }
 

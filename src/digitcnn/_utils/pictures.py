@@ -27,8 +27,8 @@ def list_pictures(X: Any) -> list[np.ndarray] | None:
     """
     if isinstance(X, str | bytes | PathLike):
         raise ValueError(
-            f"expected an array of pixels, got a path or text: {X!r}. Read the file first: a table "
-            "with digitcnn.datasets.read_digits_csv, a picture with np.asarray(PIL.Image.open(...))"
+            f"expected an array of pixels, got a path or text: {X!r}. Read the file first: a "
+            "table with digitcnn.datasets.read_digits_csv, images with its read_digit_images"
         )
     if hasattr(X, "getbands"):
         raise ValueError("expected a list of pictures, got a single image. Give [image]")
@@ -43,7 +43,7 @@ def list_pictures(X: Any) -> list[np.ndarray] | None:
         first = next(one for one in X if isinstance(one, str | bytes | PathLike))
         raise ValueError(
             f"expected arrays of pixels, got a path or text: {first!r}. Read the files first, as "
-            "with np.asarray(PIL.Image.open(path))"
+            "digitcnn.datasets.read_digit_images does"
         )
     if not any(_is_picture(one) for one in X) and _to_array(X[0], 0).ndim < 2:
         lengths = {len(one) for one in X if hasattr(one, "__len__")}

@@ -1,4 +1,4 @@
-"""Loaders of digits: scikit-learn's sample, MNIST from wherever a copy is, and CSV files."""
+"""Loaders of digits: scikit-learn's sample, MNIST from wherever a copy is, CSVs, image files."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -6,12 +6,21 @@ from typing import Any
 import numpy as np
 
 from digitcnn._utils.atomic import as_path
+from digitcnn.datasets._images import read_digit_images
 from digitcnn.datasets._mnist import find_mnist, read_mnist
 from digitcnn.preprocessing.normalizer import DigitNormalizer
 from digitcnn.tables.files import PathLike
 from digitcnn.tables.labels import tidy_labels
 from digitcnn.tables.readers import iter_table, read_table
 from digitcnn.tables.streaming import shuffled, write_pixels
+
+__all__ = [
+    "load_mnist",
+    "load_sample_digits",
+    "read_digit_images",
+    "read_digits_csv",
+    "stream_digits",
+]
 
 
 def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> Any:

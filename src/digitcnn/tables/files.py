@@ -75,7 +75,10 @@ def _check_path(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(f"There is no file '{path}'.")
     if path.is_dir():
-        raise IsADirectoryError(f"expected a CSV or Parquet file, got '{path}', which is a folder")
+        raise IsADirectoryError(
+            f"expected a CSV or Parquet file, got '{path}', which is a folder. Image files are "
+            "read by digitcnn.datasets.read_digit_images"
+        )
     if not path.is_file():
         raise ValueError(f"expected a regular file, got '{path}', which is not one")
     if path.suffix.lower() not in TABLE_ENDINGS:

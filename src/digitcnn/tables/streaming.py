@@ -1,7 +1,7 @@
 """Digits larger than memory: read some rows at a time, shuffled, or kept in a file."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,23 +89,54 @@ def write_pixels(
     for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
         if is_same_file(path, out):
             raise ValueError(f"{out}: expected another file than those that are read")
+    parts = (
+        (part.pixels, part.labels) for part in iter_table(paths, label=label, with_labels=True)
+    )
+    X, y = write_parts(parts, out)
+    assert y is not None
+    return X, y
+
+
+def write_parts(
+    parts: Iterable[tuple[np.ndarray, Sequence[str] | np.ndarray | None]], out: PathLike
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Write the pixels of parts to a file.
+
+    Parameters
+    ----------
+    parts : iterable of tuple (pixels, labels)
+        Rows of uint8, and their labels as they stand in the data, or None.
+    out : str or path-like
+        A ``.npy`` file, as of `write_pixels`.
+
+    Returns
+    -------
+    X : memmap of uint8 of shape (n, p)
+        The file, opened for reading.
+    y : ndarray of shape (n,) or None
+        int64 where every label is a whole number, else strings.
+    """
     texts: list[Any] = []
 
     def write(file: Any) -> None:
         shape = 0, 0
         _write_header(file, shape)
-        for part in iter_table(paths, label=label, with_labels=True):
-            file.write(part.pixels)
-            texts.append(part.labels)
-            shape = shape[0] + len(part.pixels), part.pixels.shape[1]
+        for pixels, labels in parts:
+            file.write(pixels)
+            if labels is not None:
+                texts.append(labels)
+            shape = shape[0] + len(pixels), pixels.shape[1]
         file.seek(0)
         # NumPy leaves room in a header for the length to grow.
         _write_header(file, shape)
 
     atomic_write(out, write)
+    X = np.load(out, mmap_mode="r")
+    if not texts:
+        return X, None
     # Each label once: as many Python strings as there are rows would take more than their pixels.
     labels, indices = np.unique(np.concatenate(texts), return_inverse=True)
-    return np.load(out, mmap_mode="r"), tidy_labels(labels)[indices]
+    return X, tidy_labels(labels)[indices]
 
 
 def take_rows_out(path: PathLike, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

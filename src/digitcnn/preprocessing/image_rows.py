@@ -1,0 +1,165 @@
+"""Images in files as the rows of pixels that a network reads."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.atomic import as_path, is_same_file
+from digitcnn.tables.files import PathLike
+from digitcnn.tables.image_batches import ImageReader
+from digitcnn.tables.image_files import grey_of
+from digitcnn.tables.streaming import write_parts
+
+# MNIST's proportions: the strokes' square in the picture.
+_BOX, _SIZE = 20, 28
+# The part of white that the ground of light strokes stays below.
+_DARK = 64
+
+
+class ImageRows:
+    """Rows of pixels of images, redrawn as MNIST's were made where they need that.
+
+    Parameters
+    ----------
+    reader : ImageReader
+    shape : tuple of int, default=(28, 28)
+        Height and width of what comes out, in pixels.
+    normalize : "auto" or bool, default="auto"
+        Whether `DigitNormalizer` redraws the images. "auto" does so unless all have the shape
+        already, and show light strokes on a dark ground. False takes images of one size.
+
+    Attributes
+    ----------
+    is_normalized : bool
+        Whether the images are redrawn.
+    shape : tuple of int
+        Height and width of what comes out.
+
+    Raises
+    ------
+    ValueError
+        If images cannot be decoded, are to be redrawn in a shape that is not square, or are not
+        redrawn and of several sizes.
+    """
+
+    def __init__(
+        self,
+        reader: ImageReader,
+        *,
+        shape: tuple[int, int] = (_SIZE, _SIZE),
+        normalize: str | bool = "auto",
+    ) -> None:
+        if not (isinstance(normalize, bool | np.bool_) or normalize == "auto"):
+            raise ValueError(f"expected normalize to be 'auto', True or False, got {normalize!r}")
+        self.reader = reader
+        self.shape = shape
+        self.is_normalized = normalize is True or (normalize == "auto" and not self._are_ready())
+        if self.is_normalized and shape[0] != shape[1]:
+            raise ValueError(
+                f"{reader.images.source}: expected images of {shape[0]} x {shape[1]} pixels, light "
+                "strokes on a dark ground, as the model reads. Others are redrawn for models of "
+                "square images alone"
+            )
+        self._normalizer: Any = None
+        if not self.is_normalized:
+            self.shape = self._only_size()
+
+    def __iter__(self) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Parts: the indices of some images, and their rows, uint8 of shape (n, pixels)."""
+        for indices, pictures in self.reader:
+            yield indices, self._rows_of(indices, pictures)
+
+    def _rows_of(self, indices: list[int], pictures: list[np.ndarray]) -> np.ndarray:
+        if self.is_normalized:
+            rows: np.ndarray = self._get_normalizer().transform(pictures)
+            return rows
+        for index, picture in zip(indices, pictures, strict=True):
+            if picture.shape[:2] != self.shape:  # turned, by EXIF's orientation
+                raise ValueError(self._describe_sizes(index, picture.shape))
+        return np.stack([grey_of(picture).reshape(-1) for picture in pictures])
+
+    def _get_normalizer(self) -> Any:
+        if self._normalizer is None:
+            from digitcnn.preprocessing.normalizer import DigitNormalizer
+
+            size = self.shape[0]
+            box = max(1, round(size * _BOX / _SIZE))
+            self._normalizer = DigitNormalizer(size=size, box=box)
+        return self._normalizer
+
+    def _are_ready(self) -> bool:
+        """Whether all images are as a network reads them; each is decoded until one is not."""
+        good = [index for index in range(len(self.reader.sizes)) if index not in self.reader.bad]
+        if (self.reader.sizes[good] != self.shape).any():
+            return False
+        return all(
+            picture.shape[:2] == self.shape and has_light_strokes(grey_of(picture))
+            for _, pictures in self.reader
+            for picture in pictures
+        )
+
+    def _only_size(self) -> tuple[int, int]:
+        good = [index for index in range(len(self.reader.sizes)) if index not in self.reader.bad]
+        for one, other in pairwise(good):
+            if (self.reader.sizes[one] != self.reader.sizes[other]).any():
+                raise ValueError(self._describe_sizes(other, tuple(self.reader.sizes[other])))
+        height, width = self.reader.sizes[good[0]].tolist()
+        return height, width
+
+    def _describe_sizes(self, index: int, shape: tuple[int, ...]) -> str:
+        height, width = self.reader.sizes[0].tolist()
+        return (
+            f"{self.reader.images.files[index]}: expected images of one size ({height} x {width}), "
+            f"got {shape[0]} x {shape[1]}. Let them be redrawn: normalize='auto'"
+        )
+
+
+def read_rows(
+    rows: ImageRows, memory_map: PathLike | None = None
+) -> tuple[np.ndarray, list[str] | None, list[int]]:
+    """Read all images of a list.
+
+    Parameters
+    ----------
+    rows : ImageRows
+    memory_map : str or path-like or None, default=None
+        A ``.npy`` file to write the pixels to.
+
+    Returns
+    -------
+    X : ndarray or memmap of uint8 of shape (n, pixels)
+    labels : list of str or None
+        As they stand in the data.
+    kept : list of int
+        The index of each row's file: fewer than there are files where bad ones are left out.
+    """
+    images = rows.reader.images
+    kept: list[int] = []
+
+    def parts() -> Iterator[tuple[np.ndarray, None]]:
+        for indices, pixels in rows:
+            kept.extend(indices)
+            yield pixels, None
+
+    if memory_map is None:
+        X = np.concatenate([pixels for pixels, _ in parts()])
+    else:
+        for file in images.files:
+            if is_same_file(file, memory_map):
+                raise ValueError(f"{memory_map}: expected another file than those that are read")
+        X, _ = write_parts(parts(), as_path(memory_map))
+    labels = None if images.labels is None else [images.labels[index] for index in kept]
+    return X, labels, kept
+
+
+def has_light_strokes(picture: np.ndarray) -> bool:
+    """Whether a grey picture shows light on dark: it is mostly dark, and so is its border.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8 of shape (height, width)
+    """
+    border = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
+    return bool(np.median(border) < _DARK and picture.mean() < 2 * _DARK)

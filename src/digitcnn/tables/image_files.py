@@ -1,0 +1,294 @@
+"""Image files, opened and decoded by Pillow in bounded memory."""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.text import first_line, shorten
+
+ACCEPTED = "PNG, JPEG, BMP, TIFF, WebP or GIF"
+IMAGE_ENDINGS = frozenset(
+    [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"]
+)
+# Photos in other formats are refused, where other files are left out.
+PICTURE_ENDINGS = IMAGE_ENDINGS | {
+    *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".cr2", ".nef", ".dng"),
+    *(".ico", ".tga", ".pcx", ".pnm", ".pbm", ".pgm", ".ppm"),
+}
+# How files of each format begin.
+_FORMATS = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+}
+_PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")
+_MOST_BYTES = 2**29
+_MOST_PIXELS = 2**26
+# Of more pixels than this, one image is decoded at a time.
+_LARGE_PIXELS = 2**23
+# A picture of a digit needs no more. Larger ones are shrunk while they are read.
+LONGEST_SIDE = 1024
+_LUMINANCE = np.array([299, 587, 114], np.uint32)  # Of red, green and blue, in thousandths.
+_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
+
+_one_large = threading.Lock()
+_filters = threading.Lock()
+
+
+class ImageFileError(ValueError):
+    """An image file that is damaged, or is none."""
+
+
+@contextmanager
+def without_warnings_of_pillow() -> Iterator[None]:
+    """A context to open and decode images in, in threads that end within it.
+
+    Pillow warns of harmless flaws, as in EXIF data. What is not harmless is refused anyway.
+    """
+    # Filters belong to the process: two such contexts that overlap would leave one behind.
+    with _filters, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image as its header says, before EXIF's orientation is applied.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it may not be read.
+    ValueError
+        If it is no image file, or one of too many pixels or of several pages.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+    return height, width
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Decode an image, upright as EXIF says.
+
+    What is transparent is drawn on white, or on black where all that is drawn is light. Of an
+    animation the first frame is read. A longer side than 1,024 pixels is shrunk by a whole number.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    ndarray of uint8 of shape (height, width) or (height, width, 3)
+        Grey where all its pixels are, else RGB.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it may not be read.
+    ValueError
+        If it is no image file, is damaged, or has too many pixels, several pages or more than 16
+        bits for a channel.
+    """
+    with _opened(path) as image:
+        is_large = image.width * image.height > _LARGE_PIXELS
+        with _one_large if is_large else nullcontext():
+            return _decode(image)
+
+
+def grey_of(picture: np.ndarray) -> np.ndarray:
+    """A picture of `read_image` in grey, by its luminance as ITU-R BT.601 has it."""
+    return picture if picture.ndim == 2 else _luminance(picture)
+
+
+def _luminance(colours: np.ndarray) -> np.ndarray:
+    return ((colours @ _LUMINANCE + 500) // 1000).astype(np.uint8)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """An image whose header has been read; errors of what is done with it name the file."""
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "something else"
+        raise ImageFileError(f"{path}: expected an image file, got {what}")
+    with path.open("rb") as file:
+        kind = _format_of(path, file)
+        pillow = _pillow()
+        try:
+            with pillow.open(file, formats=[kind]) as image:
+                _check_header(path, kind, image)
+                yield image
+        except (ImageFileError, MemoryError):
+            raise
+        except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
+            # Pillow refuses what has more than twice the pixels of its limit.
+            most = min(_MOST_PIXELS, 2 * (pillow.MAX_IMAGE_PIXELS or _MOST_PIXELS))
+            raise ImageFileError(
+                f"{path}: expected an image of at most {most:,} pixels, got more. Shrink it first"
+            ) from error
+        except Exception as error:  # Pillow's decoders raise nearly anything
+            # Of what Pillow cannot identify it says no more than the name.
+            why = "" if "identify" in str(error) else f" ({shorten(first_line(error))})"
+            raise ImageFileError(f"{path}: damaged, or no {kind} file{why}") from error
+
+
+def _pillow() -> Any:
+    import importlib
+
+    from PIL import Image
+
+    # Otherwise Pillow would import all its plugins to find these.
+    for name in _PLUGINS:
+        importlib.import_module(f"PIL.{name}ImagePlugin")
+    return Image
+
+
+def _format_of(path: Path, file: Any) -> str:
+    start = file.read(32)
+    n_bytes = os.fstat(file.fileno()).st_size
+    if n_bytes > _MOST_BYTES:
+        raise ImageFileError(
+            f"{path}: expected an image file of at most {_MOST_BYTES >> 20} MiB, got "
+            f"{n_bytes >> 20} MiB"
+        )
+    if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
+        return "WEBP"
+    for mark, kind in _FORMATS.items():
+        if start.startswith(mark):
+            return kind
+    raise ImageFileError(f"{path}: expected {ACCEPTED}, got {_describe(start)}")
+
+
+def _describe(start: bytes) -> str:
+    """What a file is that begins otherwise than images do."""
+    if not start:
+        return "an empty file"
+    if start[4:8] == b"ftyp":
+        return "HEIC, AVIF or a video. Convert it to JPEG"
+    if start.startswith(b"%PDF"):
+        return "a PDF. Save its pages as images"
+    text = start.decode("utf-8", "ignore")
+    # The last character may be cut.
+    if len(text.encode()) > len(start) - 4 and all(
+        sign.isprintable() or sign.isspace() for sign in text
+    ):
+        return f"text: {shorten(text[:20].strip())!r}"
+    return "another kind of file"
+
+
+def _check_header(path: Path, kind: str, image: Any) -> None:
+    width, height = image.size
+    if width * height > _MOST_PIXELS or min(width, height) < 1:
+        raise ImageFileError(
+            f"{path}: expected an image of at most {_MOST_PIXELS:,} pixels, got {width} x "
+            f"{height}. Shrink it first"
+        )
+    if kind == "TIFF" and image.n_frames > 1:
+        raise ImageFileError(
+            f"{path}: expected one picture, got a TIFF of {image.n_frames} pages. Save each page "
+            "as a file"
+        )
+    if image.mode in ("I", "F"):
+        tags = getattr(image, "tag_v2", {})
+        bits = 32 if image.mode == "F" else _bits_of(image)
+        if bits > 16 or tags.get(_SAMPLE_FORMAT, (1,)) != (1,):
+            raise ImageFileError(
+                f"{path}: expected 1 to 16 bits for a channel, without a sign, got numbers of "
+                f"{bits} bits. Save it with 8 bits"
+            )
+
+
+def _bits_of(image: Any) -> int:
+    bits = getattr(image, "tag_v2", {}).get(_BITS, 16)
+    return int(bits[0] if isinstance(bits, tuple) else bits)
+
+
+def _decode(image: Any) -> np.ndarray:
+    image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # JPEG is decoded to a part of its size
+    image.load()
+    orientation = _orientation_of(image)
+    image = _to_bytes(image)
+    factor = -(-max(image.size) // LONGEST_SIDE)
+    if factor > 1:
+        image = image.reduce(factor)
+    pixels = np.asarray(image)
+    if image.mode in ("LA", "RGBA"):
+        pixels = _without_opacity(pixels)
+    if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():
+        pixels = pixels[..., 0]
+    return np.array(_turned(pixels, orientation), order="C")
+
+
+def _orientation_of(image: Any) -> int:
+    """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
+    try:
+        # TIFF is turned by Pillow itself, which then takes the tag away.
+        found = image.getexif().get(_ORIENTATION)
+    except Exception:  # damaged EXIF data makes no damaged image
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _to_bytes(image: Any) -> Any:
+    """An image in one of the modes L, LA, RGB and RGBA."""
+    if image.mode.startswith("I"):
+        return _from_16_bits(image)
+    has_opacity = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+    if image.mode in ("1", "L", "LA", "La"):
+        mode = "LA" if has_opacity else "L"
+    else:
+        mode = "RGBA" if has_opacity else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
+
+
+def _from_16_bits(image: Any) -> Any:
+    from PIL import Image
+
+    white = 2 ** _bits_of(image) - 1
+    numbers = np.asarray(image)
+    grey = ((np.clip(numbers, 0, white).astype(np.uint32) * 255 + white // 2) // white).astype(
+        np.uint8
+    )
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # 0 is white, which Pillow ignores here
+        grey = 255 - grey
+    key = image.info.get("transparency")
+    if not isinstance(key, int):
+        return Image.fromarray(grey)
+    opacity = np.where(numbers == key, np.uint8(0), np.uint8(255))
+    return Image.merge("LA", [Image.fromarray(grey), Image.fromarray(opacity)])
+
+
+def _without_opacity(pixels: np.ndarray) -> np.ndarray:
+    """Pixels drawn on white; on black where white would hide all that is drawn."""
+    colours, opacity = pixels[..., :-1], pixels[..., -1:].astype(np.uint16)
+    if opacity.min() == 255:
+        return colours
+    drawn = colours[opacity[..., 0] > 127]
+    grey = _luminance(drawn) if drawn.shape[1] == 3 else drawn
+    paper = np.uint16(0 if grey.size and grey.min() > 127 else 255)
+    return ((colours * opacity + paper * (255 - opacity) + 127) // 255).astype(np.uint8)
