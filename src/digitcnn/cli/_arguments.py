@@ -14,9 +14,13 @@ from digitcnn.cli._output import say
 COMMANDS = ("train", "evaluate", "predict", "export", "info")
 # Set to anything but 0, it has the effect of --traceback.
 TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
-_DATA_HELP = (
-    "'sample' (scikit-learn's 1,797 digits), 'mnist', or the path of a CSV (.csv, .csv.gz, "
+_TABLE_HELP = (
+    "'sample' (scikit-learn's 1,797 digits), 'mnist'; the path of a CSV (.csv, .tsv, .csv.gz, "
     ".csv.zip) or Parquet file with one image a row, or of several: 'part-*.csv'"
+)
+_DATA_HELP = (
+    f"{_TABLE_HELP}; a folder with a folder of image files for each class; or a CSV with a column "
+    "of their names and one of labels"
 )
 _MODEL_HELP = (
     "a file that 'digitcnn train' wrote; default: 'pretrained', the model that comes with digitcnn"
@@ -214,7 +218,12 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "model", nargs="?", type=_path, default=PRETRAINED, metavar="MODEL", help=_MODEL_HELP
     )
-    predict.add_argument("data", type=_path, metavar="DATA", help=_DATA_HELP)
+    predict.add_argument(
+        "data",
+        type=_path,
+        metavar="DATA",
+        help=f"{_TABLE_HELP}; or image files: a folder, 'scans/*.png', or a CSV that names them",
+    )
     predict.add_argument(
         "--out",
         type=_path,
@@ -257,6 +266,12 @@ def make_parser() -> argparse.ArgumentParser:
     info.add_argument("--recipes", action="store_true", help="list the recipes for --recipe")
     info.add_argument("--label", default="label", metavar="NAME", help=_LABEL_HELP)
 
+    for one in (train, evaluate, predict):
+        one.add_argument(
+            "--skip-bad",
+            action="store_true",
+            help="leave out image files that cannot be read, and count them",
+        )
     for one in (train, evaluate, predict, export, info):
         one.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"

@@ -1,8 +1,6 @@
 """What the commands share: their data, their model, and where they write."""
 
 import argparse
-import difflib
-import glob
 import os
 import platform
 import sys
@@ -15,23 +13,26 @@ import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import is_folder_name, is_same_file, try_to_write
+from digitcnn.cli._files import NAMED_DATA, find_paths, iter_rows, read_labelled_rows
 from digitcnn.serialization.initial import model_path
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
+from digitcnn.tables.image_batches import ImageReader
+from digitcnn.tables.image_files import IMAGE_ENDINGS
 from digitcnn.tables.labels import match_labels
 from digitcnn.tables.readers import iter_table, read_table
 
 _FAST_KERNELS = "TF_ENABLE_ONEDNN_OPTS"
-# Data that is no file.
-NAMED_DATA = ("sample", "mnist")
 # The kind of a file, by the ending of its name. A file is never overwritten by another kind.
 _KINDS = {
     ".csv": "table",
+    ".tsv": "table",
     ".gz": "table",
     ".zip": "table",
     ".parquet": "table",
     ".html": "page",
     ".htm": "page",
     ".onnx": "ONNX file",
+    **dict.fromkeys(IMAGE_ENDINGS, "image"),
 }
 
 
@@ -155,14 +156,23 @@ def _kind_of(path: str) -> str | None:
     return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), None)
 
 
-def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np.ndarray]:
-    """Digits and their labels; of MNIST the test set.
+def read_labelled(
+    options: argparse.Namespace,
+    clf: Any = None,
+    reader: ImageReader | None = None,
+    memory_map: Path | None = None,
+) -> tuple[Any, np.ndarray, list[str] | None]:
+    """Digits, their labels, and the names of image files; of MNIST the test set.
 
     For a model that was fitted with names of columns the digits are a DataFrame with these, and
-    the labels are of the type of its classes.
+    the labels are of the type of its classes. Image files are read by `reader`. Pixels of files go
+    to `memory_map`, if one is named.
     """
-    names = _names_of(clf)
-    if options.data == "sample":
+    names, files = _names_of(clf), None
+    if reader is not None:
+        X, y, files = read_labelled_rows(reader, clf, memory_map)
+        X = _named_picture(X, names, options.data)
+    elif options.data == "sample":
         from digitcnn import datasets
 
         X, y = datasets.load_sample_digits()
@@ -172,6 +182,12 @@ def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np
 
         X, y = datasets.load_mnist(split="test")
         X = _named_picture(X, names, options.data)
+    elif memory_map is not None:
+        from digitcnn import datasets
+
+        X, y = datasets.read_digits_csv(
+            find_paths(options.data), label=options.label, memory_map=memory_map
+        )
     else:
         table = read_table(
             find_paths(options.data),
@@ -182,20 +198,27 @@ def read_labelled(options: argparse.Namespace, clf: Any = None) -> tuple[Any, np
         )
         assert table.labels is not None
         X, y = with_names(table.pixels, names), table.labels
-    return X, y if clf is None else match_labels([str(label) for label in y], clf.classes_)
+    if clf is not None:
+        y = match_labels([str(label) for label in y], clf.classes_)
+    return X, y, files
 
 
-def iter_pixels(options: argparse.Namespace, model: Any) -> Iterator[np.ndarray]:
-    """Digits, whether they are labelled or not, some at a time.
+def iter_pixels(
+    options: argparse.Namespace, model: Any, reader: ImageReader | None = None
+) -> Iterator[tuple[np.ndarray, list[str] | None]]:
+    """Digits, whether they are labelled or not, some at a time, with the names of image files.
 
     Their pixels are in the order of the model's columns.
     """
-    if options.data in NAMED_DATA:
-        yield np.asarray(read_labelled(options, model)[0])
-        return
     names = _names_of(model)
-    for part in iter_table(find_paths(options.data), label=options.label, columns=names):
-        yield part.pixels
+    if reader is not None:
+        for pixels, files in iter_rows(reader, model):
+            yield np.asarray(_named_picture(pixels, names, options.data)), files
+    elif options.data in NAMED_DATA:
+        yield np.asarray(read_labelled(options, model)[0]), None
+    else:
+        for part in iter_table(find_paths(options.data), label=options.label, columns=names):
+            yield part.pixels, None
 
 
 def _names_of(clf: Any) -> list[str] | None:
@@ -229,19 +252,6 @@ def _named_picture(X: np.ndarray, names: list[str] | None, source: str) -> Any:
             f"{len(in_order)}"
         )
     return with_names(X, in_order)[names]
-
-
-def find_paths(data: str) -> str | list[str]:
-    """The files that a pattern as 'part-*.csv' stands for, or the one file of that name."""
-    if Path(data).exists():
-        return data
-    if any(sign in data for sign in "*?[") and (found := sorted(glob.glob(data))):
-        return found
-    near = difflib.get_close_matches(data.lower(), NAMED_DATA, 1)
-    hint = f". Did you mean {near[0]!r}?" if near else ""
-    if "://" in data:
-        hint = ". Download it first"
-    raise FileNotFoundError(f"{data}: there is no such file{hint}")
 
 
 def load_model(path: str) -> Any:

@@ -37,8 +37,9 @@ def print_measures(result: dict[str, Any]) -> None:
         show("\nmost confident errors")
         for error in result["most_confident_errors"]:
             truth, answer = _shorten(error["truth"]), _shorten(error["prediction"])
+            place = printable(error.get("file", f"row {error['row']}"))
             show(
-                f"  row {error['row']}: {truth} ({error['truth_probability']:.3f}) "
+                f"  {place}: {truth} ({error['truth_probability']:.3f}) "
                 f"read as {answer} ({error['prediction_probability']:.3f})"
             )
     show()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcnn._utils.atomic import atomic_write
+from digitcnn.tables.image_files import IMAGE_ENDINGS
 
 # Columns of one length, by their names. None is an empty cell.
 Table = dict[str, list[Any]]
@@ -55,7 +56,9 @@ _PACKED: dict[str, Callable[[str, Any], Any]] = {
     ".xz": lambda path, file: lzma.LZMAFile(file, "wb"),  # noqa: SIM115
     ".zip": _zipped,
 }
-_OTHER_ENDINGS = {".tar", ".tgz", ".zst", ".7z", ".parquet", ".feather", ".xlsx", ".xls"}
+_OTHER_ENDINGS = IMAGE_ENDINGS | {
+    *(".tar", ".tgz", ".zst", ".7z", ".parquet", ".feather", ".xlsx", ".xls")
+}
 
 
 def write_table(path: str, tables: Iterable[Table]) -> None:

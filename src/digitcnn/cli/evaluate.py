@@ -10,6 +10,7 @@ import numpy as np
 
 from digitcnn._utils.labels import check_labels_known
 from digitcnn.cli._common import check_files, load_model, read_labelled
+from digitcnn.cli._files import name_errors, open_images
 from digitcnn.cli._measures import print_measures
 from digitcnn.cli._output import show
 from digitcnn.cli._table import Table, check_ending, write_table
@@ -25,10 +26,11 @@ def evaluate(options: argparse.Namespace) -> None:
     check_files(model=options.model, data=options.data, outputs=outputs)
     if options.errors is not None:
         check_ending(options.errors)
+    reader = open_images(options, with_labels=True)
     start = time.perf_counter()
     clf = load_model(options.model)
     loaded = time.perf_counter()
-    X, y = read_labelled(options, clf)
+    X, y, files = read_labelled(options, clf, reader)
     seconds = {
         "loading the model": loaded - start,
         "reading the data": time.perf_counter() - loaded,
@@ -51,10 +53,11 @@ def evaluate(options: argparse.Namespace) -> None:
             seconds=seconds,
         )
         result["report"] = options.report
+    name_errors(result, files)
     if options.errors is not None:
         if probabilities is None:  # the report keeps its own
             probabilities = clf.predict_proba(X)
-        write_table(options.errors, [_errors(y, probabilities, clf.classes_)])
+        write_table(options.errors, [_errors(y, probabilities, clf.classes_, files)])
         result["errors_table"] = options.errors
     if options.json:
         show(json.dumps(result))
@@ -66,16 +69,22 @@ def evaluate(options: argparse.Namespace) -> None:
         show(f"report written to {options.report}")
 
 
-def _errors(y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> Table:
+def _errors(
+    y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, files: list[str] | None
+) -> Table:
     """The digits that are read wrongly, in the order of the data.
 
-    They have the rows' numbers as errors are printed with, from 0, and `predict`'s, from 1.
+    They have the rows' numbers as errors are printed with, from 0, and `predict`'s, from 1, or the
+    names of their files.
     """
     answers = classes[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(answers != y)
+    names: Table = {"ImageId": (wrong + 1).tolist()}
+    if files is not None:
+        names = {"File": [files[i] for i in wrong]}
     return {
         "Row": wrong.tolist(),
-        "ImageId": (wrong + 1).tolist(),
+        **names,
         "Truth": y[wrong].tolist(),
         "Answer": answers[wrong].tolist(),
         "Confidence": np.round(probabilities.max(axis=1)[wrong].astype(float), 6).tolist(),

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import textwrap
+from collections import Counter
 from math import prod
 from typing import Any
 
@@ -11,12 +12,14 @@ import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
 from digitcnn.architectures import PRETRAINED, get_layers
-from digitcnn.cli._common import find_paths
+from digitcnn.cli._files import NAMED_DATA, find_paths
 from digitcnn.cli._output import show
 from digitcnn.layers import trace_shapes
 from digitcnn.serialization.initial import model_path
 from digitcnn.serialization.schema import SerializedModel, read_model
 from digitcnn.tables.columns import find_pixel_columns
+from digitcnn.tables.image_batches import ImageReader
+from digitcnn.tables.image_sources import ImageList, find_images, in_natural_order
 from digitcnn.tables.raw import read_raw_frame
 
 
@@ -26,9 +29,14 @@ def info(options: argparse.Namespace) -> None:
         _print_recipes(options)
         return
     source = options.source or PRETRAINED
+    images = None
+    if source != PRETRAINED and source not in NAMED_DATA and not is_model_file(source):
+        images = find_images(find_paths(source), label=options.label)
     if source == PRETRAINED or is_model_file(source):
         with model_path(source) as path:
             result = {**describe_model(path), "model": source}
+    elif images is not None:
+        result = {"data": source, **describe_images(images)}
     else:
         result = {"data": options.source, **describe_table(*_raw_table(options))}
     if options.json:
@@ -186,4 +194,34 @@ def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
         summary["class_counts"] = {str(name): int(count) for name, count in counts.items()}
         if labels.isna().any():
             summary["class_counts"]["missing"] = int(labels.isna().sum())
+    return summary
+
+
+def describe_images(images: ImageList) -> dict[str, Any]:
+    """What is in image files, by their headers.
+
+    Parameters
+    ----------
+    images : ImageList
+
+    Returns
+    -------
+    dict
+        The number of images, their sizes, how many cannot be read and why the first, and the count
+        of each class.
+    """
+    reader = ImageReader(images, skip_bad=True)
+    good = np.setdiff1d(np.arange(len(images.files)), list(reader.bad))
+    sizes = reader.sizes[good]
+    low, high = (" x ".join(map(str, side)) for side in (sizes.min(axis=0), sizes.max(axis=0)))
+    summary: dict[str, Any] = {
+        "images": len(good),
+        "image_shape": low if low == high else f"{low} to {high}",
+        "unreadable": len(reader.bad),
+    }
+    if reader.bad:
+        summary["first_unreadable"] = next(iter(reader.bad.values()))
+    if images.labels is not None:
+        counts = Counter(images.labels[index] for index in good)
+        summary["class_counts"] = {name: counts[name] for name in in_natural_order(counts)}
     return summary

@@ -9,6 +9,7 @@ import numpy as np
 
 from digitcnn.calibration import confidence_threshold
 from digitcnn.cli._common import check_files, iter_pixels
+from digitcnn.cli._files import open_images
 from digitcnn.cli._output import say, show, write_out
 from digitcnn.cli._table import Table, check_ending, write_csv, write_table
 from digitcnn.serialization.initial import model_path
@@ -20,6 +21,7 @@ def predict(options: argparse.Namespace) -> None:
     check_files(model=options.model, data=options.data, outputs={"table": options.out})
     if options.out is not None:
         check_ending(options.out)
+    reader = open_images(options, with_labels=False)
     with model_path(options.model) as path:
         model = StoredModel(path)
     threshold = 0.0
@@ -32,8 +34,8 @@ def predict(options: argparse.Namespace) -> None:
 
     def tables() -> Iterator[Table]:
         nonlocal n_digits, n_answered
-        for pixels in iter_pixels(options, model):
-            table = _answers(model, pixels, n_digits, threshold, options)
+        for pixels, files in iter_pixels(options, model, reader):
+            table = _answers(model, pixels, files, n_digits, threshold, options)
             n_digits += len(table["Label"])
             n_answered += sum(label is not None for label in table["Label"])
             yield table
@@ -58,15 +60,22 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def _answers(
-    model: Any, pixels: np.ndarray, first: int, threshold: float, options: argparse.Namespace
+    model: Any,
+    pixels: np.ndarray,
+    files: list[str] | None,
+    first: int,
+    threshold: float,
+    options: argparse.Namespace,
 ) -> Table:
-    """A table with a row for each image, as Kaggle takes them."""
+    """A table with a row for each image, as Kaggle takes them, or with the names of files."""
     probabilities = model.predict_proba(pixels)
     confidences = probabilities.max(axis=1)
     labels = model.classes_[probabilities.argmax(axis=1)].astype(object)
     labels[confidences < threshold] = None
-    numbers = range(first + 1, first + 1 + len(labels))
-    table: Table = {"ImageId": list(numbers), "Label": labels.tolist()}
+    table: Table = {"ImageId": list(range(first + 1, first + 1 + len(labels)))}
+    if files is not None:
+        table = {"File": files}
+    table["Label"] = labels.tolist()
     if options.target_error_rate is not None:
         table["Confidence"] = np.round(confidences.astype(float), 6).tolist()
     if options.proba:
@@ -80,6 +89,8 @@ def _print_answers(
 ) -> None:
     table = {name: [cell for part in tables for cell in part[name]] for name in tables[0]}
     result: dict[str, Any] = {"digits": len(table["Label"]), "labels": table["Label"]}
+    if "File" in table:
+        result["files"] = table["File"]
     if options.target_error_rate is not None:
         result["threshold"] = threshold if np.isfinite(threshold) else None
         result["confidences"] = table["Confidence"]

@@ -27,13 +27,12 @@ from digitcnn.architectures import PRETRAINED
 from digitcnn.backend import import_keras
 from digitcnn.calibration import confidence_and_correctness
 from digitcnn.cli._common import (
-    NAMED_DATA,
     check_files,
     fast_kernels,
-    find_paths,
     read_labelled,
     with_names,
 )
+from digitcnn.cli._files import NAMED_DATA, data_paths, name_errors, open_images
 from digitcnn.cli._interrupts import Interrupts
 from digitcnn.cli._measures import count, print_measures
 from digitcnn.cli._output import describe_os_error, say, show
@@ -42,6 +41,7 @@ from digitcnn.recipes import get_recipe, make_classifier
 from digitcnn.saving import save
 from digitcnn.serialization.initial import read_initial
 from digitcnn.tables.columns import is_order_named
+from digitcnn.tables.image_batches import ImageReader
 from digitcnn.tables.readers import pixel_columns_of
 from digitcnn.tables.streaming import take_rows_out
 from digitcnn.training.checkpoints import claim_folder, hold_folder, release_folder
@@ -69,9 +69,10 @@ def train(options: argparse.Namespace) -> int:
     check_files(model=init, data=options.data, outputs=outputs)
     if not is_named:
         say("no DATA was named: training on 'sample', the digits that scikit-learn brings")
+    reader = open_images(options, with_labels=True)
     held = nullcontext() if options.checkpoint is None else hold_folder(options.checkpoint)
     with held, _folder_for_pixels(options) as folder:
-        return _train_and_save(options, *_training_data(options, folder))
+        return _train_and_save(options, *_training_data(options, folder, reader))
 
 
 def _train_and_save(
@@ -83,6 +84,7 @@ def _train_and_save(
     X_test: np.ndarray,
     y_test: np.ndarray,
     rows: np.ndarray,
+    files: list[str] | None,
 ) -> int:
     recipe = get_recipe(options.recipe)
     parameters = {name: value for name, value in _chosen(options).items() if value is not None}
@@ -98,7 +100,7 @@ def _train_and_save(
     with fast_kernels():
         import_keras()
 
-    names = _names_to_keep(options)
+    names = None if files is not None else _names_to_keep(options)
     X, X_held, X_test = (with_names(images, names) for images in (X, X_held, X_test))
     # A recipe with validation data of its own uses it in training.
     watched = {}
@@ -131,7 +133,9 @@ def _train_and_save(
                 "trained so far"
             )
             _tell_of_checkpoint(options)
-        _show_result(options, clf, len(X), seconds, measure(clf, X_test, y_test, rows))
+        measures = measure(clf, X_test, y_test, rows)
+        name_errors(measures, files)
+        _show_result(options, clf, len(X), seconds, measures)
     except KeyboardInterrupt:
         say(f"digitcnn train: stopped; the model is in {options.out}")
         return INTERRUPTED
@@ -204,9 +208,10 @@ def _tell_of_checkpoint(options: argparse.Namespace) -> None:
 
 def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
     """Names that the model must find its columns by, where they are not numbered in order."""
-    if options.data in NAMED_DATA:
+    paths = data_paths(options)
+    if paths is None:
         return None
-    names = pixel_columns_of(find_paths(options.data), options.label)
+    names = pixel_columns_of(paths, options.label)
     return None if is_order_named(names) else names
 
 
@@ -237,22 +242,24 @@ def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
         say(f"going on from the checkpoint in {options.checkpoint}: {epochs} epochs are done")
 
 
-def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np.ndarray, ...]:
+def _training_data(
+    options: argparse.Namespace, folder: Path | None, reader: ImageReader | None
+) -> tuple[Any, ...]:
     """Images and labels to train on, to hold out and to measure on, with the rows of the last.
+
+    Last come the names of all files, where the data is image files.
 
     The digits held out are stratified by class. They calibrate the model, and measure its accuracy
     except for MNIST, which has its own test set. With a folder, the images to train on are in a
     file there, not in memory.
     """
     is_mnist = options.data == "mnist"
+    files = None
     if is_mnist:
         X, y, X_test, y_test = datasets.load_mnist()
-    elif folder is not None:
-        X, y = datasets.read_digits_csv(
-            find_paths(options.data), label=options.label, memory_map=folder / "pixels.npy"
-        )
     else:
-        X, y = read_labelled(options)
+        memory_map = None if folder is None else folder / "pixels.npy"
+        X, y, files = read_labelled(options, None, reader, memory_map)
     kept, held = train_test_split(
         np.arange(len(y)),
         test_size=_count_held_out(options, y),
@@ -263,8 +270,8 @@ def _training_data(options: argparse.Namespace, folder: Path | None) -> tuple[np
     X_held, y_held = X[held], y[held]
     X = X[kept] if folder is None else take_rows_out(folder / "pixels.npy", held)[0]
     if is_mnist:
-        return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test))
-    return X, y[kept], X_held, y_held, X_held, y_held, held
+        return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test)), files
+    return X, y[kept], X_held, y_held, X_held, y_held, held, files
 
 
 def _count_held_out(options: argparse.Namespace, y: np.ndarray) -> int:

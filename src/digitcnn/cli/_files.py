@@ -1,0 +1,143 @@
+"""Files as a command's data: what a pattern stands for, and images as a model reads them."""
+
+import argparse
+import difflib
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitcnn.cli._measures import count
+from digitcnn.cli._output import say
+from digitcnn.preprocessing.image_rows import ImageRows, read_rows
+from digitcnn.tables.files import TABLE_ENDINGS, table_files
+from digitcnn.tables.image_batches import ImageReader
+from digitcnn.tables.image_files import ACCEPTED
+from digitcnn.tables.image_sources import find_images, in_natural_order
+from digitcnn.tables.labels import tidy_labels
+
+# Data that is no file.
+NAMED_DATA = ("sample", "mnist")
+
+
+def data_paths(options: argparse.Namespace) -> str | list[str] | None:
+    """The files, or the folder, that a command's data is; None for data that is no file."""
+    return None if options.data in NAMED_DATA else find_paths(options.data)
+
+
+def find_paths(data: str) -> str | list[str]:
+    """The files that a pattern as 'part-*.csv' stands for, or the one file of that name."""
+    if Path(data).exists():
+        return data
+    if any(sign in data for sign in "*?[") and (found := glob.glob(data, recursive=True)):
+        return in_natural_order(found)
+    near = difflib.get_close_matches(data.lower(), NAMED_DATA, 1)
+    hint = f". Did you mean {near[0]!r}?" if near else ""
+    if "://" in data:
+        hint = ". Download it first"
+    raise FileNotFoundError(f"{data}: there is no such file{hint}")
+
+
+def open_images(options: argparse.Namespace, *, with_labels: bool) -> ImageReader | None:
+    """The image files that a command is given, with their headers checked; None for other data.
+
+    Of tables it is checked that they are there.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    with_labels : bool
+        Whether there must be labels.
+    """
+    images, paths = None, data_paths(options)
+    if paths is not None:
+        images = find_images(paths, label=options.label, with_labels=with_labels)
+    if images is not None:
+        return ImageReader(images, skip_bad=options.skip_bad)
+    if paths is not None:
+        _check_tables([paths] if isinstance(paths, str) else paths)
+    if options.skip_bad:
+        raise ValueError(f"{options.data}: expected image files with --skip-bad, got other data")
+    return None
+
+
+def _check_tables(paths: list[str]) -> None:
+    other = next((path for path in paths if Path(path).suffix.lower() not in TABLE_ENDINGS), None)
+    if other is not None:
+        raise ValueError(
+            f"{other}: expected a table (.csv, .tsv, .csv.gz, .csv.zip, .parquet), an image ("
+            f"{ACCEPTED}), or a folder of images"
+        )
+    table_files(paths)
+
+
+def image_rows(reader: ImageReader, clf: Any = None) -> ImageRows:
+    """The rows of images, as large as a model's, and a message on what is done with them."""
+    shape = (28, 28)
+    if clf is not None:
+        *shape_, channels = _first_of(clf).image_shape_
+        if channels != 1:
+            raise ValueError(
+                f"{reader.images.source}: image files are read in grey, and the model reads images "
+                f"of {channels} channels. Give it a table of pixels"
+            )
+        shape = shape_[0], shape_[1]
+    rows = ImageRows(reader, shape=shape)
+    n_images = len(reader.images.files) - len(reader.bad)
+    size = f"{shape[0]}x{shape[1]} pixels"
+    images = count(n_images, "image")
+    if rows.is_normalized:
+        say(f"{images}: redrawn in {size}, as MNIST's were made")
+    else:
+        say(f"{images}: read as they are, {size}, light on dark")
+    return rows
+
+
+def read_labelled_rows(
+    reader: ImageReader, clf: Any = None, memory_map: Path | None = None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Rows on a model's scale, their labels and the names of their files.
+
+    The labels are as they stand in the data for a model, and tidied without one.
+    """
+    X, labels, kept = read_rows(image_rows(reader, clf), memory_map)
+    assert labels is not None
+    _say_what_is_bad(reader)
+    files = [reader.images.names[index] for index in kept]
+    if clf is None:
+        return X, tidy_labels(labels), files
+    return _on_scale_of(clf, X), np.array(labels, dtype=object), files
+
+
+def iter_rows(reader: ImageReader, clf: Any) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Rows on a model's scale, some at a time, with the names of their files."""
+    for indices, pixels in image_rows(reader, clf):
+        yield _on_scale_of(clf, pixels), [reader.images.names[index] for index in indices]
+    _say_what_is_bad(reader)
+
+
+def _say_what_is_bad(reader: ImageReader) -> None:
+    if reader.bad:
+        say(reader.describe_bad())
+
+
+def _first_of(clf: Any) -> Any:
+    """A model, or the first one of an ensemble, whose networks take the same images."""
+    return getattr(clf, "estimators_", [clf])[0]
+
+
+def _on_scale_of(clf: Any, pixels: np.ndarray) -> np.ndarray:
+    """Bytes on the scale of the pixels that a model was trained on."""
+    black, white = _first_of(clf).pixel_range_
+    if (black, white) == (0, 255):
+        return pixels
+    return (black + pixels * ((white - black) / 255)).astype(np.float32)
+
+
+def name_errors(measures: dict[str, Any], files: list[str] | None) -> None:
+    """Put the names of files to the most confident errors, where the data is image files."""
+    if files is not None:
+        for error in measures["most_confident_errors"]:
+            error["file"] = files[error["row"]]
