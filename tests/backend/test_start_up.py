@@ -68,7 +68,7 @@ def test_level_that_asks_for_little_stays_and_what_comes_before_it_is_read_is_fi
     not_imported, monkeypatch, capfd, level
 ):
     monkeypatch.setenv(LEVEL, level)
-    assert written_while_starting(capfd, OF_TENSORFLOW) == (level, "")
+    assert written_while_starting(capfd, OF_TENSORFLOW) == (level, [])
     assert os.environ[LEVEL] == level
 
 

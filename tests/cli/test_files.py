@@ -197,7 +197,7 @@ def test_train_learns_from_folders_as_from_arrays_streaming_or_not(place, run):
     assert first == second
     assert first["training_digits"] == 200
     assert all(error["file"].endswith(".png") for error in first["most_confident_errors"])
-    clf = digitcnn.load("t.digitcnn")
+    clf = digitcnn.load("t.digitcnn")[-1]
     assert clf.n_features_in_ == 784
     assert not hasattr(clf, "feature_names_in_")
     X, _ = read_digit_images("many")
@@ -321,3 +321,25 @@ def test_headers_of_ten_thousand_files_are_read_in_seconds(tmp_path):
     seconds, *bad = done.stdout.split()
     assert bad == ["9999"]
     assert float(seconds) < 5
+
+
+@pytest.mark.slow
+def test_model_of_redrawn_photos_brings_what_redraws_them(place, run):
+    for i in range(60):
+        save(digit(i, 40), f"more/{load_digits().target[i]}/{i}.png")
+    arguments = ["--epochs", 1, "--architecture", "relu-dropout"]
+    assert run("train", "more", *arguments, "--out", "p.digitcnn")[0] == 0
+    model = digitcnn.load("p.digitcnn")
+    assert [type(step).__name__ for step in model] == ["DigitNormalizer", "DigitCNNClassifier"]
+    pictures = [digit(i, 40) for i in range(1200, 1230)]
+    expected = dict(
+        zip([f"{i}.jpg" for i in range(1200, 1230)], model.predict(pictures), strict=True)
+    )
+    status, out, err = run("predict", "p.digitcnn", "photos/*/*.jpg", "--json")
+    assert (status, "redrawn" in err) == (0, True)
+    answers = json.loads(out)
+    names = [os.path.basename(name) for name in answers["files"]]
+    agree = [label == expected[name] for name, label in zip(names, answers["labels"], strict=True)]
+    assert np.mean(agree) > 0.9  # of JPEGs, which differ a little from what they show
+    status, out, _ = run("evaluate", "p.digitcnn", "photos", "--json")
+    assert status == 0

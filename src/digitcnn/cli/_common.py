@@ -161,16 +161,16 @@ def read_labelled(
     clf: Any = None,
     reader: ImageReader | None = None,
     memory_map: Path | None = None,
-) -> tuple[Any, np.ndarray, list[str] | None]:
-    """Digits, their labels, and the names of image files; of MNIST the test set.
+) -> tuple[Any, np.ndarray, list[str] | None, Any]:
+    """Digits, their labels, the names of image files, and what redrew them; of MNIST the test set.
 
     For a model that was fitted with names of columns the digits are a DataFrame with these, and
     the labels are of the type of its classes. Image files are read by `reader`. Pixels of files go
     to `memory_map`, if one is named.
     """
-    names, files = _names_of(clf), None
+    names, files, normalizer = _names_of(clf), None, None
     if reader is not None:
-        X, y, files = read_labelled_rows(reader, clf, memory_map)
+        X, y, files, normalizer = read_labelled_rows(reader, clf, memory_map)
         X = _named_picture(X, names, options.data)
     elif options.data == "sample":
         from digitcnn import datasets
@@ -200,7 +200,7 @@ def read_labelled(
         X, y = with_names(table.pixels, names), table.labels
     if clf is not None:
         y = match_labels([str(label) for label in y], clf.classes_)
-    return X, y, files
+    return X, y, files, normalizer
 
 
 def iter_pixels(

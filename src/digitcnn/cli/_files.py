@@ -97,18 +97,20 @@ def image_rows(reader: ImageReader, clf: Any = None) -> ImageRows:
 
 def read_labelled_rows(
     reader: ImageReader, clf: Any = None, memory_map: Path | None = None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Rows on a model's scale, their labels and the names of their files.
+) -> tuple[np.ndarray, np.ndarray, list[str], Any]:
+    """Rows on a model's scale, their labels, the names of their files, and what redrew them.
 
-    The labels are as they stand in the data for a model, and tidied without one.
+    The last is a `DigitNormalizer`, or None where the images are read as they are. The labels are
+    as they stand in the data for a model, and tidied without one.
     """
-    X, labels, kept = read_rows(image_rows(reader, clf), memory_map)
+    rows = image_rows(reader, clf)
+    X, labels, kept = read_rows(rows, memory_map)
     assert labels is not None
     _say_what_is_bad(reader)
     files = [reader.images.names[index] for index in kept]
     if clf is None:
-        return X, tidy_labels(labels), files
-    return _on_scale_of(clf, X), np.array(labels, dtype=object), files
+        return X, tidy_labels(labels), files, rows.normalizer
+    return _on_scale_of(clf, X), np.array(labels, dtype=object), files, rows.normalizer
 
 
 def iter_rows(reader: ImageReader, clf: Any) -> Iterator[tuple[np.ndarray, list[str]]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from digitcnn._utils.ensembles import last_step
 from digitcnn._utils.labels import check_labels_known
 from digitcnn.cli._common import check_files, load_model, read_labelled
 from digitcnn.cli._files import name_errors, open_images
@@ -30,7 +31,9 @@ def evaluate(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     clf = load_model(options.model)
     loaded = time.perf_counter()
-    X, y, files = read_labelled(options, clf, reader)
+    if reader is not None:  # which does what a pipeline's normalizer does
+        clf = last_step(clf)
+    X, y, files, _ = read_labelled(options, clf, reader)
     seconds = {
         "loading the model": loaded - start,
         "reading the data": time.perf_counter() - loaded,

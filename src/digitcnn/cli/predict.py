@@ -68,7 +68,7 @@ def _answers(
     options: argparse.Namespace,
 ) -> Table:
     """A table with a row for each image, as Kaggle takes them, or with the names of files."""
-    probabilities = model.predict_proba(pixels)
+    probabilities = model.predict_proba(pixels, is_normalized=files is not None)
     confidences = probabilities.max(axis=1)
     labels = model.classes_[probabilities.argmax(axis=1)].astype(object)
     labels[confidences < threshold] = None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
 
 from digitcnn import datasets
 from digitcnn._utils.atomic import folder_beside
@@ -85,6 +86,7 @@ def _train_and_save(
     y_test: np.ndarray,
     rows: np.ndarray,
     files: list[str] | None,
+    normalizer: Any,
 ) -> int:
     recipe = get_recipe(options.recipe)
     parameters = {name: value for name, value in _chosen(options).items() if value is not None}
@@ -118,12 +120,13 @@ def _train_and_save(
         # Between the training and its file nothing is printed, so that nothing can fail.
         for network in networks:
             network.set_params(verbose=0)  # of the running program, not of the model
-        _write(clf, options.out)
+        model = clf if normalizer is None else make_pipeline(normalizer, clf)
+        _write(model, options.out)
         if not watched:  # otherwise fit has set them
             clf.validation_confidences_, clf.validation_correct_ = confidence_and_correctness(
                 clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
             )
-            _write(clf, options.out)
+            _write(model, options.out)
         if not is_interrupted and options.checkpoint is not None:
             release_folder(options.checkpoint)
     try:
@@ -247,19 +250,19 @@ def _training_data(
 ) -> tuple[Any, ...]:
     """Images and labels to train on, to hold out and to measure on, with the rows of the last.
 
-    Last come the names of all files, where the data is image files.
+    Last come the names of all files, where the data is image files, and what redrew them.
 
     The digits held out are stratified by class. They calibrate the model, and measure its accuracy
     except for MNIST, which has its own test set. With a folder, the images to train on are in a
     file there, not in memory.
     """
     is_mnist = options.data == "mnist"
-    files = None
+    files = normalizer = None
     if is_mnist:
         X, y, X_test, y_test = datasets.load_mnist()
     else:
         memory_map = None if folder is None else folder / "pixels.npy"
-        X, y, files = read_labelled(options, None, reader, memory_map)
+        X, y, files, normalizer = read_labelled(options, None, reader, memory_map)
     kept, held = train_test_split(
         np.arange(len(y)),
         test_size=_count_held_out(options, y),
@@ -269,9 +272,10 @@ def _training_data(
     kept.sort()
     X_held, y_held = X[held], y[held]
     X = X[kept] if folder is None else take_rows_out(folder / "pixels.npy", held)[0]
+    test = X_held, y_held, held
     if is_mnist:
-        return X, y[kept], X_held, y_held, X_test, y_test, np.arange(len(y_test)), files
-    return X, y[kept], X_held, y_held, X_held, y_held, held, files
+        test = X_test, y_test, np.arange(len(y_test))
+    return X, y[kept], X_held, y_held, *test, files, normalizer
 
 
 def _count_held_out(options: argparse.Namespace, y: np.ndarray) -> int:

@@ -73,15 +73,17 @@ class ImageRows:
 
     def _rows_of(self, indices: list[int], pictures: list[np.ndarray]) -> np.ndarray:
         if self.is_normalized:
-            rows: np.ndarray = self._get_normalizer().transform(pictures)
+            rows: np.ndarray = self.normalizer.transform(pictures)
             return rows
         for index, picture in zip(indices, pictures, strict=True):
             if picture.shape[:2] != self.shape:  # turned, by EXIF's orientation
                 raise ValueError(self._describe_sizes(index, picture.shape))
         return np.stack([grey_of(picture).reshape(-1) for picture in pictures])
 
-    def _get_normalizer(self) -> Any:
-        if self._normalizer is None:
+    @property
+    def normalizer(self) -> Any:
+        """The `DigitNormalizer` that redraws the images; None where they are read as they are."""
+        if self._normalizer is None and self.is_normalized:
             from digitcnn.preprocessing.normalizer import DigitNormalizer
 
             size = self.shape[0]

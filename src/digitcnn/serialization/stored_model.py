@@ -63,19 +63,29 @@ class StoredModel:
         if model.validation is not None:
             self.validation_confidences_, self.validation_correct_ = model.validation
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+    def predict_proba(self, X: np.ndarray, *, is_normalized: bool = False) -> np.ndarray:
         """Probabilities of shape (n, n_classes), float32.
 
         Parameters
         ----------
         X : ndarray of shape (n, n_features)
             Numbers, in the order of the training data's columns.
+        is_normalized : bool, default=False
+            Whether X is as a pipeline's last step takes it.
 
         Raises
         ------
         ValueError
             If the images are of another size or plainly on another scale.
         """
+        if not is_normalized:
+            X = self._transform(X)
+        answers = [network.predict_proba(X) for network in self._networks]
+        mean: np.ndarray = answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
+        return mean
+
+    def _transform(self, X: np.ndarray) -> np.ndarray:
+        """What the steps before the networks make of X."""
         if self.n_features_in_ is not None and X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but the model is expecting {self.n_features_in_} "
@@ -84,9 +94,7 @@ class StoredModel:
         for step in self._steps:
             if step.kind == "DigitNormalizer":
                 X = restore_step(step).transform(X)
-        answers = [network.predict_proba(X) for network in self._networks]
-        mean: np.ndarray = answers[0] if len(answers) == 1 else np.mean(answers, axis=0)
-        return mean
+        return X
 
 
 class _StoredNetwork:
