@@ -11,6 +11,7 @@ ORDER = [
     "dask_cluster",
     "confidence",
     "ensemble",
+    "own_handwriting",
     "label_errors",
     "inspection",
     "corruptions",
