@@ -11,11 +11,9 @@ from sklearn.utils.validation import validate_data
 
 from digitcnn._utils.images import channels_last, to_pictures
 from digitcnn._utils.pictures import list_pictures
-from digitcnn.preprocessing.foreground import find_foreground
-from digitcnn.preprocessing.placement import draw_centred
+from digitcnn.preprocessing.redraw import redraw
 
-_LUMINANCE = (0.299, 0.587, 0.114)  # Of red, green and blue, as ITU-R BT.601 has them.
-_CHUNK_NUMBERS = 1 << 20
+_MANY_NUMBERS = 1 << 16  # In a picture: so large ones are checked one by one, without a copy.
 
 
 class DigitNormalizer(TransformerMixin, BaseEstimator):
@@ -140,7 +138,10 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
             If a parameter or a picture is not as described.
         """
         self._check_parameters()
-        parts = [(rows, self._redraw(images)) for rows, images in self._grouped(X, reset=False)]
+        parts = [
+            (rows, redraw(images, self.size, self.box, self.invert))
+            for rows, images in self._grouped(X, reset=False)
+        ]
         if len(parts) == 1:
             return parts[0][1]
         out = np.empty((sum(len(rows) for rows, _ in parts), self.size * self.size), np.uint8)
@@ -194,9 +195,12 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
             return
         groups: dict[Any, list[int]] = {}
         for i, picture in enumerate(pictures):
-            groups.setdefault((picture.shape, picture.dtype), []).append(i)
+            is_large = picture.size > _MANY_NUMBERS
+            groups.setdefault(i if is_large else (picture.shape, picture.dtype), []).append(i)
         for rows in groups.values():
-            images = np.stack([pictures[i] for i in rows])
+            images = pictures[rows[0]][None]
+            if len(rows) > 1:
+                images = np.stack([pictures[i] for i in rows])
             try:
                 images = _check_pictures(images)
             except ValueError:
@@ -204,17 +208,6 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
                     check_array(pictures[i], allow_nd=True, input_name=f"picture {i}")
                 raise
             yield rows, images
-
-    def _redraw(self, images: np.ndarray) -> np.ndarray:
-        height, width = images.shape[1:3]
-        out = np.empty((len(images), self.size * self.size), np.uint8)
-        # Bounds the memory: the largest arrays are pictures, and weights of size by side.
-        step = max(1, _CHUNK_NUMBERS // (max(height, self.size) * max(width, self.size)))
-        for start in range(0, len(images), step):
-            grey = _to_grey(images[start : start + step])
-            drawn = draw_centred(find_foreground(grey, self.invert), self.size, self.box)
-            out[start : start + step] = drawn.reshape(len(drawn), -1)
-        return out
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -235,23 +228,3 @@ def _check_pictures(images: Any) -> np.ndarray:
             f"{checked.shape}"
         )
     return checked.reshape(len(checked), *channels_last(checked.shape[1:]))
-
-
-def _to_grey(images: np.ndarray) -> np.ndarray:
-    """Pictures (n, h, w) of pictures that may have colours and opacity, (n, h, w, channels)."""
-    channels = images.shape[3]
-    if channels == 1:
-        return images[..., 0]
-    is_bytes = images.dtype == np.uint8
-    images = images.astype(np.float32)
-    grey = images[..., 0] if channels < 3 else images[..., :3] @ np.array(_LUMINANCE, np.float32)
-    if channels in (2, 4):
-        # Transparent pixels show a background that what is drawn stands out from.
-        white = 255.0 if images.max() > 1 else 1.0
-        opacity = images[..., -1] / np.float32(white)
-        drawn = opacity.sum(axis=(1, 2))
-        mean = (grey * opacity).sum(axis=(1, 2)) / np.where(drawn > 0, drawn, 1)
-        background = np.where(mean < white / 2, np.float32(white), np.float32(0))
-        grey = grey * opacity + background[:, None, None] * (1 - opacity)
-    # Bytes stay bytes: faint ones are told from noise by their steps.
-    return np.rint(grey).astype(np.uint8) if is_bytes else grey

@@ -1,66 +1,59 @@
 """A digit's size and place in its picture, as MNIST's digits have them."""
 
+import cv2
 import numpy as np
-
-from digitcnn.preprocessing.foreground import extent
 
 _FADE = 0.2  # How much of the range is cut below a stroke that is drawn twice as large or more.
 
 
-def draw_centred(foreground: np.ndarray, size: int, box: int) -> np.ndarray:
-    """Scale digits into a square, and draw them with their centre of mass in the middle.
+def draw_centred(strokes: np.ndarray, size: int, box: int) -> np.ndarray:
+    """Scale a digit into a square, and draw it with its centre of mass in the middle.
 
     Parameters
     ----------
-    foreground : ndarray of float32 of shape (n, height, width)
-        From 0 up, as `find_foreground` gives it. It is written to.
+    strokes : ndarray of uint8 of shape (height, width)
+        0 for the background, as `find_strokes` gives it.
     size : int
-        Side of the new pictures, in pixels.
+        Side of the new picture, in pixels.
     box : int
         Side of the square, in pixels.
 
     Returns
     -------
-    ndarray of uint8 of shape (n, size, size)
-        Of 0 alone where there is no foreground.
+    ndarray of uint8 of shape (size, size)
+        Of 0 alone where there are no strokes, else up to 255.
     """
-    blank = foreground.max(axis=(1, 2)) <= 0
-    foreground[blank, 0, 0] = 1.0  # Anything that can be scaled; it is wiped out below.
-    foreground /= foreground.max(axis=(1, 2), keepdims=True)
-    rows, columns = foreground.sum(axis=2), foreground.sum(axis=1)
-    tops, bottoms = extent(rows)
-    lefts, rights = extent(columns)
-    sides = np.maximum(bottoms - tops, rights - lefts)
+    left, top, width, height = cv2.boundingRect(strokes)
+    drawn: np.ndarray = np.zeros((size, size), np.uint8)
+    if not width:
+        return drawn
+    strokes = strokes[top : top + height, left : left + width]
+    side = max(width, height)
     # Enlarged strokes fade out half a pixel beyond their edge: room is left for that.
-    scales = np.where(sides < box, (box + 1) / (sides + 1), box / sides)
-    down = _weights(rows, tops, bottoms, scales, size)
-    across = _weights(columns, lefts, rights, scales, size)
-    drawn = np.maximum(down @ foreground @ across.transpose(0, 2, 1), 0)
-    drawn /= np.maximum(drawn.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
-    fade = (_FADE * np.clip(scales - 1, 0, 1)).astype(np.float32)[:, None, None]
-    drawn = np.maximum(drawn - fade, 0) / (1 - fade)
-    drawn[blank] = 0
-    return np.rint(255 * drawn).astype(np.uint8)
+    scale = (box + 1) / (side + 1) if side < box else box / side
+    columns, column = _place(strokes.sum(axis=0, dtype=np.float64), scale, size)
+    rows, row = _place(strokes.sum(axis=1, dtype=np.float64), scale, size)
+    if scale > 1:
+        # OpenCV counts from the middle of the first pixel.
+        move = np.array([[scale, 0, column], [0, scale, row]])
+        move[:, 2] += (scale - 1) / 2
+        drawn = cv2.warpAffine(strokes, move, (size, size), flags=cv2.INTER_CUBIC)
+    else:
+        if scale < 1:
+            strokes = cv2.resize(strokes, (columns, rows), interpolation=cv2.INTER_AREA)
+        drawn[row : row + rows, column : column + columns] = strokes
+    most = int(drawn.max())
+    fade = _FADE * min(max(scale - 1, 0), 1)
+    if most < 255 or fade:
+        grey = np.maximum(drawn * np.float32(1 / max(most, 1)) - np.float32(fade), 0)
+        drawn = np.rint(grey * np.float32(255 / (1 - fade))).astype(np.uint8)
+    return drawn
 
 
-def _weights(
-    profiles: np.ndarray, first: np.ndarray, last: np.ndarray, scales: np.ndarray, size: int
-) -> np.ndarray:
-    """How much of each line goes into each line of the new picture, (n, size, lines)."""
-    lines = np.arange(profiles.shape[1]) + 0.5
-    centre = profiles @ lines / profiles.sum(axis=1)
+def _place(profile: np.ndarray, scale: float, size: int) -> tuple[int, int]:
+    """Length and first line of a digit in its new picture, of its sums along the other axis."""
+    length = max(1, round(len(profile) * scale))
+    middle = float(profile @ (np.arange(len(profile)) + 0.5) / profile.sum())
     # Whole steps keep sharp what needs no scaling. MNIST's middle is the middle of pixel size // 2.
-    start = np.round(size // 2 + 0.5 - (centre - first) * scales)
-    start = np.clip(start, 0, np.maximum(0, size - np.ceil((last - first) * scales)))
-    sources = (np.arange(size) + 0.5 - start[:, None]) / scales[:, None] + first[:, None]
-    sharpness = np.minimum(scales, 1)[:, None, None]
-    return _cubic((lines - sources[:, :, None]) * sharpness) * sharpness.astype(np.float32)
-
-
-def _cubic(distance: np.ndarray) -> np.ndarray:
-    """Keys's interpolation kernel, float32."""
-    d = np.abs(distance, dtype=np.float32)
-    near = (1.5 * d - 2.5) * d * d + 1
-    far = ((2.5 - 0.5 * d) * d - 4) * d + 2
-    kernel: np.ndarray = np.where(d < 1, near, np.where(d < 2, far, 0)).astype(np.float32)
-    return kernel
+    first = round(size // 2 + 0.5 - middle * scale)
+    return length, min(max(first, 0), max(0, size - length))

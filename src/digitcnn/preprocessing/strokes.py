@@ -1,101 +1,119 @@
-"""What tells strokes from a background: two shades, of which one is thin and hangs together."""
+"""Which of the strokes in a picture are its digit's, and how sure it is that they are strokes."""
 
-import math
-
+import cv2
 import numpy as np
-from scipy import ndimage
 
-_SHADES = 64  # Steps of the histogram that divides a picture into light and dark.
-_STRUCTURE_SIZE = 96  # Larger pictures are sampled at every second, third ... pixel.
-_THICKNESS_WEIGHT = 0.5  # Of the thickness's logarithm, beside terms that go from -1 to 1.
-SOFT_EDGE = 2  # Pixels.
-_REACH = 0.05  # Of the border's pixels.
+from digitcnn.preprocessing.shades import Shades, border, mean_depth
+
+# Where a digit is: its middle lies so near to the picture's, as a normal deviation in parts of the
+# picture's side; what reaches the border is rather a neighbour, or a ruling.
+_OFF_MIDDLE = 0.25
+_REACHES_BORDER = 0.4
+_SPECK = 0.04  # Of the largest component's area: what is smaller is none of a digit's parts.
+_LOW = 0.5  # Of the largest component's height: what is higher beside it is the next character.
+_PARTS = 3  # A picture with more components of this size falls apart as noise does.
+_GAP = 0.25  # Of the largest component's side: a digit's parts are no further apart.
+# A frame: so large in the picture, with so much of its lines in the middle, and something so high.
+_FRAME_SIDE, _FRAME_MIDDLE, _FRAMED = 0.6, 0.02, 0.25
+_FRAME_LINES = 0.1  # Of the frame's side: its lines lie within that.
+# Added to the noise: faint texture, or, where a background has none, a step of the bytes.
+_TEXTURE, _STEP = 0.01, 1 / 255
+_CLEAR = 50.0  # Times the noise: strokes need not be clearer.
+_NEAR, _FAR = np.ones((3, 3), np.uint8), np.ones((9, 9), np.uint8)
 
 
-def split_in_two_shades(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Otsu's threshold between the dark and the light pixels of pictures (n, h, w), as (n,).
+def choose_group(shades: Shades) -> tuple[np.ndarray, float] | None:
+    """The connected components that make up the digit: the largest near the middle, and its parts.
 
-    Besides the part of the variance that the two shades explain, as (n,).
+    Parameters
+    ----------
+    shades : Shades
+
+    Returns
+    -------
+    group : ndarray of uint8 of shape (height, width)
+        1 where the digit's strokes are.
+    share : float
+        The group's part of the contrast of all components, but for frames and what reaches the
+        border; less where there are many components.
+
+    Where there is no component, None instead of these.
     """
-    n = len(images)
-    low, high = images.min(axis=(1, 2)), images.max(axis=(1, 2))
-    # So that the number of shades, divided by it, is a number of float32.
-    span = np.maximum(high - low, _SHADES * np.finfo(np.float32).tiny)
-    steps = (images - low[:, None, None]) * (_SHADES / span)[:, None, None]
-    steps = np.minimum(steps.astype(np.intp), _SHADES - 1).reshape(n, -1)
-    keys = steps + _SHADES * np.arange(n)[:, None]
-    counts = np.bincount(keys.ravel(), minlength=n * _SHADES).reshape(n, _SHADES)
-    shades = np.arange(_SHADES)
-    below, sums = counts.cumsum(axis=1), (counts * shades).cumsum(axis=1)
-    total, mean = below[:, -1:], sums[:, -1:] / below[:, -1:]
-    sizes = np.maximum(below * (total - below), 1)
-    between = np.square(mean * below - sums) / sizes
-    best = between[:, :-1].argmax(axis=1)
-    variance = (counts * np.square(shades - mean)).sum(axis=1) / total[:, 0]
-    score = between[np.arange(n), best] / np.maximum(variance, np.finfo(float).tiny)
-    level = low + (best + 1) * (span / _SHADES)
-    # Rounding must not leave a shade without a pixel.
-    level = np.clip(level.astype(np.float32), np.nextafter(low, np.inf, dtype=np.float32), high)
-    return level, score
+    mask = shades.mask
+    n, components, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if n <= 2:
+        return (mask, 1.0) if n == 2 else None
+    left, top, width, height, area = stats[1:].T.astype(float)
+    right, bottom = left + width, top + height
+    rows, columns = mask.shape
+    mass = np.bincount(components.ravel(), shades.contrast.ravel(), n)[1:]
+    off = np.hypot((left + right) / columns - 1, (top + bottom) / rows - 1) / 2
+    reaches = (left == 0) | (top == 0) | (right == columns) | (bottom == rows)
+    is_frame = _are_frames(components, stats[1:])
+    merit = mass * np.exp(-0.5 * (off / _OFF_MIDDLE) ** 2) * np.where(reaches, _REACHES_BORDER, 1)
+    main = int(np.where(is_frame, 0, merit).argmax())
+    chosen = np.arange(n - 1) == main
+    is_large = area >= _SPECK * area[main]
+    may_be = ~is_frame & is_large & (reaches[main] | ~reaches)
+    side = max(width[main], height[main])
+    while True:
+        across = np.maximum(left - right[chosen].max(), left[chosen].min() - right)
+        down = np.maximum(top - bottom[chosen].max(), top[chosen].min() - bottom)
+        near = np.hypot(np.maximum(across, 0), np.maximum(down, 0)) <= _GAP * side
+        is_part = (across <= 0) | (height < _LOW * height[main])
+        new = may_be & near & is_part & ~chosen
+        if not new.any():
+            break
+        chosen |= new
+    counted = chosen | ~(is_frame | reaches)
+    share = float(mass[chosen].sum() / mass[counted].sum())
+    share *= min(1.0, _PARTS / int((counted & is_large).sum()))
+    return np.concatenate([[0], chosen]).astype(np.uint8)[components], share
 
 
-def stroke_signs(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How much masks (n, h, w) look like strokes, as scores of shape (n,).
+def _are_frames(components: np.ndarray, stats: np.ndarray) -> np.ndarray:
+    """Which components are frames: large, empty but for their lines, and around something."""
+    height, width = components.shape
+    found = np.zeros(len(stats), bool)
+    large = (stats[:, 2] >= _FRAME_SIDE * width) & (stats[:, 3] >= _FRAME_SIDE * height)
+    for i in np.flatnonzero(large):
+        left, top, across, down, area = stats[i]
+        lines = int(_FRAME_LINES * across) + 1, int(_FRAME_LINES * down) + 1
+        middle = components[
+            top + lines[1] : top + down - lines[1], left + lines[0] : left + across - lines[0]
+        ]
+        inside = np.unique(middle[middle > 0]) - 1
+        found[i] = (middle == i + 1).sum() <= _FRAME_MIDDLE * area and bool(
+            (stats[inside, 3] >= _FRAMED * down).any()
+        )
+    return found
 
-    Background lies at the border and in the corners, and strokes divide it; strokes are connected,
-    and few of their pixels lie far from their edge. Besides the share that the largest connected
-    component has of each mask, and whether it reaches the border.
+
+def rate_group(shades: Shades, group: np.ndarray, share: float) -> float:
+    """How surely a group of components is strokes, and no noise, shadow or texture.
+
+    Strokes are clear of the noise, end sharply, are long and thin, are most of what stands out, and
+    cover little of the border.
+
+    Parameters
+    ----------
+    shades : Shades
+    group : ndarray of uint8 of shape (height, width)
+        As `choose_group` gives it.
+    share : float
+
+    Returns
+    -------
+    float
+        The product of these, from 0 up.
     """
-    n, height, width = masks.shape
-    border = border_pixels(masks).mean(axis=1)
-    corners = masks[:, [0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=1)
-    step = -(-max(height, width) // _STRUCTURE_SIZE)
-    masks = masks[:, ::step, ::step]
-    area = np.maximum(masks.sum(axis=(1, 2)), 1)
-    largest, reaches = largest_component(masks)
-    share = largest / area
-    depth, rest = np.zeros(n), np.pad(masks, ((0, 0), (1, 1), (1, 1)))
-    while rest.any():
-        depth += rest.sum(axis=(1, 2))
-        inner = np.zeros_like(rest)
-        inner[:, 1:-1, 1:-1] = (
-            rest[:, 1:-1, 1:-1] & rest[:, :-2, 1:-1] & rest[:, 2:, 1:-1]
-            & rest[:, 1:-1, :-2] & rest[:, 1:-1, 2:]
-        )  # fmt: skip
-        rest = inner
-    thickness = np.maximum(depth / area, 1)
-    return share - border - corners - _THICKNESS_WEIGHT * np.log(thickness), share, reaches
-
-
-def largest_component(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the largest connected component of each of the masks (n, h, w).
-
-    Besides whether it reaches the border, but for a soft edge, by more than a chain of specks.
-    """
-    neighbours = np.zeros((3, 3, 3), bool)
-    neighbours[1] = ndimage.generate_binary_structure(2, 1)
-    components, n_components = ndimage.label(masks, neighbours)
-    sizes = np.bincount(components.ravel(), minlength=n_components + 1)
-    owners = np.zeros(n_components + 1, np.intp)
-    owners[components[masks]] = np.nonzero(masks)[0]
-    largest = np.zeros(len(masks), np.intp)
-    np.maximum.at(largest, owners[1:], sizes[1:])
-    outer = border_pixels(components, SOFT_EDGE)
-    within = (outer > 0) & (sizes[outer] == largest[:, None])
-    return largest, within.mean(axis=1) >= _REACH
-
-
-def median_where(images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """The lower median of the pixels in a mask, one at least, of each of the pictures (n, h, w)."""
-    flat = np.where(masks, images, np.inf).reshape(len(images), math.prod(images.shape[1:]))
-    ordered = np.sort(flat, axis=1)
-    middle = (masks.sum(axis=(1, 2)) - 1) // 2
-    median: np.ndarray = ordered[np.arange(len(images)), middle]
-    return median
-
-
-def border_pixels(images: np.ndarray, width: int = 1) -> np.ndarray:
-    """The outermost pixels of pictures (n, h, w), as (n, pixels)."""
-    edge = np.ones(images.shape[1:], dtype=bool)
-    edge[width:-width, width:-width] = False
-    return images[:, edge]
+    contrast = shades.contrast
+    around = cv2.dilate(group, _FAR) - cv2.dilate(group, _NEAR)
+    inside = cv2.mean(contrast, group)[0]
+    noise = shades.noise + (_TEXTURE if shades.noise else _STEP)
+    clear = (inside - cv2.mean(contrast, around)[0]) / noise
+    _, _, width, height = cv2.boundingRect(group)
+    thickness = 2 * mean_depth(group)
+    edge = border(group)
+    free = 1 - cv2.countNonZero(edge) / edge.size
+    return min(clear, _CLEAR) * max(width, height) / thickness * share * free**2

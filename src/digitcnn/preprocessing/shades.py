@@ -1,0 +1,248 @@
+"""Pictures as bytes, and how far each of their pixels stands out from the background."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_SIDE = 256  # Pixels of the longer side; larger pictures are reduced to that, by averaging.
+_DIM = 127  # Bytes below that may be of a smaller scale, 0 to 1 or to 16.
+_SMALLEST, _LARGEST = 1e-30, 1e30  # Of numbers beyond, sums and squares need not be numbers.
+# Windows, of the shorter side. See `uneven_shades`.
+_WIDE, _NARROW = 0.4, 0.2
+_DARKEST = 64  # Of 255. A background is not taken for darker where the ratio to it is formed.
+# Of the variance: between the light and the dark of noise there is less, unless it is smooth.
+_TWO_SHADES, _MAYBE_TWO_SHADES = 0.8, 0.7
+_ROUGH = 0.5  # Noise has 1.
+# On so few pixels noise cannot be told from strokes; but a picture becomes so small by averaging,
+# which removes most of its noise.
+FEW_PIXELS = 160
+_SOFT_EDGE = np.ones((5, 5), np.uint8)
+_DEVIATIONS = 4.0  # Of the noise: what stands out less is background.
+_MAYBE = 0.6  # Of the threshold above which a pixel is surely drawn.
+_FAINTEST = 0.05  # Of the background's light: fainter strokes are not looked for in uneven light.
+
+
+@dataclass(frozen=True, slots=True)
+class Shades:
+    """A picture's pixels against its background, as one guess about it has them."""
+
+    contrast: np.ndarray  # float32, (height, width); of strokes positive, 1 at most
+    noise: float  # standard deviation of the background's contrast
+    faintest: float  # contrast that is surely none of the noise
+    mask: np.ndarray  # uint8, (height, width); 1 where strokes may be
+    is_even: bool  # whether the background is taken for one shade
+    is_plain: bool = False  # whether all of the border is of one and the same shade
+
+
+def to_bytes(picture: np.ndarray) -> np.ndarray:
+    """A picture in bytes, at most 256 pixels high and wide.
+
+    Parameters
+    ----------
+    picture : ndarray of shape (height, width, channels)
+        Real numbers of any range: grey, grey and opacity, RGB or RGBA.
+
+    Returns
+    -------
+    ndarray of uint8 of shape (new height, new width, 1 or 3)
+        The highest number has become 255, but that of bytes that reach 128. 0 has stayed 0, unless
+        there are negative numbers, or the contrast would be lost in bytes. What was transparent is
+        white under dark strokes and black under light ones.
+    """
+    is_bytes = picture.dtype == np.uint8
+    if not is_bytes and picture.dtype != np.uint16:
+        largest = max(abs(picture.max()), abs(picture.min()))
+        if largest > 0 and not _SMALLEST < largest < _LARGEST:
+            picture = picture / largest
+        picture = picture.astype(np.float32, copy=False)
+    if picture.shape[2] in (2, 4):
+        picture = _opaque(picture)
+    height, width, channels = picture.shape
+    scale = _SIDE / max(height, width)
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        picture = picture.reshape(size[1], size[0], channels)
+    if picture.dtype == np.uint8 and picture.max() > _DIM:
+        return picture
+    low, high = float(picture.min()), float(picture.max())
+    black = 0.0 if is_bytes else (low if low < 0 else max(0.0, 2 * low - high))
+    if high <= black:
+        return np.zeros(picture.shape, np.uint8)
+    return np.rint((picture.astype(np.float64) - black) * (255 / (high - black))).astype(np.uint8)
+
+
+def _opaque(picture: np.ndarray) -> np.ndarray:
+    """A picture on a background that what is drawn stands out from, for one with opacity."""
+    white = 255.0 if picture.max() > 1 else 1.0
+    colours = picture[..., :-1].astype(np.float32)
+    opacity = picture[..., -1:].astype(np.float32) / np.float32(white)
+    mean = (colours * opacity).sum() / max(float(opacity.sum()) * colours.shape[2], 1e-30)
+    background = np.float32(white if mean < white / 2 else 0)
+    return colours * opacity + background * (1 - opacity)
+
+
+def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
+    """Strokes and background as two shades, by Otsu's threshold.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8 of shape (height, width, channels)
+    invert : "auto" or bool
+        Whether the strokes are the darker shade. "auto" takes what shows less at the border and in
+        the corners, hangs together and is thin.
+
+    Returns
+    -------
+    Shades or None
+        None where two shades do not explain the picture.
+    """
+    grey = picture[..., 0]
+    if picture.shape[2] > 1:
+        _, deviations = cv2.meanStdDev(picture)
+        grey = np.ascontiguousarray(picture[..., int(deviations.argmax())])
+    _, light = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    n_light = cv2.countNonZero(light)
+    if n_light in (0, grey.size):
+        return None
+    mean, deviation = (float(x[0, 0]) for x in cv2.meanStdDev(grey))
+    light_mean = cv2.mean(grey, light)[0]
+    explained = n_light / (grey.size - n_light) * ((light_mean - mean) / deviation) ** 2
+    if grey.size > FEW_PIXELS:
+        if explained < _MAYBE_TWO_SHADES:
+            return None
+        if explained < _TWO_SHADES and _roughness(grey, deviation) > _ROUGH:
+            return None
+    edge = border(light)
+    n_border = cv2.countNonZero(edge)
+    if invert != "auto":
+        is_dark = bool(invert)
+    elif n_border in (0, edge.size):
+        is_dark = n_border > 0
+    else:
+        is_dark = _stroke_sign(1 - light) > _stroke_sign(light)
+    # Otsu's criterion is the same for all levels in a gap between the two shades.
+    level = (cv2.minMaxLoc(grey, 1 - light)[1] + cv2.minMaxLoc(grey, light)[0]) / 2
+    if is_dark:
+        grey, level = 255 - grey, 255 - level
+    lowest, highest, _, _ = cv2.minMaxLoc(border(grey))
+    is_plain = lowest == highest < level
+    if is_plain:
+        shade, noise = lowest, 0.0
+    else:
+        # A stroke's soft edge is not background. Where nothing else is left, the faintest pixel is.
+        background = grey[cv2.dilate((grey > level).astype(np.uint8), _SOFT_EDGE) == 0]
+        shade = _median(background) if len(background) else float(grey.min())
+        noise = 1.4826 * _median(np.abs(background - shade)) if len(background) else 0.0
+    # A stroke is never noise.
+    faintest = min(_DEVIATIONS * noise, level - shade)
+    contrast = grey.astype(np.float32)
+    contrast -= np.float32(shade)
+    mask = (contrast > max(faintest, _MAYBE * (level - shade))).astype(np.uint8)
+    contrast *= np.float32(1 / 255)
+    return Shades(contrast, faintest / _DEVIATIONS / 255, faintest / 255, mask, True, is_plain)
+
+
+def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:
+    """Strokes against a background that changes from place to place, in uneven light.
+
+    The background is the median of a wide window [1]_, or, where that is less different, the
+    closing (opening, under light strokes) by a narrow one [2]_: the median takes a shadow's corners
+    for strokes, the closing the space between strokes. The contrast is relative to the background,
+    the largest over the channels. Of what is clearly above the noise, Otsu's threshold [3]_ finds
+    the surely drawn pixels; fainter ones belong to strokes if they hang together with such [4]_.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8 of shape (height, width, channels)
+    is_dark : bool
+        Whether the strokes are darker than the background.
+
+    Returns
+    -------
+    Shades or None
+        None where nothing stands out from noise.
+
+    References
+    ----------
+    .. [1] T. Huang, G. Yang and G. Tang, "A fast two-dimensional median filtering algorithm", IEEE
+       Transactions on Acoustics, Speech, and Signal Processing 27(1), 1979.
+    .. [2] J. Serra, "Image Analysis and Mathematical Morphology", Academic Press, 1982.
+    .. [3] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
+       Systems, Man, and Cybernetics 9(1), 1979.
+    .. [4] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern
+       Analysis and Machine Intelligence 8(6), 1986.
+    """
+    if not is_dark:
+        picture = 255 - picture
+    side = min(picture.shape[:2])
+    wide, narrow = (max(3, int(part * side) | 1) for part in (_WIDE, _NARROW))
+    smooth = cv2.medianBlur(picture, 3)
+    closed = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((narrow, narrow), np.uint8))
+    background = np.minimum(cv2.medianBlur(picture, wide), closed)
+    light = background.reshape(picture.shape).astype(np.float32)
+    contrast = ((light - picture) / np.maximum(light, _DARKEST)).max(axis=2)
+    contrast -= _median(contrast.ravel())
+    noise = 1.4826 * _median(np.abs(contrast).ravel())
+    faintest = max(_DEVIATIONS * noise, _FAINTEST)
+    clear = contrast[contrast > faintest]
+    if not len(clear):
+        return None
+    highest = float(clear.max())
+    steps = (clear * (255 / highest)).astype(np.uint8)
+    level, _ = cv2.threshold(steps, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    sure = (level + 0.5) / 255 * highest
+    maybe = (contrast > max(faintest, _MAYBE * sure)).astype(np.uint8)
+    n, components = cv2.connectedComponents(maybe, connectivity=8)
+    is_stroke = np.zeros(n, np.uint8)
+    is_stroke[components[contrast > sure]] = 1
+    is_stroke[0] = 0
+    return Shades(contrast, noise, faintest, is_stroke[components], False)
+
+
+def _stroke_sign(mask: np.ndarray) -> float:
+    """How much a mask looks like strokes.
+
+    Background lies at the border and in the corners, and strokes divide it; strokes hang together,
+    and few of their pixels lie far from their edge.
+    """
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    share = stats[1:, cv2.CC_STAT_AREA].max() / cv2.countNonZero(mask)
+    corners = (int(mask[0, 0]) + int(mask[0, -1]) + int(mask[-1, 0]) + int(mask[-1, -1])) / 4
+    edge = border(mask)
+    covered = cv2.countNonZero(edge) / edge.size
+    thickness = max(1.0, mean_depth(mask, cv2.DIST_L1))
+    return float(share - covered - corners - 0.5 * math.log(thickness))
+
+
+def _roughness(grey: np.ndarray, deviation: float) -> float:
+    """Variance of the steps from pixel to pixel, of what it is for independent pixels."""
+    grey = grey.astype(np.float32)
+    steps = (np.diff(grey, axis=axis) for axis in (0, 1) if grey.shape[axis] > 1)
+    return max(float(np.square(step).mean()) for step in steps) / (2 * deviation**2)
+
+
+def mean_depth(mask: np.ndarray, metric: int = cv2.DIST_L2) -> float:
+    """Mean distance of a mask's pixels from those outside it, which the picture's surroundings are.
+
+    Parameters
+    ----------
+    mask : ndarray of uint8 of shape (height, width)
+    metric : int, default=cv2.DIST_L2
+        One of OpenCV's.
+    """
+    padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return cv2.sumElems(cv2.distanceTransform(padded, metric, 3))[0] / cv2.countNonZero(mask)
+
+
+def border(image: np.ndarray) -> np.ndarray:
+    """The outermost pixels of an image (height, width)."""
+    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+
+
+def _median(values: np.ndarray) -> float:
+    """The lower median."""
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])
