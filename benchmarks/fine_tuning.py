@@ -2,11 +2,11 @@
 
     python benchmarks/fine_tuning.py [--per-class 20] [--seeds 3] [--model MODEL]
 
-MNIST is found as `load_mnist` finds it. The sources are digits that look otherwise than MNIST's:
-scikit-learn's digits enlarged without `DigitNormalizer`, and MNIST's test digits slanted, thickened,
-thinned, or as 16x16 pixels without margin. Some of each class are learned, all others are read. The
-test digits that no source is made of tell what is forgotten. Beside `init=MODEL` stands a plain
-warm start, with the same epochs, batches and rate, whose weights go all the way.
+MNIST is found as `load_mnist` finds it. The sources look otherwise than MNIST's digits:
+scikit-learn's digits enlarged without `DigitNormalizer`, and MNIST's test digits slanted,
+thickened, thinned, or as 16x16 pixels without margin. Some of each class are learned, all others
+are read. The test digits that no source is made of tell what is forgotten. Beside `init=MODEL`
+stands a plain warm start, with the same epochs, batches and rate, whose weights go all the way.
 """
 
 import argparse

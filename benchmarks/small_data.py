@@ -4,9 +4,10 @@
 
 `splits`: scikit-learn's 1,797 digits of 8x8, as they come, in five divisions into three quarters to
 train on and one to test, beside its own example for them, `SVC(gamma=0.001)`; seconds of the whole
-fit, the first one's compiling included. `few`: 100 to 1,000 digits, of 8x8 and of MNIST's 28x28, the
-rest to test on (of MNIST its 10,000 test digits), beside `SVC()`. `grid`: the search of the README on
-the bundled sample, the mean accuracy of its three folds, beside the default without a search.
+fit, the first one's compiling included. `few`: 100 to 1,000 digits, of 8x8 and of MNIST's 28x28,
+the rest to test on (of MNIST its 10,000 test digits), beside `SVC()`. `grid`: the search of the
+README on the bundled sample, the mean accuracy of its three folds, beside the default without a
+search.
 """
 
 import argparse

@@ -62,7 +62,6 @@ class ImageRows:
                 "strokes on a dark ground, as the model reads. Others are redrawn for models of "
                 "square images alone"
             )
-        self._normalizer: Any = None
         if not self.is_normalized:
             self.shape = self._only_size()
 
@@ -73,23 +72,27 @@ class ImageRows:
 
     def _rows_of(self, indices: list[int], pictures: list[np.ndarray]) -> np.ndarray:
         if self.is_normalized:
-            rows: np.ndarray = self.normalizer.transform(pictures)
-            return rows
+            # What the normalizer does, without scikit-learn.
+            from digitcnn.preprocessing.redraw import redraw
+
+            return redraw(pictures, self.shape[0], self._box)
         for index, picture in zip(indices, pictures, strict=True):
             if picture.shape[:2] != self.shape:  # turned, by EXIF's orientation
                 raise ValueError(self._describe_sizes(index, picture.shape))
         return np.stack([grey_of(picture).reshape(-1) for picture in pictures])
 
     @property
-    def normalizer(self) -> Any:
-        """The `DigitNormalizer` that redraws the images; None where they are read as they are."""
-        if self._normalizer is None and self.is_normalized:
-            from digitcnn.preprocessing.normalizer import DigitNormalizer
+    def _box(self) -> int:
+        return max(1, round(self.shape[0] * _BOX / _SIZE))
 
-            size = self.shape[0]
-            box = max(1, round(size * _BOX / _SIZE))
-            self._normalizer = DigitNormalizer(size=size, box=box)
-        return self._normalizer
+    @property
+    def normalizer(self) -> Any:
+        """The `DigitNormalizer` that does the same; None where images are read as they are."""
+        if not self.is_normalized:
+            return None
+        from digitcnn.preprocessing.normalizer import DigitNormalizer
+
+        return DigitNormalizer(size=self.shape[0], box=self._box)
 
     def _are_ready(self) -> bool:
         """Whether all images are as a network reads them; each is decoded until one is not."""

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from digitcnn._utils.images import size_hint, to_images
+from digitcnn._utils.images import size_hint, to_images, to_pictures
 from digitcnn._utils.pixel_range import check_pixel_scale
 from digitcnn.architectures import count_outputs, get_layers
 from digitcnn.augmentation.distortion import draw_views
@@ -12,8 +12,8 @@ from digitcnn.calibration import with_temperature
 from digitcnn.inference.graph import FittedNetwork
 from digitcnn.inference.probabilities import divide, predict_in_parts
 from digitcnn.inference.session import NetworkSession
+from digitcnn.preprocessing.redraw import redraw
 from digitcnn.serialization.schema import SerializedNetwork, read_model
-from digitcnn.serialization.steps import restore_step
 
 
 class StoredModel:
@@ -93,7 +93,8 @@ class StoredModel:
             )
         for step in self._steps:
             if step.kind == "DigitNormalizer":
-                X = restore_step(step).transform(X)
+                pictures = to_pictures(X, step.parameters["image_shape"])
+                X = redraw(pictures, *(step.parameters[name] for name in ("size", "box", "invert")))
         return X
 
 
