@@ -359,7 +359,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             task.begin()
             is_whole = self._train(plan, data, [self._tell_of_epochs(task)], checkpoint)
             if initial is not None:
-                self._trainer.network.draw_back(initial, choose_share(len(data.rows)))
+                self._trainer.draw_back(initial, choose_share(len(data.rows)))
             self._has_whole_fit |= is_whole
             is_whole &= self._calibrate(data.validation)
             try:

@@ -1,17 +1,14 @@
-"""The command line: what each command takes, and how mistakes in it are told."""
+"""The command line: what each command takes."""
 
 import argparse
-import difflib
 import math
 import os
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable
 
 from digitcnn._version import __version__
 from digitcnn.architectures import ARCHITECTURES, PRETRAINED
-from digitcnn.cli._output import say
+from digitcnn.cli._parser import Parser
 
-COMMANDS = ("train", "evaluate", "predict", "export", "info")
 # Set to anything but 0, it has the effect of --traceback.
 TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
 _TABLE_HELP = (
@@ -28,62 +25,6 @@ _MODEL_HELP = (
 _LABEL_HELP = "the column of labels; default: label"
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        choice = message.partition("invalid choice: '")[2].partition("'")[0]
-        known = (*COMMANDS, "help", "version", *ARCHITECTURES)
-        near = difflib.get_close_matches(choice, known, 1)
-        hint = f". Did you mean {near[0]!r}?" if near else ""
-        say(f"{self.prog}: {message}{hint} (see {self.prog} --help)")
-        self.exit(2)
-
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse arguments that a command does not know, with a hint for that command."""
-        if args is not None and any(action.dest == "model" for action in self._actions):
-            args = self._options_first(args)
-        found, rest = super().parse_known_args(args, namespace)
-        if not rest:
-            return found, rest
-        hint = ""
-        if rest[0].startswith("-"):
-            options = [option for option in self._option_string_actions if option != "-h"]
-            near = difflib.get_close_matches(rest[0].partition("=")[0], options, 1)
-            if "command" in found:
-                hint = ". Options stand behind the command"
-            elif near:
-                hint = f". Did you mean {near[0]}?"
-        elif "data" in found or "source" in found:
-            hint = ". Name several files by a pattern in quotes, as 'part-*.csv'"
-        self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
-
-    def _options_first(self, args: Sequence[str]) -> list[str]:
-        """The options, and then the rest.
-
-        Of `MODEL --json DATA`, where MODEL may be left out, argparse before Python 3.13 takes what
-        stands first for DATA, as it does not look behind the option.
-        """
-        options: list[str] = []
-        others: list[str] = []
-        left = list(args)
-        while left:
-            one = left.pop(0)
-            if one == "--":
-                others = ["--", *others, *left]
-                break
-            if len(one) < 2 or not one.startswith("-"):
-                others.append(one)
-                continue
-            options.append(one)
-            meant = [a for name, a in self._option_string_actions.items() if name.startswith(one)]
-            if left and any(action.nargs is None for action in meant):
-                options.append(left.pop(0))
-        return options + others
-
-
 def as_options(given: list[str]) -> list[str]:
     """Arguments as argparse has them, where they ask in words what digitcnn is."""
     if not given or given == ["help"]:
@@ -97,7 +38,7 @@ def as_options(given: list[str]) -> list[str]:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line. Its help needs no library."""
-    parser = _Parser(
+    parser = Parser(
         prog="digitcnn",
         description="Train a network that reads handwritten digits, and use it.",
         epilog="'digitcnn help COMMAND' tells the options of a command.",

@@ -180,10 +180,7 @@ class BaseNetworkClassifier(BaseEstimator):
     def _start(
         self, plan: NetworkPlan, goes_on: bool, initial: list[np.ndarray] | None = None
     ) -> None:
-        """A new network, not yet built, or a copy of the trained one with another plan.
-
-        `initial` are the weights of a new one, where they are not random.
-        """
+        """A new network, with `initial` or random weights, or a copy of the trained one."""
         if goes_on:
             self._trainer = self._trainer.going_on(plan)
         else:

@@ -30,6 +30,7 @@ class NetworkState:
     _weights: list[np.ndarray]
     _session: NetworkSession
     _network: Any
+    _state_key: object
 
     def __init__(self, plan: NetworkPlan) -> None:
         self.plan = plan
@@ -55,6 +56,25 @@ class NetworkState:
         for name in ("_network", "_session", "_state_key", "_state"):
             self.__dict__.pop(name, None)
         self._weights = weights
+
+    def replace_weights(self, weights: list[np.ndarray]) -> None:
+        """Have other weights, of a network that was trained here, and keep all else of its state.
+
+        Parameters
+        ----------
+        weights : list of ndarray of float32
+            In Keras's order.
+        """
+        if "_network" in vars(self):
+            self._network.model.set_weights(weights)
+            return
+        state = list(self._state)
+        # The state begins with the weights; what is no float32 among them are dropout's seeds.
+        places = (i for i, array in enumerate(state) if array.dtype == np.float32)
+        for place, array in zip(places, weights, strict=False):
+            state[place] = array
+        self.keep(state)
+        self._state_key = object()  # what is compiled holds others
 
     def kept_weights(self) -> list[np.ndarray] | None:
         """The weights in Keras's order; None where only a Keras model tells them."""

@@ -112,31 +112,6 @@ class StoredNetwork(NetworkState):
                 made.steps.regularize(self.plan.regularization())
                 self._network = made
 
-    def draw_back(self, start: list[np.ndarray], share: float) -> None:
-        """Put the weights between those of a start and their own.
-
-        Parameters
-        ----------
-        start : list of ndarray
-            Weights, in Keras's order.
-        share : float
-            Of their own, 0 to 1.
-        """
-        drawn = [
-            (before + share * (after - before)).astype(np.float32)
-            for before, after in zip(start, self.get_weights(), strict=True)
-        ]
-        if "_network" in vars(self):
-            self._network.model.set_weights(drawn)
-            return
-        state = list(self._state)
-        # The state begins with the weights; what is no float32 among them are dropout's seeds.
-        places = (i for i, array in enumerate(state) if array.dtype == np.float32)
-        for place, array in zip(places, drawn, strict=False):
-            state[place] = array
-        self.keep(state)
-        self._state_key = object()  # what is compiled holds others
-
     def move_to(self, device: str) -> None:
         """Compute on another device from now on, with the same weights."""
         if device == self.plan.device:

@@ -133,6 +133,20 @@ class NetworkTrainer:
             )
         self.history = before.followed_by(record)
 
+    def draw_back(self, start: list[np.ndarray], share: float) -> None:
+        """Put the weights between those of a start and their own.
+
+        Parameters
+        ----------
+        start : list of ndarray
+            Weights, in Keras's order.
+        share : float
+            Of their own, 0 to 1.
+        """
+        pairs = zip(start, self.network.get_weights(), strict=True)
+        drawn = [(one + share * (other - one)).astype(np.float32) for one, other in pairs]
+        self.network.replace_weights(drawn)
+
     def predict_proba(
         self, X: np.ndarray, views: np.ndarray | None = None, fill_mode: str = "nearest"
     ) -> np.ndarray:
