@@ -903,3 +903,29 @@ def test_training_from_a_model_needs_few_digits(tmp_path, capsys):
     assert status == 2
     assert "expected architecture='compact'" in err
     assert out.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
+@pytest.mark.parametrize("arguments", [["info"], ["info", "--recipes"]])
+def test_descriptions_keep_to_the_columns_of_a_terminal_and_are_lines_elsewhere(arguments, capsys):
+    import pty
+
+    def read(descriptor):
+        with contextlib.suppress(OSError):
+            return os.read(descriptor, 1 << 16)
+        return b""
+
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, [sys.executable, "-m", "digitcnn", *arguments])
+    text = b""
+    while part := read(terminal):
+        text += part
+    os.waitpid(child, 0)
+    os.close(terminal)
+    lines = text.decode().splitlines()
+    assert max(map(len, lines)) <= 80
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0
+    assert len(out.splitlines()) < len(lines)
+    assert sorted("".join(out.split())) == sorted("".join(text.decode().split()))

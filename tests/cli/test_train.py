@@ -379,7 +379,17 @@ def test_mistakes_are_found_before_keras_is_imported(place):
         ("t.csv", "--out", "t.csv/m.digitcnn"): "there is no folder t.csv",
         ("t.csv", "--out", "m" * 300): "File name too long",
     }
-    arguments = json.dumps([["train", *given] for given in mistakes])
+    mistakes = {("train", *given): message for given, message in mistakes.items()}
+    mistakes |= {
+        ("evaluate", "nowhere.csv"): "nowhere.csv: there is no such file",
+        ("evaluate", "nowhere.digitcnn", "t.csv"): "nowhere.digitcnn: there is no such file",
+        ("evaluate", "unlabelled.csv"): "expected a label column 'label'",
+        ("evaluate", "t.csv"): "X has 64 features, but DigitCNNClassifier is expecting 784",
+        ("evaluate", "t.csv", "--errors", "t.csv"): "t.csv: is read by this command",
+        ("predict", "bright.csv"): "999 is outside 0..255",
+        ("export", "t.csv/m.onnx"): "there is no folder t.csv",
+    }
+    arguments = json.dumps([*mistakes])
     done = subprocess.run(
         [sys.executable, "-c", RUN, arguments], capture_output=True, text=True, check=False
     )

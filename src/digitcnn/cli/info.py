@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 import textwrap
 from collections import Counter
 from math import prod
@@ -13,7 +14,7 @@ import numpy as np
 from digitcnn._utils.array_file import is_model_file
 from digitcnn.architectures import PRETRAINED, get_layers
 from digitcnn.cli._files import NAMED_DATA, find_paths
-from digitcnn.cli._output import show
+from digitcnn.cli._output import columns_of, show
 from digitcnn.layers import trace_shapes
 from digitcnn.serialization.initial import model_path
 from digitcnn.serialization.schema import SerializedModel, read_model
@@ -34,7 +35,7 @@ def info(options: argparse.Namespace) -> None:
         images = find_images(find_paths(source), label=options.label)
     if source == PRETRAINED or is_model_file(source):
         with model_path(source) as path:
-            result = {**describe_model(path), "model": source}
+            result = {"model": source, **describe_model(path)}
     elif images is not None:
         result = {"data": source, **describe_images(images)}
     else:
@@ -47,9 +48,19 @@ def info(options: argparse.Namespace) -> None:
     for name, value in result.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key}: {number}" for key, number in value.items())
-        show(f"{name.replace('_', ' '):<{width}}  {value}")
+        _show_beside(f"{name.replace('_', ' '):<{width}}  ", str(value))
     if layers:
         _print_layers(layers)
+
+
+def _show_beside(start: str, text: str) -> None:
+    """A line, which in a terminal that is too narrow goes on below its text."""
+    columns = columns_of(sys.stdout)
+    if not sys.stdout.isatty() or len(start) + len(text) <= columns:
+        show(f"{start}{text}".rstrip())
+        return
+    width = max(columns, len(start) + 20)
+    show(textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start)))
 
 
 def _print_layers(layers: list[dict[str, Any]]) -> None:
@@ -58,8 +69,13 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
         shape = " x ".join(map(str, layer["output_shape"]))
         lines.append((layer["layer"], shape, f"{layer['weights']:,}"))
     first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
+    if sys.stdout.isatty():
+        first = min(first, max(20, columns_of(sys.stdout) - second - third - 4))
     for name, shape, weights in lines:
-        show(f"{name:<{first}}  {shape:>{second}}  {weights:>{third}}")
+        above, *below = textwrap.wrap(name, first, subsequent_indent="    ")
+        show(f"{above:<{first}}  {shape:>{second}}  {weights:>{third}}")
+        for line in below:
+            show(line)
 
 
 def _print_recipes(options: argparse.Namespace) -> None:
@@ -75,14 +91,16 @@ def _print_recipes(options: argparse.Namespace) -> None:
         lines.append((name, accuracy, minutes, recipe.summary))
     width = max(map(len, RECIPES))
     for name, accuracy, minutes, summary in lines:
-        show(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  {summary}".rstrip())
+        _show_beside(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  ", summary)
     notes = (
         "MNIST: the part of its test digits that is read rightly after training on its 60,000, "
         "as the mean over seeds.",
         f"Minutes: that training's, on {MEASURED_ON}.",
         "A dash: not measured.",
     )
-    show("\n".join(["", *(textwrap.fill(note, width=105) for note in notes)]))
+    show()
+    for note in notes:
+        _show_beside("", note)
 
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
