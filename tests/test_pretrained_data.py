@@ -2,10 +2,12 @@
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from conftest import ROOT
 
@@ -15,7 +17,7 @@ FOLDER = ROOT / "benchmarks" / "pretrained"
 @pytest.fixture(scope="module")
 def scripts():
     """The modules of the folder, which import each other by their bare names."""
-    names = ("strokes", "captures", "fonts", "pictures")
+    names = ("strokes", "captures", "fonts", "no_digits", "pictures")
     sys.path.insert(0, str(FOLDER))
     try:
         yield SimpleNamespace(**{name: import_module(name) for name in names})
@@ -51,6 +53,24 @@ def test_captures_have_something_drawn_in_them_and_the_networks_shape_or_none(sc
             assert one.picture.dtype == np.uint8
             assert np.ptp(one.picture) > 0
             assert one.normalized or one.picture.shape == (28, 28)
+
+
+def test_what_is_no_digit_has_the_networks_shape_or_is_normalised(scripts):
+    rng = np.random.default_rng(0)
+    for draw in (scripts.no_digits.blank, scripts.no_digits.noise):
+        for one in (draw(rng) for _ in range(20)):
+            assert one.picture.dtype == np.uint8
+            assert one.normalized or one.picture.shape == (28, 28)
+    assert all(scripts.no_digits.rulings(rng).any() for _ in range(20))
+
+
+def test_digits_pushed_together_touch(scripts, drawings):
+    digits = [scripts.captures.crop(one) for one in drawings]
+    digits = [scripts.captures.place(one, 40, 48) for one in digits]
+    for left, right in pairwise(digits):
+        row = scripts.pictures._pushed_together(left, right, 2)
+        n_parts = [ndimage.label(one > 128, np.ones((3, 3)))[1] for one in (left, right, row)]
+        assert n_parts[2] < n_parts[0] + n_parts[1]
 
 
 def test_equal_seeds_draw_equal_data(scripts):

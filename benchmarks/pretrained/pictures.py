@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from captures import KINDS, Capture, capture, crop, deform, place, plain, postal, squeezed
 from fonts import divide, read_record
+from no_digits import blank, noise, rulings
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 from strokes import draw_digit
@@ -32,16 +33,15 @@ _LEAST_LIKENESS = 0.75
 # Letters and signs that nobody takes for a digit. O, l, I, S, Z, B, q, g, b and the like are
 # missing: of these neither answer is right.
 _LETTERS = "acdefhjkmnprtuvwxACDEFHJKLMNPRTUVWXY"
-_SIGNS = '+-=.,:;#%&@*?$<>~"{}[]()_'
+_SIGNS = "+-=.:#&@*?$<>~{}[]()_"
 # Of what is no digit, how much of each kind there is.
 NO_DIGITS = {
-    "blank": 0.05, "noise": 0.1, "letters": 0.27, "signs": 0.12, "halves": 0.16, "pairs": 0.17,
-    "rulings": 0.06, "negative": 0.04, "scrambled": 0.03,
+    "blank": 0.05, "noise": 0.11, "letters": 0.27, "signs": 0.11, "halves": 0.14, "pairs": 0.2,
+    "rulings": 0.07, "negative": 0.05,
 }  # fmt: skip
 # Halves of digits that look like no digit themselves.
 _HALVES = {
-    "top": (0, 2, 3, 5, 6), "bottom": (0, 2, 3, 5, 8), "left": (2, 3, 4, 5, 7, 8, 9),
-    "right": (2, 5, 6),
+    "top": (0, 2, 3, 5), "bottom": (0, 2, 3, 5), "left": (2, 3, 5, 8), "right": (2, 5),
 }  # fmt: skip
 
 
@@ -100,14 +100,14 @@ class Sources:
         if kind is None:
             kind = str(rng.choice(list(NO_DIGITS), p=list(NO_DIGITS.values())))
         if kind in ("blank", "noise"):
-            return (_blank if kind == "blank" else _noise)(rng)
+            return (blank if kind == "blank" else noise)(rng)
         if kind in ("letters", "signs"):
             return capture(self._letter(_LETTERS if kind == "letters" else _SIGNS, rng), rng)
         if kind in ("halves", "pairs", "rulings"):
-            drawers = {"halves": self._half, "pairs": self._pair, "rulings": _rulings}
+            drawers = {"halves": self._half, "pairs": self._pair, "rulings": rulings}
             return capture(drawers[kind](rng), rng)
-        picture = plain(self.any_digit(rng)[0], rng).picture
-        return Capture(255 - picture if kind == "negative" else _scrambled(picture, rng), False)
+        # Dark on light, where light on dark is read.
+        return Capture(255 - plain(self.any_digit(rng)[0], rng).picture, False)
 
     def _letter(self, characters: str, rng: Rng) -> np.ndarray:
         names = self.hand if rng.random() < 0.6 else self.type
@@ -126,86 +126,34 @@ class Sources:
         ink = crop(drawing)
         if side in ("left", "right"):
             ink = ink.T
-        n = round(len(ink) * rng.uniform(0.35, 0.55))
+        n = round(len(ink) * rng.uniform(0.3, 0.48))
         ink = ink[:n] if side in ("top", "left") else ink[-n:]
         return np.pad(ink.T if side in ("left", "right") else ink, 3)
 
     def _pair(self, rng: Rng) -> np.ndarray:
-        """Two or three digits side by side that touch or nearly do."""
+        """Two or three digits side by side that touch."""
         source = (self.of_mnist, self.of_hand, self.of_type, self.of_strokes)[rng.integers(4)]
-        digits = [crop(source(rng)[0]) for _ in range(2 + (rng.random() < 0.2))]
         height = 48
-        digits = [place(d, round(height * rng.uniform(0.85, 1)), height) for d in digits]
-        digits = [d[:, np.flatnonzero(d.any(axis=0))[0] : np.flatnonzero(d.any(axis=0))[-1] + 1]
-                  for d in digits]  # fmt: skip
-        row = digits[0]
-        for digit in digits[1:]:
-            overlap = min(int(rng.integers(-2, 8)), row.shape[1] // 3, digit.shape[1] // 3)
-            wide = np.zeros((height, row.shape[1] + digit.shape[1] - overlap), np.uint8)
-            wide[:, : row.shape[1]] = row
-            wide[:, -digit.shape[1] :] = np.maximum(wide[:, -digit.shape[1] :], digit)
-            row = wide
+        row = None
+        for _ in range(2 + (rng.random() < 0.2)):
+            digit = place(crop(source(rng)[0]), round(height * rng.uniform(0.85, 1)), height)
+            inked = np.flatnonzero(digit.any(axis=0))
+            digit = digit[:, inked[0] : inked[-1] + 1]
+            row = digit if row is None else _pushed_together(row, digit, int(rng.integers(1, 4)))
+        assert row is not None
         return np.pad(row, 3)
 
 
-def _blank(rng: Rng) -> Capture:
-    side = int(rng.integers(16, 65))
-    shade = int(rng.choice([0, 0, 255, rng.integers(256)]))
-    picture = np.full((side, side), shade, np.uint8)
-    if rng.random() < 0.5:
-        return Capture(picture, True)
-    return Capture(np.full((28, 28), shade, np.uint8), False)
-
-
-def _noise(rng: Rng) -> Capture:
-    side = 28 if rng.random() < 0.6 else int(rng.integers(16, 65))
-    kind = rng.integers(5)
-    if kind == 0:
-        picture = rng.uniform(0, rng.uniform(30, 256), (side, side))
-    elif kind == 1:
-        picture = rng.normal(rng.uniform(0, 255), rng.uniform(2, 80), (side, side))
-    elif kind == 2:
-        picture = 255.0 * (rng.random((side, side)) < rng.uniform(0.005, 0.5))
-    else:  # clouds and blots
-        n = int(rng.integers(3, 12))
-        cells = Image.fromarray(rng.uniform(0, 255, (n, n)).astype(np.uint8))
-        picture = np.asarray(cells.resize((side, side), Image.Resampling.BICUBIC), float)
-        if kind == 4:
-            picture = 255.0 * (picture > rng.uniform(100, 200))
-    picture = np.clip(picture, 0, 255).astype(np.uint8)
-    return Capture(picture, side != 28 or rng.random() < 0.4)
-
-
-def _rulings(rng: Rng) -> np.ndarray:
-    """Lines of a sheet, cells of a grid, crosses: not a single upright line."""
-    side = 96
-    picture = Image.new("L", (side, side))
-    canvas = ImageDraw.Draw(picture)
-    width = int(rng.integers(1, 10))
-    kind = rng.integers(5)
-    low, high = rng.integers(8, 40), rng.integers(56, 88)
-    tilt = rng.normal(0, 3)
-    if kind in (0, 3):
-        for y in range(int(low), side - 8, int(rng.integers(16, 90))):
-            canvas.line([8, y, 88, y + tilt], fill=255, width=width)
-    if kind in (1, 3):
-        for x in range(int(low), side - 8, int(rng.integers(16, 45))):
-            canvas.line([x, 8, x + tilt, 88], fill=255, width=width)
-        if kind == 1:
-            canvas.line([8, high, 88, high], fill=255, width=width)
-    if kind == 2:
-        canvas.rectangle([8, low, 88, high], outline=255, width=min(width, 4))
-    if kind == 4:
-        canvas.line([low, low, high, high], fill=255, width=width)
-        canvas.line([low, high, high, low + tilt], fill=255, width=width)
-    return np.asarray(picture)
-
-
-def _scrambled(picture: np.ndarray, rng: Rng) -> np.ndarray:
-    """The quarters of a picture in another order."""
-    quarters = [picture[:14, :14], picture[:14, 14:], picture[14:, :14], picture[14:, 14:]]
-    a, b, c, d = (quarters[i] for i in np.roll(np.arange(4), int(rng.integers(1, 4))))
-    return np.block([[a, b], [c, d]])
+def _pushed_together(left: np.ndarray, right: np.ndarray, overlap: int) -> np.ndarray:
+    """Two drawings of one height side by side, so near that they share some pixels' width."""
+    after, before = (one[:, ::step] > 128 for one, step in ((left, -1), (right, 1)))
+    both = after.any(axis=1) & before.any(axis=1)
+    gaps = (after.argmax(axis=1) + before.argmax(axis=1))[both]
+    overlap = min((gaps.min() if len(gaps) else 0) + overlap, left.shape[1], right.shape[1])
+    row = np.zeros((len(left), left.shape[1] + right.shape[1] - overlap), np.uint8)
+    row[:, : left.shape[1]] = left
+    row[:, -right.shape[1] :] = np.maximum(row[:, -right.shape[1] :], right)
+    return row
 
 
 def draw(n: int, drawer: Callable[[Rng], tuple[Capture, int]], seed: tuple[int, ...]) -> tuple:
@@ -253,6 +201,16 @@ def captured(drawer: Drawer, by: Callable = capture) -> Callable[[Rng], tuple[Ca
     return make
 
 
+def optdigits_as_they_are(sources: Sources) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Their 32x32 pixels, and UCI's 8x8 counts of these, normalised; and the labels."""
+    from digitcnn import DigitNormalizer
+
+    X, y = sources.optdigits
+    cells = X.reshape(len(X), 8, 4, 8, 4).mean(axis=(2, 4)) / 255 * 16
+    normalizer = DigitNormalizer()
+    return normalizer.transform(X), normalizer.transform(np.rint(cells)), y
+
+
 def training_parts(sources: Sources, scale: float, seed: int) -> Iterator[tuple[str, tuple]]:
     """The training data, source by source."""
 
@@ -263,9 +221,13 @@ def training_parts(sources: Sources, scale: float, seed: int) -> Iterator[tuple[
     X, y = sources.mnist
     n = round(len(X) * scale)
     for copy in range(4):
-        yield f"MNIST, copy {copy}", (X[:n].reshape(n, -1), y[:n].astype(np.int64))
+        yield f"MNIST, copy {copy}", (X[:n].reshape(n, 784), y[:n].astype(np.int64))
+    whole, cells, y = optdigits_as_they_are(sources)
+    n = round(4 * scale * len(y))
+    yield "optdigits, 32x32", (np.tile(whole, (4, 1))[:n], np.tile(y, 4)[:n])
+    yield "optdigits, 8x8", (np.tile(cells, (4, 1))[:n], np.tile(y, 4)[:n])
     yield part("MNIST, other forms", 60_000, captured(sources.of_mnist))
-    yield part("optdigits", 35_000, captured(sources.of_optdigits))
+    yield part("optdigits, other forms", 25_000, captured(sources.of_optdigits))
     yield part("handwriting fonts", 50_000, captured(sources.of_hand))
     yield part("typefaces", 35_000, captured(sources.of_type))
     yield part("strokes", 40_000, captured(sources.of_strokes))
@@ -300,10 +262,9 @@ def held_out_parts(sources: Sources, seed: int) -> Iterator[tuple[str, tuple]]:
         if form not in (squeezed, postal):
             drawn = draw(3_000, captured(sources.of_mnist, form), (seed, 2))
             yield f"MNIST, {form.__name__}", drawn
-    X, y = sources.optdigits
-    yield "optdigits, 32x32", (normalizer.transform(X), y)
-    cells = X.reshape(len(X), 8, 4, 8, 4).mean(axis=(2, 4)) / 255 * 16
-    yield "optdigits, 8x8", (normalizer.transform(np.rint(cells)), y)
+    whole, cells, y = optdigits_as_they_are(sources)
+    yield "optdigits, 32x32", (whole, y)
+    yield "optdigits, 8x8", (cells, y)
     yield "handwriting fonts", draw(4_000, captured(sources.of_hand), (seed, 3))
     yield "typefaces", draw(4_000, captured(sources.of_type), (seed, 4))
     yield "strokes", draw(4_000, captured(sources.of_strokes), (seed, 5))

@@ -1,6 +1,6 @@
 """Train the model in the wheel on the data of pictures.py.
 
-    python benchmarks/pretrained/train.py FOLDER --out MODEL [--epochs 3] [--rows N]
+    python benchmarks/pretrained/train.py FOLDER --out MODEL [--epochs 5] [--rows N]
 
 A training that is cut off goes on after its last epoch. Pictures that are no digits get random
 labels here.
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--rows", type=int, help="train on so many of the pictures")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
