@@ -296,7 +296,7 @@ def test_strong_noise_at_the_border_does_not_turn_a_picture(mnist_like, deviatio
     assert np.mean((found == known).all(axis=1)) > 0.99
 
 
-@pytest.mark.parametrize("scale", [1, 3, 8])
+@pytest.mark.parametrize("scale", [1, 2, 3])
 def test_noisy_digits_cropped_to_the_ink_keep_their_ink(mnist_like, scale):
     images, wanted = mnist_like
     rng = np.random.default_rng(0)
@@ -312,7 +312,7 @@ def test_smallest_and_thinnest_pictures_are_drawn(shape):
     images = np.zeros((1, *shape))
     images[0, -1, 0] = 1
     out = DigitNormalizer().transform(images)
-    assert bool(out.any()) == (shape in ((1, 9), (2, 2)))
+    assert bool(out.any()) == (shape != (1, 1))
 
 
 def test_size_and_box_are_kept():

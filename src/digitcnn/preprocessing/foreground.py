@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from digitcnn.preprocessing.shades import (
-    FEW_PIXELS,
     Shades,
     border,
     to_bytes,
@@ -16,9 +15,11 @@ from digitcnn.preprocessing.shades import (
 from digitcnn.preprocessing.strokes import choose_group, rate_group
 
 # Of `rate_group`: a digit's strokes are rated higher; what two shades explain so is no shadow.
-_LEAST_RATING, _SURE_RATING = 40.0, 60.0
+_LEAST_RATING, _SURE_RATING = 40.0, 100.0
 _SMALL = 64  # Pixels of the longer side. So small a picture is cut out, and its light is even.
 _PLAIN_SHARE = 0.5  # Of what stands out from a plain background: a digit's strokes are more.
+_HALF = 0.5  # A guess rated so much lower than another is wrong.
+_SLACK = 0.1  # Of the strokes' side.
 _CUT = 0.4  # In uneven light what reaches the border is rather the edge of a shadow.
 _FULL = 0.9  # Quantile of a digit's contrast in uneven light; what is above is drawn as that.
 _SOFT_EDGE, _SHARP_EDGE = np.ones((5, 5), np.uint8), np.ones((3, 3), np.uint8)
@@ -49,10 +50,15 @@ def find_strokes(picture: np.ndarray, invert: str | bool = "auto") -> np.ndarray
     best = _rated(even)
     is_small = max(picture.shape[:2]) <= _SMALL
     if best is None or best[0] < (_LEAST_RATING if is_small else _SURE_RATING):
-        for is_dark in (True, False) if invert == "auto" else (bool(invert),):
-            other = _rated(uneven_shades(picture, is_dark))
-            if other is not None and (best is None or other[0] > best[0]):
-                best = other
+        polarities = (True, False) if invert == "auto" else (bool(invert),)
+        guesses = [_rated(uneven_shades(picture, is_dark)) for is_dark in polarities]
+        found = sorted(filter(None, guesses), key=lambda guess: guess[0])
+        other = found[-1] if found else None
+        if len(found) == 2 and found[0][0] >= _HALF * found[1][0]:
+            # The space inside of strokes is as clear and sharp as they are, and is within them.
+            other = found[0] if _is_within(found[1][2], found[0][2]) else found[1]
+        if best is None or (other is not None and other[0] > best[0]):
+            best = other
     if best is None or best[0] < _LEAST_RATING:
         return None
     _, shades, group = best
@@ -69,12 +75,22 @@ def _rated(shades: Shades | None) -> tuple[float, Shades, np.ndarray] | None:
     if chosen is None:
         return None
     group, share = chosen
-    if share >= _PLAIN_SHARE and (shades.is_plain or group.size <= FEW_PIXELS):
+    if share >= _PLAIN_SHARE and shades.is_beyond_doubt:
         return math.inf, shades, group
     rating = rate_group(shades, group, share)
     if not shades.is_even and border(group).any():
         rating *= _CUT
     return rating, shades, group
+
+
+def _is_within(group: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a group of strokes lies within the rectangle around another, or hardly beyond."""
+    left, top, width, height = cv2.boundingRect(other)
+    slack = int(_SLACK * max(width, height))
+    beyond = group.copy()
+    rows = slice(max(0, top - slack), top + height + slack)
+    beyond[rows, max(0, left - slack) : left + width + slack] = 0
+    return not beyond.any()
 
 
 def _drawn(shades: Shades, group: np.ndarray, edge: np.ndarray, full: float) -> np.ndarray:

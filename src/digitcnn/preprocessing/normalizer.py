@@ -17,7 +17,7 @@ _MANY_NUMBERS = 1 << 16  # In a picture: so large ones are checked one by one, w
 
 
 class DigitNormalizer(TransformerMixin, BaseEstimator):
-    """Redraw pictures of one digit each, of any size, as MNIST's pictures were made.
+    """Redraw pictures of one digit each, of any size, as MNIST's were made [1]_.
 
     The strokes are separated from the background, cropped, scaled with their proportions into a
     square of ``box`` pixels, and drawn light on black in ``size`` by ``size`` pixels with their
@@ -35,8 +35,8 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
         Side of the square that the strokes are fitted into, in pixels; at most ``size``.
     invert : "auto" or bool, default="auto"
         Whether the strokes are darker than the background. "auto" decides for each picture: the
-        background is what the border shows, the strokes differ from it most. Where strokes reach
-        the border, they are the shade that shows less there, is connected and thin.
+        background is what the border shows. Where strokes reach the border, they are the shade that
+        shows less there, is connected and thin; in uneven light, what is more like strokes.
 
     Attributes
     ----------
@@ -49,26 +49,39 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Each picture is measured against itself, so that the range of its numbers does not matter. What
-    lies within four deviations of the background's noise is background; on a clean background the
-    faintest stroke is kept. Uneven light is modelled as a plane, fitted to the border. A picture of
-    one colour has no strokes and becomes all zeros; so does an 8-bit picture of less than 16 of 255
-    steps of contrast, unless these steps draw a connected stroke. On 144 pixels or fewer nothing
-    else is taken for noise. MNIST's own pictures pass nearly unchanged. Pictures may be cropped to
-    the strokes: MNIST's digits are then read as accurately as with a margin, to within 0.1
-    percentage points, light on dark or dark on light (``benchmarks/normalizer.py``).
+    Each picture is measured against itself, so that the range of its numbers does not matter, and
+    reduced to 256 pixels on its longer side if it is larger. Two guesses are made about it, and the
+    one whose strokes are more like strokes counts: clear of the noise, sharp, long and thin.
 
-    Colours become grey by their luminance. Transparent pixels become background: white under dark
-    strokes, black under light ones.
+    - Strokes and background are two shades, told apart by Otsu's threshold [2]_: drawings, scans,
+      and small crops, which may be cut to the strokes.
+    - The light is uneven. The background is the median of a wide window, which follows vignetting,
+      or, where that is less different, the morphological closing [3]_ by a narrow one, which
+      follows the edges of shadows. A stroke is darker (lighter, with an opening) than its
+      background, by the largest ratio among the colours. Of what is clear of the noise, Otsu's
+      threshold gives the surely drawn pixels, and hysteresis [4]_ those that hang together with
+      them.
 
-    Pictures are resampled with Keys's cubic [2]_, made as wide as a pixel of the smaller of the two
-    grids, which smooths when enlarging and averages when shrinking.
+    Of the connected components the largest near the middle is kept, with what is close enough to be
+    a part of it. Neighbours that reach into the picture, frames, rulings and specks are not.
+
+    Where there are no strokes, the result is all zeros: no digit was found. That holds of pictures
+    of one colour, of noise and of empty paper. Up to 160 pixels, nothing is taken for noise.
+    ``benchmarks/normalizer.py`` measures all of it.
+
+    Transparent pixels become background: white under dark strokes, black under light ones. Strokes
+    are averaged where they shrink, and interpolated by a cubic [5]_ where they grow.
 
     References
     ----------
     .. [1] Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-based learning applied to
        document recognition", Proceedings of the IEEE 86(11), 1998.
-    .. [2] R. Keys, "Cubic convolution interpolation for digital image processing", IEEE
+    .. [2] N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
+       Systems, Man, and Cybernetics 9(1), 1979.
+    .. [3] J. Serra, "Image Analysis and Mathematical Morphology", Academic Press, 1982.
+    .. [4] J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern
+       Analysis and Machine Intelligence 8(6), 1986.
+    .. [5] R. Keys, "Cubic convolution interpolation for digital image processing", IEEE
        Transactions on Acoustics, Speech, and Signal Processing 29(6), 1981.
 
     Examples
@@ -130,7 +143,8 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of uint8 of shape (n, size * size)
-            The redrawn pictures, 0 for the background and up to 255 for strokes.
+            The redrawn pictures, 0 for the background and up to 255 for strokes; all zeros where no
+            digit was found.
 
         Raises
         ------

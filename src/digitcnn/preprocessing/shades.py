@@ -17,7 +17,8 @@ _TWO_SHADES, _MAYBE_TWO_SHADES = 0.8, 0.7
 _ROUGH = 0.5  # Noise has 1.
 # On so few pixels noise cannot be told from strokes; but a picture becomes so small by averaging,
 # which removes most of its noise.
-FEW_PIXELS = 160
+_FEW_PIXELS = 160
+_SMALL_CROP = 1024  # Pixels.
 _SOFT_EDGE = np.ones((5, 5), np.uint8)
 _DEVIATIONS = 4.0  # Of the noise: what stands out less is background.
 _MAYBE = 0.6  # Of the threshold above which a pixel is surely drawn.
@@ -33,7 +34,7 @@ class Shades:
     faintest: float  # contrast that is surely none of the noise
     mask: np.ndarray  # uint8, (height, width); 1 where strokes may be
     is_even: bool  # whether the background is taken for one shade
-    is_plain: bool = False  # whether all of the border is of one and the same shade
+    is_beyond_doubt: bool = False
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:
@@ -53,9 +54,9 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
     """
     is_bytes = picture.dtype == np.uint8
     if not is_bytes and picture.dtype != np.uint16:
-        largest = max(abs(picture.max()), abs(picture.min()))
+        largest = max(abs(float(picture.max())), abs(float(picture.min())))
         if largest > 0 and not _SMALLEST < largest < _LARGEST:
-            picture = picture / largest
+            picture = picture / np.abs(picture).max()
         picture = picture.astype(np.float32, copy=False)
     if picture.shape[2] in (2, 4):
         picture = _opaque(picture)
@@ -110,7 +111,7 @@ def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
     mean, deviation = (float(x[0, 0]) for x in cv2.meanStdDev(grey))
     light_mean = cv2.mean(grey, light)[0]
     explained = n_light / (grey.size - n_light) * ((light_mean - mean) / deviation) ** 2
-    if grey.size > FEW_PIXELS:
+    if grey.size > _FEW_PIXELS:
         if explained < _MAYBE_TWO_SHADES:
             return None
         if explained < _TWO_SHADES and _roughness(grey, deviation) > _ROUGH:
@@ -128,7 +129,13 @@ def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
     if is_dark:
         grey, level = 255 - grey, 255 - level
     lowest, highest, _, _ = cv2.minMaxLoc(border(grey))
+    # Drawn on one shade; or a crop, so small that no light is uneven in it.
     is_plain = lowest == highest < level
+    is_beyond_doubt = (
+        is_plain
+        or grey.size <= _FEW_PIXELS
+        or (grey.size <= _SMALL_CROP and explained >= _TWO_SHADES and lowest < level)
+    )
     if is_plain:
         shade, noise = lowest, 0.0
     else:
@@ -142,7 +149,9 @@ def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
     contrast -= np.float32(shade)
     mask = (contrast > max(faintest, _MAYBE * (level - shade))).astype(np.uint8)
     contrast *= np.float32(1 / 255)
-    return Shades(contrast, faintest / _DEVIATIONS / 255, faintest / 255, mask, True, is_plain)
+    return Shades(
+        contrast, faintest / _DEVIATIONS / 255, faintest / 255, mask, True, is_beyond_doubt
+    )
 
 
 def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:

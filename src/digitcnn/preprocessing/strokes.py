@@ -110,7 +110,7 @@ def rate_group(shades: Shades, group: np.ndarray, share: float) -> float:
     contrast = shades.contrast
     around = cv2.dilate(group, _FAR) - cv2.dilate(group, _NEAR)
     inside = cv2.mean(contrast, group)[0]
-    noise = shades.noise + (_TEXTURE if shades.noise else _STEP)
+    noise = shades.noise + (_STEP if shades.is_even and not shades.noise else _TEXTURE)
     clear = (inside - cv2.mean(contrast, around)[0]) / noise
     _, _, width, height = cv2.boundingRect(group)
     thickness = 2 * mean_depth(group)
