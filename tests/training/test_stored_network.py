@@ -7,7 +7,7 @@ from keras import layers
 
 from conftest import make_classifier
 from digitcnn.backend.cache import clear_cache
-from digitcnn.training import stored_network
+from digitcnn.training import compiling
 
 
 class Doubled(layers.Layer):
@@ -87,12 +87,12 @@ def compiled(monkeypatch):
     clear_cache()
     found = []
 
-    class Noted(stored_network.CompiledNetwork):
+    class Noted(compiling.CompiledNetwork):
         def __init__(self, model, *arguments, **more):
             found.append(model)
             super().__init__(model, *arguments, **more)
 
-    monkeypatch.setattr(stored_network, "CompiledNetwork", Noted)
+    monkeypatch.setattr(compiling, "CompiledNetwork", Noted)
     yield found
     clear_cache()
 
