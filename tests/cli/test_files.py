@@ -343,3 +343,18 @@ def test_model_of_redrawn_photos_brings_what_redraws_them(place, run):
     assert np.mean(agree) > 0.9  # of JPEGs, which differ a little from what they show
     status, out, _ = run("evaluate", "p.digitcnn", "photos", "--json")
     assert status == 0
+
+
+def test_picture_without_a_digit_has_no_label(place, run):
+    rng = np.random.default_rng(0)
+    paper = np.clip(rng.normal(200, 3, (60, 60)), 0, 255).astype(np.uint8)
+    save(paper, "scans/blank.png")
+    save(digit(3, 60), "scans/digit.png")
+    status, out, err = run("predict", "m.digitcnn", "scans")
+    assert status == 0
+    assert "1 image without a digit: no label" in err
+    rows = dict(line.split(",") for line in out.splitlines())
+    assert rows["blank.png"] == ""
+    assert rows["digit.png"] != ""
+    _, out, _ = run("predict", "m.digitcnn", "scans", "--json")
+    assert json.loads(out)["labels"][0] is None

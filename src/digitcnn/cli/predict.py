@@ -10,6 +10,7 @@ import numpy as np
 from digitcnn.calibration import confidence_threshold
 from digitcnn.cli._common import check_files, iter_pixels
 from digitcnn.cli._files import open_images
+from digitcnn.cli._measures import count
 from digitcnn.cli._output import say, show, write_out
 from digitcnn.cli._table import Table, check_ending, write_csv, write_table
 from digitcnn.serialization.initial import model_path
@@ -30,11 +31,13 @@ def predict(options: argparse.Namespace) -> None:
             threshold = confidence_threshold(model, options.target_error_rate)
         except ValueError as error:
             raise ValueError(f"{options.model}: {error}") from None
-    n_digits = n_answered = 0
+    n_digits = n_answered = n_blank = 0
 
     def tables() -> Iterator[Table]:
-        nonlocal n_digits, n_answered
+        nonlocal n_digits, n_answered, n_blank
         for pixels, files in iter_pixels(options, model, reader):
+            if files is not None:
+                n_blank += int(_are_blank(model, pixels).sum())
             table = _answers(model, pixels, files, n_digits, threshold, options)
             n_digits += len(table["Label"])
             n_answered += sum(label is not None for label in table["Label"])
@@ -46,6 +49,8 @@ def predict(options: argparse.Namespace) -> None:
         found = list(tables())
     else:
         write_csv(tables(), write_out)
+    if n_blank:
+        say(f"{count(n_blank, 'image')} without a digit: no label")
     if options.target_error_rate is not None:
         say(
             f"{n_answered:,} of {n_digits:,} digits are answered: those with a confidence of at "
@@ -57,6 +62,12 @@ def predict(options: argparse.Namespace) -> None:
         show(json.dumps({"digits": n_digits, "out": options.out}))
     elif options.out is not None:
         show(f"{n_answered:,} labels written to {options.out}")
+
+
+def _are_blank(model: Any, pixels: np.ndarray) -> np.ndarray:
+    """Which images show nothing, as those in which no digit was found."""
+    blank: np.ndarray = (pixels == model.pixel_range_[0]).all(axis=1)
+    return blank
 
 
 def _answers(
@@ -72,6 +83,8 @@ def _answers(
     confidences = probabilities.max(axis=1)
     labels = model.classes_[probabilities.argmax(axis=1)].astype(object)
     labels[confidences < threshold] = None
+    if files is not None:
+        labels[_are_blank(model, pixels)] = None
     table: Table = {"ImageId": list(range(first + 1, first + 1 + len(labels)))}
     if files is not None:
         table = {"File": files}
