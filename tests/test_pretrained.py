@@ -30,8 +30,8 @@ def confidence(model, X):
 
 def test_digits_of_other_writers_are_read_and_nearly_all_with_confidence(pretrained, sample):
     X, y = sample
-    assert pretrained.score(X, y) >= 0.99
-    assert (confidence(pretrained, X) > 0.5).mean() >= 0.98
+    assert pretrained.score(X, y) >= 0.993
+    assert (confidence(pretrained, X) > 0.5).mean() >= 0.99
 
 
 def test_pictures_of_one_shade_are_no_digits(pretrained):

@@ -13,6 +13,21 @@ from pathlib import Path
 import numpy as np
 from pictures import NO_DIGIT
 
+# The part of what is no digit that may have a confidence above a half.
+_SURE_OF_NOTHING = 0.05
+
+
+def choose_temperature(probabilities: np.ndarray) -> float:
+    """The least temperature with which nearly all of what is no digit has a low confidence."""
+    from digitcnn.calibration import with_temperature
+
+    for temperature in np.arange(1.0, 3.0, 0.05).round(2).tolist():
+        if (
+            with_temperature(probabilities, temperature).max(axis=1) > 0.5
+        ).mean() < _SURE_OF_NOTHING:
+            return float(temperature)
+    raise ValueError("no temperature is enough")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -41,6 +56,9 @@ def main() -> None:
         random_state=options.seed,
         checkpoint_dir=options.folder / "checkpoints",
     ).fit(X, y)
+    with np.load(options.folder / "held_out.npz") as arrays:
+        is_nothing = np.char.startswith(arrays["source"].astype(str), "no digit")
+        clf.temperature_ = choose_temperature(clf.predict_proba(arrays["X"][is_nothing]))
     seconds = time.perf_counter() - start[0], time.process_time() - start[1]
     print(f"{seconds[0]:.0f} s, {seconds[1]:.0f} s of the processor; losses {clf.loss_curve_}")
     clf.save(options.out)

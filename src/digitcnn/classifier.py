@@ -352,13 +352,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, goes_on=goes_on)
             data = data._replace(validation=check_validation_data(self, X_val, y_val))
-            initial = None if goes_on else self._initial_weights()
+            initial, knows_all = (None, False) if goes_on else self._initial_weights()
             plan, data, checkpoint = self._plan(parameters, data, goes_on, initial)
             self._start(plan.network, goes_on, initial)
             task = FitTask(self, plan.epochs, given)
             task.begin()
             is_whole = self._train(plan, data, [self._tell_of_epochs(task)], checkpoint)
-            if initial is not None:
+            # An output that had to be learned from nothing must not go back there.
+            if initial is not None and knows_all:
                 self._trainer.draw_back(initial, choose_share(len(data.rows)))
             self._has_whole_fit |= is_whole
             is_whole &= self._calibrate(data.validation)
@@ -408,7 +409,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         with self._unchanged_on_error():
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
-            initial = None if goes_on else self._initial_weights()
+            initial, _ = (None, False) if goes_on else self._initial_weights()
             # Each call goes a little on from there.
             self._has_whole_fit |= initial is not None
             plan, data, _ = self._plan(parameters, data, goes_on, is_part=True)
@@ -418,10 +419,10 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         self._raise_if_interrupted(is_whole)
         return self
 
-    def _initial_weights(self) -> list[np.ndarray] | None:
-        """What a training that does not go on starts from; None is random weights."""
+    def _initial_weights(self) -> tuple[list[np.ndarray] | None, bool]:
+        """What a training starts from, None at random, and whether that knows all classes."""
         if self.init is None:
-            return None
+            return None, False
         return read_initial(self.init, self.architecture, self.image_shape_, self.classes_)
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -929,3 +929,17 @@ def test_descriptions_keep_to_the_columns_of_a_terminal_and_are_lines_elsewhere(
     assert status == 0
     assert len(out.splitlines()) < len(lines)
     assert sorted("".join(out.split())) == sorted("".join(text.decode().split()))
+
+
+@pytest.mark.parametrize("arguments", [["t.csv", "s.csv", "--out"], ["t.csv", "--out", "--proba"]])
+def test_option_without_its_value_takes_no_file_for_it(arguments, capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["predict", *arguments])
+    assert "argument --out: expected one argument" in capsys.readouterr().err
+
+
+def test_model_alone_is_told_from_data(capsys, model):
+    for command_ in ("predict", "evaluate", "export"):
+        status, _, err = run(capsys, command_, model)
+        assert status == 2
+        assert f"{model}: is a model. Name what is to be done with it behind it" in err

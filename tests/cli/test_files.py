@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 
 import digitcnn
 from conftest import make_classifier
+from digitcnn import DigitNormalizer
 from digitcnn.cli import main
 from digitcnn.datasets import read_digit_images
 from image_samples import digit, png_claiming
@@ -358,3 +361,21 @@ def test_picture_without_a_digit_has_no_label(place, run):
     assert rows["digit.png"] != ""
     _, out, _ = run("predict", "m.digitcnn", "scans", "--json")
     assert json.loads(out)["labels"][0] is None
+
+
+def test_images_are_redrawn_as_the_normalizer_of_the_model_says(place, run, fitted):
+    """Whatever they look like: also light on dark, and of the model's size."""
+    for box in (8, 4):
+        steps = [DigitNormalizer(size=8, box=box, invert=False), fitted]
+        digitcnn.save(make_pipeline(*steps), f"box{box}.digitcnn")
+        for folder in ("photos", "own"):
+            _, out, err = run("evaluate", f"box{box}.digitcnn", folder, "--json")
+            assert "redrawn in 8x8 pixels" in err
+            model = digitcnn.load(f"box{box}.digitcnn")
+            pictures = [np.asarray(Image.open(file)) for file in sorted_files(folder)]
+            labels = [int(os.path.basename(os.path.dirname(f))) for f in sorted_files(folder)]
+            assert json.loads(out)["accuracy"] == pytest.approx(model.score(pictures, labels))
+
+
+def sorted_files(folder):
+    return sorted(str(path) for path in Path(folder).glob("*/*.*"))

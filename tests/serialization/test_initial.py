@@ -67,15 +67,31 @@ def test_fit_from_a_model_is_repeated_to_the_bit_and_stands_in_searches(path, ot
 def test_known_classes_keep_their_outputs_and_new_ones_are_drawn(path, fitted):
     *features, kernel, bias = weights_of(fitted)
     classes = np.array(["3", "7", "x"])
-    *kept, new_kernel, new_bias = read_initial(path, "relu-dropout", (8, 8, 1), classes)
+    weights, knows_all = read_initial(path, "relu-dropout", (8, 8, 1), classes)
+    *kept, new_kernel, new_bias = weights
+    assert not knows_all
     for one, other in zip(kept, features, strict=True):
         np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(new_kernel[:, :2], kernel[:, [3, 7]])
     np.testing.assert_array_equal(new_bias[:2], bias[[3, 7]])
     assert new_bias[2] == 0
     assert 0 < np.abs(new_kernel[:, 2]).max() < 1
-    one_class = read_initial(path, "relu-dropout", (8, 8, 1), np.array([4]))
+    one_class, knows_all = read_initial(path, "relu-dropout", (8, 8, 1), np.array([4]))
+    assert knows_all
     np.testing.assert_array_equal(one_class[-2][:, 0], kernel[:, 4])
+
+
+@pytest.mark.parametrize("label", [lambda y: y.astype(float), lambda y: y.astype(str)])
+def test_labels_of_another_type_are_the_known_classes(path, fitted, digits, label):
+    X, y = digits[0][1200:1260], label(digits[1][1200:1260])
+    clf = make_classifier(init=path, epochs=1, learning_rate=1e-9).fit(X, y)
+    assert (clf.predict(X) == label(fitted.predict(X))).mean() > 0.95
+
+
+def test_classes_that_are_all_new_are_learned(path, digits):
+    X, y = digits[0][1200:1300], np.array(list("abcdefghij"))[digits[1][1200:1300]]
+    clf = make_classifier(init=path, epochs=30).fit(X, y)
+    assert clf.score(X, y) > 0.9
 
 
 def test_letters_are_learned_beside_known_digits(path, digits):

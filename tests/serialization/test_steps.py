@@ -81,6 +81,13 @@ def test_file_without_steps_says_nothing_of_them(fitted, tmp_path):
     assert "pipeline" not in read_model_file(tmp_path / "m.digitcnn")[0]
 
 
+def test_normalizer_of_another_size_than_the_network_is_refused(digits, tmp_path):
+    pipeline = make_pipeline(DigitNormalizer(size=9, box=7), make_classifier(epochs=1))
+    pipeline[-1].fit(digits[0][:60], digits[1][:60])
+    with pytest.raises(ValueError, match="its normaliser makes images of 9x9 pixels"):
+        digitcnn.save(pipeline, tmp_path / "m.digitcnn")
+
+
 class Mine(DigitNormalizer):
     pass
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import is_folder_name, is_same_file, try_to_write
+from digitcnn.architectures import PRETRAINED
 from digitcnn.cli._files import NAMED_DATA, find_paths, iter_rows, read_labelled_rows
 from digitcnn.serialization.initial import model_path
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
@@ -61,6 +62,9 @@ def check_files(
         an input, lies in the checkpoint's folder, or exists as a file of another kind.
     """
     written = {kind: path for kind, path in (outputs or {}).items() if path is not None}
+    for alone in filter(None, (data, written.get("ONNX file"))) if model == PRETRAINED else ():
+        if is_model_file(alone):
+            raise ValueError(f"{alone}: is a model. Name what is to be done with it behind it")
     if model is not None and not is_model_file(model):
         for other in filter(None, (data, written.get("ONNX file"))):
             if is_model_file(other) and Path(other).exists():
@@ -169,6 +173,8 @@ def read_labelled(
     to `memory_map`, if one is named.
     """
     names, files, normalizer = _names_of(clf), None, None
+    if reader is not None and hasattr(clf, "steps"):  # the network takes what the reader gives
+        names = _names_of(clf.steps[-1][1])
     if reader is not None:
         X, y, files, normalizer = read_labelled_rows(reader, clf, memory_map)
         X = _named_picture(X, names, options.data)
@@ -212,6 +218,8 @@ def iter_pixels(
     """
     names = _names_of(model)
     if reader is not None:
+        # The network of a pipeline takes what the reader gives.
+        names = None if model.is_pipeline else names
         for pixels, files in iter_rows(reader, model):
             yield np.asarray(_named_picture(pixels, names, options.data)), files
     elif options.data in NAMED_DATA:

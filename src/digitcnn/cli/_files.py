@@ -84,7 +84,10 @@ def image_rows(reader: ImageReader, clf: Any = None) -> ImageRows:
                 f"of {channels} channels. Give it a table of pixels"
             )
         shape = shape_[0], shape_[1]
-    rows = ImageRows(reader, shape=shape)
+    # A model that brings its own normaliser was trained on what it makes, whatever it is given.
+    settings = _normalizer_of(clf)
+    more = {"normalize": True, **settings} if settings is not None else {}
+    rows = ImageRows(reader, shape=shape, **more)
     n_images = len(reader.images.files) - len(reader.bad)
     size = f"{shape[0]}x{shape[1]} pixels"
     images = count(n_images, "image")
@@ -127,7 +130,19 @@ def _say_what_is_bad(reader: ImageReader) -> None:
 
 def _first_of(clf: Any) -> Any:
     """A model, or the first one of an ensemble, whose networks take the same images."""
+    clf = clf.steps[-1][1] if hasattr(clf, "steps") else clf  # of a pipeline
     return getattr(clf, "estimators_", [clf])[0]
+
+
+def _normalizer_of(clf: Any) -> dict[str, Any] | None:
+    """The settings of the `DigitNormalizer` that a model holds."""
+    if hasattr(clf, "normalizer"):
+        settings: dict[str, Any] | None = clf.normalizer
+        return settings
+    for _, step in getattr(clf, "steps", []):
+        if type(step).__name__ == "DigitNormalizer":
+            return {"box": step.box, "invert": step.invert}
+    return None
 
 
 def _on_scale_of(clf: Any, pixels: np.ndarray) -> np.ndarray:

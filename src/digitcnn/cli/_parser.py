@@ -62,6 +62,8 @@ class Parser(argparse.ArgumentParser):
                 continue
             options.append(one)
             meant = [a for name, a in self._option_string_actions.items() if name.startswith(one)]
-            if left and any(action.nargs is None for action in meant):
+            if any(action.nargs is None for action in meant):
+                if not left or (left[0].startswith("-") and len(left[0]) > 1):
+                    return list(args)  # its value is missing, and none of the others is meant
                 options.append(left.pop(0))
         return options + others

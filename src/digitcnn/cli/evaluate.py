@@ -31,9 +31,9 @@ def evaluate(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     clf = load_model(options.model)
     loaded = time.perf_counter()
-    if reader is not None:  # which does what a pipeline's normalizer does
-        clf = last_step(clf)
     X, y, files, _ = read_labelled(options, clf, reader)
+    if reader is not None:  # which has done what a pipeline's normaliser does
+        clf = last_step(clf)
     seconds = {
         "loading the model": loaded - start,
         "reading the data": time.perf_counter() - loaded,

@@ -10,9 +10,10 @@ from digitcnn import datasets
 from digitcnn._utils.atomic import atomic_write
 from digitcnn._utils.ensembles import networks_of
 from digitcnn.cli._common import check_files, load_model
-from digitcnn.cli._output import show
+from digitcnn.cli._output import say, show
 from digitcnn.inference.export import TOLERANCE, compare, to_onnx
 from digitcnn.inference.graph import input_dtype
+from digitcnn.preprocessing.normalizer import DigitNormalizer
 
 
 def export(options: argparse.Namespace) -> None:
@@ -47,6 +48,11 @@ def export(options: argparse.Namespace) -> None:
         f"to {difference:.1e}"
     )
     show(f"ONNX model written to {options.out}")
+    if any(isinstance(step, DigitNormalizer) for step in getattr(clf, "named_steps", {}).values()):
+        say(
+            "the file takes pictures that are redrawn already: what to do is in its metadata, "
+            "'preprocessing'"
+        )
 
 
 def _digits_like(clf: Any) -> tuple[np.ndarray, str]:

@@ -1,6 +1,7 @@
 """``digitcnn train``: from a file of digits to a model file."""
 
 import argparse
+import difflib
 import json
 import math
 import sys
@@ -18,6 +19,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from digitcnn import datasets
+from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import folder_beside
 from digitcnn._utils.ensembles import networks_of
 from digitcnn._utils.identity import digest_arrays
@@ -66,6 +68,12 @@ def train(options: argparse.Namespace) -> int:
     get_recipe(options.recipe)
     is_named, options.data = options.data is not None, options.data or "sample"
     init = None if options.init == PRETRAINED else options.init
+    if init is not None and not is_model_file(init):
+        near = difflib.get_close_matches(init, [PRETRAINED], 1)
+        raise ValueError(
+            f"{init}: expected a model file or {PRETRAINED!r} after --from, got neither"
+            + (f". Did you mean {PRETRAINED!r}?" if near else "")
+        )
     outputs = {"model": options.out, "checkpoint": options.checkpoint}
     check_files(model=init, data=options.data, outputs=outputs)
     if not is_named:
@@ -236,7 +244,10 @@ def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
     training = {
         "digitcnn": __version__,
         "--recipe": options.recipe,
-        **{f"--{name.replace('_', '-')}": value for name, value in _chosen(options).items()},
+        **{
+            "--from" if name == "init" else f"--{name.replace('_', '-')}": value
+            for name, value in _chosen(options).items()
+        },
         "--seed": options.seed,
         "the data's digest": digest_arrays([X, y.astype(str), X_held, y_held.astype(str)]),
     }

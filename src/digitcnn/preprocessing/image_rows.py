@@ -29,6 +29,10 @@ class ImageRows:
     normalize : "auto" or bool, default="auto"
         Whether `DigitNormalizer` redraws the images. "auto" does so unless all have the shape
         already, and show light strokes on a dark ground. False takes images of one size.
+    box : int or None, default=None
+        As `DigitNormalizer`'s; None is in MNIST's proportion to the shape.
+    invert : "auto" or bool, default="auto"
+        As `DigitNormalizer`'s.
 
     Attributes
     ----------
@@ -50,11 +54,15 @@ class ImageRows:
         *,
         shape: tuple[int, int] = (_SIZE, _SIZE),
         normalize: str | bool = "auto",
+        box: int | None = None,
+        invert: str | bool = "auto",
     ) -> None:
         if not (isinstance(normalize, bool | np.bool_) or normalize == "auto"):
             raise ValueError(f"expected normalize to be 'auto', True or False, got {normalize!r}")
         self.reader = reader
         self.shape = shape
+        self._box = max(1, round(shape[0] * _BOX / _SIZE)) if box is None else box
+        self._invert = invert
         self.is_normalized = normalize is True or (normalize == "auto" and not self._are_ready())
         if self.is_normalized and shape[0] != shape[1]:
             raise ValueError(
@@ -75,15 +83,11 @@ class ImageRows:
             # What the normalizer does, without scikit-learn.
             from digitcnn.preprocessing.redraw import redraw
 
-            return redraw(pictures, self.shape[0], self._box)
+            return redraw(pictures, self.shape[0], self._box, self._invert)
         for index, picture in zip(indices, pictures, strict=True):
             if picture.shape[:2] != self.shape:  # turned, by EXIF's orientation
                 raise ValueError(self._describe_sizes(index, picture.shape))
         return np.stack([grey_of(picture).reshape(-1) for picture in pictures])
-
-    @property
-    def _box(self) -> int:
-        return max(1, round(self.shape[0] * _BOX / _SIZE))
 
     @property
     def normalizer(self) -> Any:
@@ -92,7 +96,7 @@ class ImageRows:
             return None
         from digitcnn.preprocessing.normalizer import DigitNormalizer
 
-        return DigitNormalizer(size=self.shape[0], box=self._box)
+        return DigitNormalizer(size=self.shape[0], box=self._box, invert=self._invert)
 
     def _are_ready(self) -> bool:
         """Whether all images are as a network reads them; each is decoded until one is not."""

@@ -15,7 +15,8 @@ def load_pretrained() -> DigitCNNClassifier:
     Returns
     -------
     DigitCNNClassifier
-        Fitted, a new one in each call: what you do to it changes no other.
+        Fitted, a new one in each call: what you do to it changes no other. Its `init` is
+        ``"pretrained"``: `fit`, also of a clone, adapts it to your data.
 
     See Also
     --------
@@ -35,4 +36,6 @@ def load_pretrained() -> DigitCNNClassifier:
     True
     """
     with model_path(PRETRAINED) as path:
-        return DigitCNNClassifier.load(path)
+        clf = DigitCNNClassifier.load(path)
+    # Trained again, or a copy of it, it starts from here, with settings for other data.
+    return clf.set_params(init=PRETRAINED, epochs="auto", batch_size="auto", random_state=None)

@@ -30,8 +30,8 @@ def read_initial(
     architecture: Any,
     image_shape: tuple[int, int, int],
     classes: np.ndarray,
-) -> list[np.ndarray]:
-    """The weights that a fit starts from.
+) -> tuple[list[np.ndarray], bool]:
+    """The weights that a fit starts from, and whether the model knows all classes.
 
     The output of a class that the model knows keeps its weights; those of others are drawn.
 
@@ -44,12 +44,13 @@ def read_initial(
     image_shape : tuple of int (height, width, channels)
         Of the images to train on.
     classes : ndarray of shape (n_classes,)
-        Compared with the model's as text: 3 and "3" are one class.
+        Compared with the model's as text: 3, 3.0 and "3" are one class.
 
     Returns
     -------
-    list of ndarray
+    weights : list of ndarray
         In Keras's order.
+    knows_all : bool
 
     Raises
     ------
@@ -84,7 +85,7 @@ def read_initial(
 
 def _for_classes(
     weights: list[np.ndarray], known: np.ndarray, classes: np.ndarray
-) -> list[np.ndarray]:
+) -> tuple[list[np.ndarray], bool]:
     """Weights whose outputs are of other classes.
 
     Those of classes that are not known are drawn as Keras draws a new layer's [1]_.
@@ -95,12 +96,18 @@ def _for_classes(
        networks", AISTATS 2010.
     """
     *features, kernel, bias = weights
-    places = {str(label): i for i, label in enumerate(known.tolist())}
+    places = {_name_of(label): i for i, label in enumerate(known.tolist())}
     n_inputs, n_outputs = len(kernel), count_outputs(len(classes))
     limit = np.sqrt(6 / (n_inputs + n_outputs))
     drawn = np.random.default_rng(0).uniform(-limit, limit, (n_inputs, n_outputs))
     new_kernel, new_bias = drawn.astype(np.float32), np.zeros(n_outputs, np.float32)
     for i, label in enumerate(classes.tolist()):
-        if (place := places.get(str(label))) is not None:
+        if (place := places.get(_name_of(label))) is not None:
             new_kernel[:, i], new_bias[i] = kernel[:, place], bias[place]
-    return [*features, new_kernel, new_bias]
+    knows_all = all(_name_of(label) in places for label in classes.tolist())
+    return [*features, new_kernel, new_bias], knows_all
+
+
+def _name_of(label: Any) -> str:
+    is_whole = isinstance(label, float) and label.is_integer()
+    return str(int(label) if is_whole else label)

@@ -150,6 +150,13 @@ def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> Serialized
         for network in networks:
             if not np.array_equal(network.classes, np.arange(len(classes))):
                 raise ValueError("its networks are not of the ensemble's labels")
+    for step in steps:
+        size = step.parameters.get("size")
+        if size is not None and networks[0].image_shape != (size, size, 1):
+            raise ValueError(
+                f"its normaliser makes images of {size}x{size} pixels, and its network reads "
+                f"images of {networks[0].image_shape}"
+            )
     version = text(written_by, "its version")
     return SerializedModel(version, networks, classes, validation, steps, last_step)
 

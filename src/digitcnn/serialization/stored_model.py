@@ -28,6 +28,9 @@ class StoredModel:
     ----------
     classes_, image_shape_, pixel_range_, validation_confidences_, validation_correct_
         As the estimator's; of a pipeline as its last step's.
+    is_pipeline : bool
+    normalizer : dict or None
+        The settings ``box`` and ``invert`` of a pipeline's `DigitNormalizer`.
     n_features_in_ : int or None
         None where a pipeline was fitted on pictures.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -47,6 +50,7 @@ class StoredModel:
         model = read_model(path)
         self._networks = [_StoredNetwork(kept) for kept in model.networks]
         self._steps = model.steps
+        self.is_pipeline = model.last_step is not None
         first = model.networks[0]  # those of an ensemble take the same images
         self.classes_ = first.classes if model.classes is None else model.classes
         self.n_features_in_ = first.n_features
@@ -59,6 +63,14 @@ class StoredModel:
             names = fitted.get("feature_names_in_", [])
         if names:
             self.feature_names_in_ = np.array(names, dtype=object)
+        self.normalizer = next(
+            (
+                {name: step.parameters[name] for name in ("box", "invert")}
+                for step in model.steps
+                if step.kind == "DigitNormalizer"
+            ),
+            None,
+        )
         self.validation_confidences_ = self.validation_correct_ = None
         if model.validation is not None:
             self.validation_confidences_, self.validation_correct_ = model.validation
