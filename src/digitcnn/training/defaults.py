@@ -20,7 +20,7 @@ _LEARNING_RATE_GOING_ON = 0.0002
 # Of one that starts from given weights (`init`), and learns from data that these never saw.
 _LEARNING_RATE_FROM_INIT = 0.003
 # Images from which on what they say counts for more than the weights that a training started from.
-_IMAGES_FOR_HALF = 300
+_IMAGES_FOR_HALF = 100
 # Smaller batches say too little of the data's mean and variance, which normalisation needs.
 _SMALLEST_BATCH = 16
 # What a batch is made small for: batches in an epoch, and in a training whose epochs are given.
@@ -111,7 +111,7 @@ def choose_share(n_images: int) -> float:
     """How far the weights go from where `init` has them to where the training would [1]_.
 
     The few images of a new hand say little of all others, which the weights in between still read:
-    of 300 images it is half the way, of many nearly all.
+    of 100 images it is half the way, of many nearly all.
 
     References
     ----------
@@ -120,7 +120,7 @@ def choose_share(n_images: int) -> float:
     Examples
     --------
     >>> from digitcnn.training.defaults import choose_share
-    >>> choose_share(300), choose_share(14_700)
+    >>> choose_share(100), choose_share(4_900)
     (0.5, 0.98)
     """
     return n_images / (n_images + _IMAGES_FOR_HALF)
