@@ -62,9 +62,7 @@ def find_strokes(picture: np.ndarray, invert: str | bool = "auto") -> np.ndarray
     if best is None or best[0] < _LEAST_RATING:
         return None
     _, shades, group = best
-    if shades.is_even:
-        return _drawn(shades, group, _SOFT_EDGE, cv2.minMaxLoc(shades.contrast, group)[1])
-    return _drawn(shades, group, _SHARP_EDGE, float(np.quantile(shades.contrast[group > 0], _FULL)))
+    return draw_group(shades, group)
 
 
 def _rated(shades: Shades | None) -> tuple[float, Shades, np.ndarray] | None:
@@ -93,9 +91,25 @@ def _is_within(group: np.ndarray, other: np.ndarray) -> bool:
     return not beyond.any()
 
 
-def _drawn(shades: Shades, group: np.ndarray, edge: np.ndarray, full: float) -> np.ndarray:
-    """A group of strokes with its soft edge; a contrast of `full` and more is 255."""
+def draw_group(shades: Shades, group: np.ndarray) -> np.ndarray:
+    """A group of strokes with its soft edge.
+
+    Parameters
+    ----------
+    shades : Shades
+    group : ndarray of uint8 of shape (height, width)
+        1 where its strokes are.
+
+    Returns
+    -------
+    ndarray of uint8 of shape (height, width)
+        0 for the background, 255 for the strongest strokes.
+    """
     contrast = shades.contrast
+    if shades.is_even:
+        edge, full = _SOFT_EDGE, cv2.minMaxLoc(contrast, group)[1]
+    else:
+        edge, full = _SHARP_EDGE, float(np.quantile(contrast[group > 0], _FULL))
     near = cv2.dilate(group, edge)
     if shades.faintest:
         near *= contrast > shades.faintest

@@ -37,13 +37,15 @@ class Shades:
     is_beyond_doubt: bool = False
 
 
-def to_bytes(picture: np.ndarray) -> np.ndarray:
-    """A picture in bytes, at most 256 pixels high and wide.
+def to_bytes(picture: np.ndarray, longest_side: int = _SIDE) -> np.ndarray:
+    """A picture in bytes, reduced where it is larger than a size.
 
     Parameters
     ----------
     picture : ndarray of shape (height, width, channels)
         Real numbers of any range: grey, grey and opacity, RGB or RGBA.
+    longest_side : int, default=256
+        Pixels of the new picture at most, in height and width.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
     if picture.shape[2] in (2, 4):
         picture = _opaque(picture)
     height, width, channels = picture.shape
-    scale = _SIDE / max(height, width)
+    scale = longest_side / max(height, width)
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -186,12 +188,7 @@ def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:
     """
     if not is_dark:
         picture = 255 - picture
-    side = min(picture.shape[:2])
-    wide, narrow = (max(3, int(part * side) | 1) for part in (_WIDE, _NARROW))
-    smooth = cv2.medianBlur(picture, 3)
-    closed = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((narrow, narrow), np.uint8))
-    background = np.minimum(cv2.medianBlur(picture, wide), closed)
-    light = background.reshape(picture.shape).astype(np.float32)
+    light = _paper(picture).astype(np.float32)
     contrast = ((light - picture) / np.maximum(light, _DARKEST)).max(axis=2)
     contrast -= _median(contrast.ravel())
     noise = 1.4826 * _median(np.abs(contrast).ravel())
@@ -209,6 +206,24 @@ def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:
     is_stroke[components[contrast > sure]] = 1
     is_stroke[0] = 0
     return Shades(contrast, noise, faintest, is_stroke[components], False)
+
+
+def _paper(picture: np.ndarray) -> np.ndarray:
+    """The background under dark strokes in uneven light, of the picture's shape."""
+    height, width = picture.shape[:2]
+    scale = _SIDE / max(height, width)
+    small = picture
+    if scale < 1:  # pages: light changes slowly
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    side = min(small.shape[:2])
+    wide, narrow = (max(3, int(part * side) | 1) for part in (_WIDE, _NARROW))
+    smooth = cv2.medianBlur(small, 3)
+    closed = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((narrow, narrow), np.uint8))
+    paper = np.minimum(cv2.medianBlur(small, wide), closed)
+    if scale < 1:
+        paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    return paper.reshape(picture.shape)
 
 
 def _stroke_sign(mask: np.ndarray) -> float:

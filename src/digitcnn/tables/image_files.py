@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -106,9 +106,44 @@ def read_image(path: Path) -> np.ndarray:
         bits for a channel.
     """
     with _opened(path) as image:
-        is_large = image.width * image.height > _LARGE_PIXELS
-        with _one_large if is_large else nullcontext():
-            return _decode(image)
+        return _decode_alone(image, LONGEST_SIDE)
+
+
+def read_sized_image(
+    source: Path | BinaryIO, longest_side: int
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Decode an image as `read_image` does, with the size that it has in its file.
+
+    Parameters
+    ----------
+    source : pathlib.Path or binary file
+        A file is read from its start.
+    longest_side : int
+        Pixels; a longer one is shrunk by a whole number.
+
+    Returns
+    -------
+    pixels : ndarray of uint8 of shape (height, width) or (height, width, 3)
+    size : tuple of int (height, width)
+        Before it was shrunk, upright.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_image`.
+    """
+    with _opened(source) if isinstance(source, Path) else _opened_file(source) as image:
+        width, height = image.size
+        pixels = _decode_alone(image, longest_side)
+    is_turned = (pixels.shape[0] > pixels.shape[1]) != (height > width)
+    return pixels, (width, height) if is_turned else (height, width)
+
+
+def _decode_alone(image: Any, longest_side: int) -> np.ndarray:
+    """Decode an image; of large ones one at a time."""
+    is_large = image.width * image.height > _LARGE_PIXELS
+    with _one_large if is_large else nullcontext():
+        return _decode(image, longest_side)
 
 
 def grey_of(picture: np.ndarray) -> np.ndarray:
@@ -126,25 +161,30 @@ def _opened(path: Path) -> Iterator[Any]:
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "something else"
         raise ImageFileError(f"{path}: expected an image file, got {what}")
-    with path.open("rb") as file:
-        kind = _format_of(path, file)
-        pillow = _pillow()
-        try:
-            with pillow.open(file, formats=[kind]) as image:
-                _check_header(path, kind, image)
-                yield image
-        except (ImageFileError, MemoryError):
-            raise
-        except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
-            # Pillow refuses what has more than twice the pixels of its limit.
-            most = min(_MOST_PIXELS, 2 * (pillow.MAX_IMAGE_PIXELS or _MOST_PIXELS))
-            raise ImageFileError(
-                f"{path}: expected an image of at most {most:,} pixels, got more. Shrink it first"
-            ) from error
-        except Exception as error:  # Pillow's decoders raise nearly anything
-            # Of what Pillow cannot identify it says no more than the name.
-            why = "" if "identify" in str(error) else f" ({shorten(first_line(error))})"
-            raise ImageFileError(f"{path}: damaged, or no {kind} file{why}") from error
+    with path.open("rb") as file, _opened_file(file, path) as image:
+        yield image
+
+
+@contextmanager
+def _opened_file(file: BinaryIO, name: str | Path = "picture") -> Iterator[Any]:
+    kind = _format_of(name, file)
+    pillow = _pillow()
+    try:
+        with pillow.open(file, formats=[kind]) as image:
+            _check_header(name, kind, image)
+            yield image
+    except (ImageFileError, MemoryError):
+        raise
+    except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
+        # Pillow refuses what has more than twice the pixels of its limit.
+        most = min(_MOST_PIXELS, 2 * (pillow.MAX_IMAGE_PIXELS or _MOST_PIXELS))
+        raise ImageFileError(
+            f"{name}: expected an image of at most {most:,} pixels, got more. Shrink it first"
+        ) from error
+    except Exception as error:  # Pillow's decoders raise nearly anything
+        # Of what Pillow cannot identify it says no more than the name.
+        why = "" if "identify" in str(error) else f" ({shorten(first_line(error))})"
+        raise ImageFileError(f"{name}: damaged, or no {kind} file{why}") from error
 
 
 def _pillow() -> Any:
@@ -158,9 +198,10 @@ def _pillow() -> Any:
     return Image
 
 
-def _format_of(path: Path, file: Any) -> str:
+def _format_of(path: str | Path, file: BinaryIO) -> str:
+    n_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
     start = file.read(32)
-    n_bytes = os.fstat(file.fileno()).st_size
     if n_bytes > _MOST_BYTES:
         raise ImageFileError(
             f"{path}: expected an image file of at most {_MOST_BYTES >> 20} MiB, got "
@@ -191,7 +232,7 @@ def _describe(start: bytes) -> str:
     return "another kind of file"
 
 
-def _check_header(path: Path, kind: str, image: Any) -> None:
+def _check_header(path: str | Path, kind: str, image: Any) -> None:
     width, height = image.size
     if width * height > _MOST_PIXELS or min(width, height) < 1:
         raise ImageFileError(
@@ -218,12 +259,12 @@ def _bits_of(image: Any) -> int:
     return int(bits[0] if isinstance(bits, tuple) else bits)
 
 
-def _decode(image: Any) -> np.ndarray:
-    image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))  # JPEG is decoded to a part of its size
+def _decode(image: Any, longest_side: int) -> np.ndarray:
+    image.draft(None, (longest_side, longest_side))  # JPEG is decoded to a part of its size
     image.load()
     orientation = _orientation_of(image)
     image = _to_bytes(image)
-    factor = -(-max(image.size) // LONGEST_SIDE)
+    factor = -(-max(image.size) // longest_side)
     if factor > 1:
         image = image.reduce(factor)
     pixels = np.asarray(image)
