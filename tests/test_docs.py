@@ -35,6 +35,7 @@ def public_names():
     others = [
         "corruptions.corrupt",
         "label_errors.suspected_label_errors",
+        *(f"reading.{name}" for name in ("Page", "Line", "Number", "Digit")),
         "recipes.make_classifier",
         "recipes.search_space",
         "report.write_report",

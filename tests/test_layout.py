@@ -37,6 +37,7 @@ WITHOUT_KERAS = (
     "preprocessing.csv_transformer",
     "preprocessing.normalizer",
     "datasets",
+    "reading",
     "recipes",
     "inspection",
     "label_errors",
@@ -44,6 +45,7 @@ WITHOUT_KERAS = (
     "cli.train",
     "cli.evaluate",
     "cli.predict",
+    "cli.read",
     "cli.export",
     "cli.info",
 )
@@ -92,3 +94,8 @@ def test_help_of_the_command_loads_no_large_library(arguments):
         "    assert not e.code"
     )
     assert loaded_after(code, "tensorflow", "keras", "sklearn", "pandas") == []
+
+
+def test_reading_of_a_picture_loads_no_large_library():
+    code = "import numpy\nfrom digitcnn import DigitReader\nDigitReader().read(numpy.eye(40))"
+    assert loaded_after(code, "tensorflow", "keras", "sklearn", "pandas", "scipy") == []

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from digitcnn.preprocessing.csv_transformer import DigitCSVTransformer
     from digitcnn.preprocessing.normalizer import DigitNormalizer
     from digitcnn.pretrained import load_pretrained
+    from digitcnn.reading.reader import DigitReader
     from digitcnn.recipes import make_digit_pipeline
     from digitcnn.saving import load, save
 
@@ -28,6 +29,7 @@ _HOMES = {
     "DigitCNNClassifier": "digitcnn.classifier",
     "DigitCSVTransformer": "digitcnn.preprocessing.csv_transformer",
     "DigitNormalizer": "digitcnn.preprocessing.normalizer",
+    "DigitReader": "digitcnn.reading.reader",
     "export_onnx": "digitcnn.inference.export",
     "load": "digitcnn.saving",
     "load_pretrained": "digitcnn.pretrained",
@@ -40,6 +42,7 @@ __all__ = [
     "DigitCNNClassifier",
     "DigitCSVTransformer",
     "DigitNormalizer",
+    "DigitReader",
     "datasets",
     "export_onnx",
     "inspection",

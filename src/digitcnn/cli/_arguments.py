@@ -188,6 +188,44 @@ def make_parser() -> argparse.ArgumentParser:
         help="the column of labels, which is not used, if there is one; default: label",
     )
 
+    read = command("read", "Read the numbers in pictures: photos, scans, drawings.")
+    read.add_argument(
+        "pictures",
+        nargs="+",
+        type=_file_or_input,
+        metavar="PICTURE",
+        help="an image file, a folder of them, a pattern as 'scans/*.png', or - for standard input",
+    )
+    read.add_argument("--model", type=_path, default=PRETRAINED, metavar="MODEL", help=_MODEL_HELP)
+    what = read.add_mutually_exclusive_group()
+    what.add_argument("--line", action="store_true", help="each picture shows one line")
+    what.add_argument("--single", action="store_true", help="each picture shows one digit")
+    read.add_argument(
+        "--region",
+        type=_region,
+        metavar="X,Y,W,H",
+        help="read this part of each picture: left, top, width and height in pixels",
+    )
+    read.add_argument(
+        "--min-confidence",
+        type=_fraction,
+        default=0.0,
+        metavar="P",
+        help="write ? for digits that are less sure, such as 0.9",
+    )
+    read.add_argument(
+        "--csv",
+        type=_path,
+        metavar="FILE",
+        help="write a table of the lines: file, line, text, confidence and place",
+    )
+    read.add_argument(
+        "--overlay",
+        type=_path,
+        metavar="DIR",
+        help="write each picture with boxes around its digits to this folder",
+    )
+
     export = command(
         "export", "Write a model as an ONNX file, and check that it reads as the model does."
     )
@@ -213,7 +251,7 @@ def make_parser() -> argparse.ArgumentParser:
             action="store_true",
             help="leave out image files that cannot be read, and count them",
         )
-    for one in (train, evaluate, predict, export, info):
+    for one in (train, evaluate, predict, read, export, info):
         one.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )
@@ -241,6 +279,20 @@ def _path(text: str) -> str:
     if text in ("", "-"):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a file's name")
     return os.path.expanduser(text)
+
+
+def _file_or_input(text: str) -> str:
+    return text if text == "-" else _path(text)
+
+
+def _region(text: str) -> tuple[int, ...]:
+    sides = text.split(",")
+    is_whole = all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides)
+    if len(sides) != 4 or not is_whole or "0" in {side.lstrip("0") or "0" for side in sides[2:]}:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected four whole numbers X,Y,W,H, the last two above 0"
+        )
+    return tuple(map(int, sides))
 
 
 def _number(text: str) -> float:

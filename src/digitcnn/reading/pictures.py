@@ -1,0 +1,124 @@
+"""What a picture may be given as, and the pixels in it."""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digitcnn._utils.images import channels_last
+from digitcnn._utils.pictures import list_pictures
+from digitcnn.preprocessing.shades import to_bytes
+from digitcnn.tables.image_files import read_sized_image
+
+LONGEST_SIDE = 1600  # Pixels. Larger pictures are reduced: a page's digits stay large enough.
+_MOST_PIXELS = 2**26
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Pixels to read, and how large the picture is that they were taken from."""
+
+    pixels: np.ndarray  # uint8, (height, width, 1 or 3)
+    height: int
+    width: int
+
+    def cut(self, region: tuple[int, int, int, int]) -> "Picture":
+        """A part of the picture: left, top, width and height, in its own pixels.
+
+        Raises
+        ------
+        ValueError
+            If nothing of the region lies in the picture.
+        """
+        left, top, width, height = region
+        right, bottom = min(left + width, self.width), min(top + height, self.height)
+        if right <= max(left, 0) or bottom <= max(top, 0):
+            raise ValueError(
+                f"expected a region in the picture of {self.width} x {self.height} pixels, got "
+                f"{','.join(map(str, region))}"
+            )
+        across, down = self.pixels.shape[1] / self.width, self.pixels.shape[0] / self.height
+        columns = slice(int(left * across), max(int(left * across) + 1, round(right * across)))
+        rows = slice(int(top * down), max(int(top * down) + 1, round(bottom * down)))
+        return Picture(np.ascontiguousarray(self.pixels[rows, columns]), bottom - top, right - left)
+
+
+def open_picture(source: Any) -> Picture:
+    """The pixels of a path, bytes, a binary file, one of Pillow's images, or an array.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it may not be read.
+    ValueError
+        If it is no picture, is damaged, or has too many pixels.
+    TypeError
+        If it is none of these.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decoded(io.BytesIO(source))
+    if isinstance(source, str | os.PathLike):
+        return _decoded(Path(os.fsdecode(source)))
+    if hasattr(source, "read") and not hasattr(source, "getbands"):
+        return _decoded(_seekable(source))
+    if hasattr(source, "getbands"):
+        from PIL import ImageOps
+
+        _check_size(source.height, source.width)
+        upright = ImageOps.exif_transpose(source)
+        (pixels,) = list_pictures([upright]) or [np.asarray(upright)]
+        return _from_array(pixels)
+    if isinstance(source, np.ndarray | list | tuple):
+        try:
+            return _from_array(np.asarray(source))
+        except ValueError as error:
+            raise ValueError(f"expected an array of pixels, got {error}") from None
+    raise TypeError(
+        "expected a picture as a path, bytes, binary file, Pillow image or array, got "
+        f"{type(source).__name__}"
+    )
+
+
+def _seekable(file: Any) -> Any:
+    """A binary file that can be read from its start."""
+    if getattr(file, "seekable", lambda: False)() and not isinstance(file, io.TextIOBase):
+        return file
+    content = file.read()
+    if not isinstance(content, bytes):
+        raise TypeError("expected a file opened in binary mode, got one of text")
+    return io.BytesIO(content)
+
+
+def _decoded(source: Any) -> Picture:
+    pixels, (height, width) = read_sized_image(source, LONGEST_SIDE)
+    return Picture(pixels.reshape(*pixels.shape[:2], -1), height, width)
+
+
+def _from_array(pixels: np.ndarray) -> Picture:
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise ValueError(
+            f"shape {pixels.shape}; expected (height, width) or (height, width, channels)"
+        )
+    if pixels.ndim == 3 and pixels.shape[2] > 4:
+        raise ValueError(f"{pixels.shape[2]} channels; expected 1 to 4")
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8)
+    if pixels.dtype.kind not in "uif":
+        raise ValueError(f"numbers of type {pixels.dtype}; expected real ones")
+    height, width = pixels.shape[:2]
+    _check_size(height, width)
+    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+        raise ValueError("NaN or infinity among the pixels")
+    pixels = pixels.reshape(channels_last(pixels.shape))
+    return Picture(to_bytes(pixels, LONGEST_SIDE), height, width)
+
+
+def _check_size(height: int, width: int) -> None:
+    if height * width > _MOST_PIXELS:
+        raise ValueError(
+            f"expected a picture of at most {_MOST_PIXELS:,} pixels, got {width} x {height}. "
+            "Shrink it first"
+        )
