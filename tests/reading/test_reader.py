@@ -324,5 +324,36 @@ def test_mutated_files_give_pages_or_declared_errors(reader):
             continue
 
 
+def test_line_of_which_every_piece_is_left_out_has_no_numbers(ink):
+    class Unsure:
+        classes_ = np.arange(10)
+        image_shape_ = (28, 28, 1)
+
+        def predict_proba(self, X):
+            return np.full((len(X), 10), 0.001)
+
+    touching = on_paper(compose(["38051"], gap=-9))
+    assert DigitReader(Unsure()).read(touching).lines == ()
+    assert DigitReader(Unsure(), layout="line").read(on_paper(ink)).lines == ()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_scribbles_give_pages_with_boxes_inside(reader, seed):
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", tuple(rng.integers(3, 260, 2).tolist()), "white")
+    draw = ImageDraw.Draw(image)
+    for _ in range(rng.integers(1, 30)):
+        points = rng.integers(-20, 280, (rng.integers(2, 5), 2)).ravel().tolist()
+        draw.line(points, fill=tuple(rng.integers(0, 200, 3).tolist()), width=rng.integers(1, 9))
+    page = reader.read(image)
+    for line in page.lines:
+        left, top, width, height = line.box
+        assert left >= 0
+        assert top >= 0
+        assert left + width <= page.width
+        assert top + height <= page.height
+        assert 0 <= line.confidence <= 1
+
+
 def test_public_names():
     assert digitcnn.DigitReader is DigitReader

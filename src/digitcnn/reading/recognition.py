@@ -103,7 +103,7 @@ def _read(
     found: Lines = []
     for line in lines:
         read = read_line(shades, components, line, classifier.predict)
-        numbers = _numbers_of(read, reject_below)
+        numbers = _numbers_of(read, reject_below) if read else []
         if numbers:
             found.append(numbers)
     return found

@@ -63,7 +63,7 @@ def read_line(
     line: Sequence[int],
     predict: Callable[[Sequence[np.ndarray]], np.ndarray],
 ) -> list[Reading]:
-    """The digits of a line, and what is none, from left to right.
+    """The digits of a line, and what is none, from left to right; pieces that are none are missing.
 
     Components that are not surely one digit are cut where little ink is, and the pieces are put
     together again so that the product of the digits' confidences is the highest [1]_.
