@@ -16,6 +16,7 @@ _STACKED = 1.35  # Of a digit's height: two halves of one digit are together no 
 _THICKEST = 0.45  # Of a component's larger side: what is thicker is a shadow, no stroke.
 # A frame or a grid: so large in the picture, so empty, and around so much other ink.
 _FRAME_SIDE, _FRAME_FILL, _FRAMED = 0.6, 0.2, 0.15
+_MANY = 2.2  # Width of a picture of several digits, of its height.
 _HIGHEST = 3.0  # Of a digit's height: what is higher is none.
 
 
@@ -97,7 +98,8 @@ def without_rulings(mask: np.ndarray, typical: float) -> np.ndarray:
         turned = mask if axis == 1 else mask.T
         length = int(max(_RULING_HEIGHTS * typical, 12))
         side = turned.shape[1]
-        if length >= side:
+        # A stroke may be as long as a picture of few digits, but not where many stand side by side.
+        if length >= side and not side > _MANY * turned.shape[0]:
             continue
         length = min(length, side // 2)
         # Lines that are not quite level are steps in pixels.

@@ -2,10 +2,12 @@
 
 import math
 
+import cv2
 import numpy as np
 
 from digitcnn.preprocessing.foreground import find_strokes
 from digitcnn.preprocessing.shades import Shades, two_shades, uneven_shades
+from digitcnn.preprocessing.strokes import rate_group
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import find_components
 from digitcnn.reading.lines import link_lines, split_numbers
@@ -18,6 +20,8 @@ _LONG, _SURE = 4, 0.9
 _SURE_PART, _SURE_MORE = 0.4, 0.02
 _FEW = 4  # Components of a line: whether so few are words cannot be told.
 _DIGIT_PART = 0.6  # Of what stands in a number: separators and smudges are the rest.
+
+_LEAST_RATING = 40.0  # Of `rate_group`: noise and shadows are rated lower.
 
 Lines = list[list[list[Reading]]]
 
@@ -73,7 +77,7 @@ def _guesses(pixels: np.ndarray) -> list[Shades]:
 
 
 def _merit(shades: Shades, lines: Lines) -> float:
-    """How much contrast the digits have, how much of all ink they are, and how sure they are."""
+    """Contrast of the digits, their part of all ink, and their confidence; 0 for noise."""
     digits = [one for line in lines for number in line for one in number]
     if not digits:
         return 0.0
@@ -82,11 +86,15 @@ def _merit(shades: Shades, lines: Lines) -> float:
     for one in digits:
         left, top, right, bottom = one.box.astype(int)
         is_digit[top:bottom, left:right] = True
-    n_pixels = int((is_digit & (shades.mask > 0)).sum())
+    group = (is_digit & (shades.mask > 0)).astype(np.uint8)
+    n_pixels = cv2.countNonZero(group)
     mass = float(ink[is_digit].sum())
+    share = mass / float(ink.sum())
+    if rate_group(shades, group, share) < _LEAST_RATING:
+        return 0.0
     confidence = float(np.mean([one.confidence for one in digits]))
-    contrast, share = mass / max(n_pixels, 1), mass / float(ink.sum())
-    return math.sqrt(contrast) * share * confidence**2
+    contrast = mass / max(n_pixels, 1)
+    return math.sqrt(contrast) * share * confidence**4
 
 
 def _read(

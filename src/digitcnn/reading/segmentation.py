@@ -14,7 +14,7 @@ from digitcnn.reading.layout import Components
 _SURE = 0.9  # A component that is read with this confidence is one digit,
 _WIDE = 1.1  # unless it is wider than this part of a line's height.
 _NARROW = 0.55  # Of the height: what is narrower is not cut.
-_PIECE = 0.18  # Of the height: a piece is no narrower.
+_PIECE = 0.25  # Of the height: a piece is no narrower.
 _WIDEST = 1.4  # Of the height: a digit is no wider.
 _JOINED_GAP = 0.12  # Of the height: components further apart are not one digit.
 _MOST_PIECES = 5  # Of one digit.
@@ -22,6 +22,7 @@ _MOST_PIECES = 5  # Of one digit.
 # their confidence.
 _LEFT_OUT, _PIECE_LEFT_OUT = 1.1, 2.5
 _LOW, _LOW_COST = 0.65, 2.5  # What a piece as a digit costs more if it is lower, of the height.
+_CUT_COST = 0.4  # What a part of a component as a digit costs more.
 _LEAST = 1e-4
 
 
@@ -100,7 +101,9 @@ def read_line(
     costs = -np.log(np.maximum(probabilities.max(axis=1), _LEAST))
     for k, (i, j) in enumerate(candidates):
         box = _box_of(pieces[i:j])
-        if not all(piece.is_whole for piece in pieces[i:j]) and box[3] - box[1] < _LOW * height:
+        is_cut = _is_cut(pieces, i, j)
+        costs[k] += _CUT_COST * is_cut
+        if is_cut and box[3] - box[1] < _LOW * height:
             costs[k] += _LOW_COST
     return [
         Reading(_box_of(pieces[i:j]), probabilities[k], is_left_out)
@@ -146,6 +149,12 @@ def _candidates(pieces: list[_Piece], height: float) -> list[tuple[int, int]]:
                     break
             found.append((i, j))
     return found
+
+
+def _is_cut(pieces: list[_Piece], start: int, stop: int) -> bool:
+    """Whether a run of pieces has parts of a component, and not all of it."""
+    inside = {piece.component for piece in pieces[start:stop]}
+    return any(piece.component in inside for piece in [*pieces[:start], *pieces[stop:]])
 
 
 def _best_path(
@@ -195,7 +204,7 @@ def _draw(shades: Shades, labels: np.ndarray, pieces: Sequence[_Piece]) -> np.nd
     for piece in pieces:
         start, stop = int(piece.box[0]) - first_column, int(piece.box[2]) - first_column
         group[:, start:stop] |= here[:, start:stop] == piece.component + 1
-    contrast = np.ascontiguousarray(shades.contrast[rows, columns])
+    contrast = shades.contrast[rows, columns].copy()
     # Ink of neighbours is none of this digit's soft edge.
     contrast[(here > 0) & (group == 0)] = 0
     return draw_group(replace(shades, contrast=contrast, mask=group), group)
