@@ -305,7 +305,7 @@ def test_wrong_region_is_refused(reader, sheet, region):
         ([[1, 2], [3]], ValueError),
         (np.broadcast_to(np.uint8(0), (2**14, 2**13)), ValueError),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_picture_is_refused(reader, picture, error):
     with pytest.raises(error):
