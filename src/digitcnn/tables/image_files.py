@@ -11,6 +11,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from digitcnn._utils.text import first_line, shorten
+from digitcnn.tables.image_modes import (
+    bits_of,
+    luminance,
+    orientation_of,
+    to_bytes,
+    turned,
+    without_opacity,
+)
 
 ACCEPTED = "PNG, JPEG, BMP, TIFF, WebP or GIF"
 IMAGE_ENDINGS = frozenset(
@@ -34,14 +42,13 @@ _FORMATS = {
     b"GIF89a": "GIF",
 }
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")
+_SAMPLE_FORMAT = 339  # a tag of TIFF
 _MOST_BYTES = 2**29
 _MOST_PIXELS = 2**26
 # Of more pixels than this, one image is decoded at a time.
 _LARGE_PIXELS = 2**23
 # A picture of a digit needs no more. Larger ones are shrunk while they are read.
 LONGEST_SIDE = 1024
-_LUMINANCE = np.array([299, 587, 114], np.uint32)  # Of red, green and blue, in thousandths.
-_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 0x0112, 258, 262, 339  # tags of EXIF and TIFF
 
 _one_large = threading.Lock()
 _filters = threading.Lock()
@@ -148,11 +155,7 @@ def _decode_alone(image: Any, longest_side: int) -> np.ndarray:
 
 def grey_of(picture: np.ndarray) -> np.ndarray:
     """A picture of `read_image` in grey, by its luminance as ITU-R BT.601 has it."""
-    return picture if picture.ndim == 2 else _luminance(picture)
-
-
-def _luminance(colours: np.ndarray) -> np.ndarray:
-    return ((colours @ _LUMINANCE + 500) // 1000).astype(np.uint8)
+    return picture if picture.ndim == 2 else luminance(picture)
 
 
 @contextmanager
@@ -246,7 +249,7 @@ def _check_header(path: str | Path, kind: str, image: Any) -> None:
         )
     if image.mode in ("I", "F"):
         tags = getattr(image, "tag_v2", {})
-        bits = 32 if image.mode == "F" else _bits_of(image)
+        bits = 32 if image.mode == "F" else bits_of(image)
         if bits > 16 or tags.get(_SAMPLE_FORMAT, (1,)) != (1,):
             raise ImageFileError(
                 f"{path}: expected 1 to 16 bits for a channel, without a sign, got numbers of "
@@ -254,82 +257,17 @@ def _check_header(path: str | Path, kind: str, image: Any) -> None:
             )
 
 
-def _bits_of(image: Any) -> int:
-    bits = getattr(image, "tag_v2", {}).get(_BITS, 16)
-    return int(bits[0] if isinstance(bits, tuple) else bits)
-
-
 def _decode(image: Any, longest_side: int) -> np.ndarray:
     image.draft(None, (longest_side, longest_side))  # JPEG is decoded to a part of its size
     image.load()
-    orientation = _orientation_of(image)
-    image = _to_bytes(image)
+    orientation = orientation_of(image)
+    image = to_bytes(image)
     factor = -(-max(image.size) // longest_side)
     if factor > 1:
         image = image.reduce(factor)
     pixels = np.asarray(image)
     if image.mode in ("LA", "RGBA"):
-        pixels = _without_opacity(pixels)
+        pixels = without_opacity(pixels)
     if pixels.ndim == 3 and (pixels[..., :1] == pixels).all():
         pixels = pixels[..., 0]
-    return np.array(_turned(pixels, orientation), order="C")
-
-
-def _orientation_of(image: Any) -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
-    try:
-        # TIFF is turned by Pillow itself, which then takes the tag away.
-        found = image.getexif().get(_ORIENTATION)
-    except Exception:  # damaged EXIF data makes no damaged image
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
-def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
-
-
-def _to_bytes(image: Any) -> Any:
-    """An image in one of the modes L, LA, RGB and RGBA."""
-    if image.mode.startswith("I"):
-        return _from_16_bits(image)
-    has_opacity = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
-    if image.mode in ("1", "L", "LA", "La"):
-        mode = "LA" if has_opacity else "L"
-    else:
-        mode = "RGBA" if has_opacity else "RGB"
-    return image if image.mode == mode else image.convert(mode)  # which would copy it
-
-
-def _from_16_bits(image: Any) -> Any:
-    from PIL import Image
-
-    white = 2 ** _bits_of(image) - 1
-    numbers = np.asarray(image)
-    grey = ((np.clip(numbers, 0, white).astype(np.uint32) * 255 + white // 2) // white).astype(
-        np.uint8
-    )
-    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # 0 is white, which Pillow ignores here
-        grey = 255 - grey
-    key = image.info.get("transparency")
-    if not isinstance(key, int):
-        return Image.fromarray(grey)
-    opacity = np.where(numbers == key, np.uint8(0), np.uint8(255))
-    return Image.merge("LA", [Image.fromarray(grey), Image.fromarray(opacity)])
-
-
-def _without_opacity(pixels: np.ndarray) -> np.ndarray:
-    """Pixels drawn on white; on black where white would hide all that is drawn."""
-    colours, opacity = pixels[..., :-1], pixels[..., -1:].astype(np.uint16)
-    if opacity.min() == 255:
-        return colours
-    drawn = colours[opacity[..., 0] > 127]
-    grey = _luminance(drawn) if drawn.shape[1] == 3 else drawn
-    paper = np.uint16(0 if grey.size and grey.min() > 127 else 255)
-    return ((colours * opacity + paper * (255 - opacity) + 127) // 255).astype(np.uint8)
+    return np.array(turned(pixels, orientation), order="C")
