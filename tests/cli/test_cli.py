@@ -943,3 +943,10 @@ def test_model_alone_is_told_from_data(capsys, model):
         status, _, err = run(capsys, command_, model)
         assert status == 2
         assert f"{model}: is a model. Name what is to be done with it behind it" in err
+
+
+def test_error_rate_of_a_model_without_validation_data_says_what_to_do(capsys, folder, model):
+    status, _, err = run(capsys, "predict", folder / "test.csv", "--target-error-rate", "0.01")
+    assert status == 2
+    assert "pretrained: was not measured on digits of yours" in err
+    assert "digitcnn train --from pretrained" in err

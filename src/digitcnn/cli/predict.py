@@ -27,6 +27,11 @@ def predict(options: argparse.Namespace) -> None:
         model = StoredModel(path)
     threshold = 0.0
     if options.target_error_rate is not None:
+        if model.validation_correct_ is None:
+            raise ValueError(
+                f"{options.model}: was not measured on digits of yours, which --target-error-rate "
+                "needs. Train a model on them: digitcnn train --from pretrained"
+            )
         try:
             threshold = confidence_threshold(model, options.target_error_rate)
         except ValueError as error:
