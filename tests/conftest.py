@@ -1,6 +1,7 @@
 """Real digits and fitted models that the tests share."""
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,20 @@ def make_classifier(**parameters):
             **parameters,
         }
     )
+
+
+def _tells_of_its_compiler():
+    """TensorFlow before 2.21 says one line of XLA, whatever it is told to say."""
+    try:
+        major, minor, *_ = version("tensorflow").split(".")
+    except PackageNotFoundError:
+        return False
+    return (int(major), int(minor)) < (2, 21)
+
+
+quiet_tensorflow = pytest.mark.skipif(
+    _tells_of_its_compiler(), reason="TensorFlow before 2.21 tells of its compiler"
+)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from conftest import TESTS
+from conftest import TESTS, quiet_tensorflow
 from digitcnn.backend import import_keras, start_up
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -118,6 +118,7 @@ def test_standard_error_that_is_not_there_is_no_error(not_imported, monkeypatch)
 
 
 @pytest.mark.slow
+@quiet_tensorflow
 def test_fit_and_predict_in_a_program_of_its_own_say_nothing():
     """Functions of many shapes are compiled in it: TensorFlow is not to warn of that, either."""
     code = """

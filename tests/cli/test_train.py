@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import digitcnn
+from conftest import quiet_tensorflow
 from digitcnn.classifier import DigitCNNClassifier
 from digitcnn.cli import _interrupts, main
 from digitcnn.cli import train as command_train
@@ -423,6 +424,7 @@ def test_training_without_data_says_what_it_is_trained_on(place, capsys, monkeyp
 
 
 @pytest.mark.slow
+@quiet_tensorflow
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal is Unix's")
 @pytest.mark.parametrize("columns", [80, 60])
 def test_training_keeps_to_the_columns_of_its_terminal(place, columns):

@@ -1,6 +1,7 @@
 """scikit-learn's own callbacks, where the installed scikit-learn has them: from 1.9 on."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 try:
@@ -11,8 +12,13 @@ except ImportError:
         """A stand-in without `set_callbacks`, for older versions of scikit-learn."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method, unchanged."""
-        return method
+        """The method; called through another, as scikit-learn's, for warnings count the calls."""
+
+        @wraps(method)
+        def call(*arguments: Any, **more: Any) -> Any:
+            return method(*arguments, **more)
+
+        return call
 
 
 # Attributes that scikit-learn sets on an estimator while `fit` runs, to tear its callbacks down.

@@ -280,11 +280,12 @@ class BaseNetworkClassifier(BaseEstimator):
         return True
 
     def _warn_if_at_chance(self, data: TrainingData) -> None:
-        trainer = self.wrapper_.trainer
-        is_own = trainer.network.plan.is_own
-        accuracy = None if is_own else trainer.history.epochs["accuracy"][-1]
+        trainer = self._trainer
+        # What a user's network reports, or one that went back towards a start, may not hold.
+        is_known = not trainer.network.plan.is_own and self.init is None
+        accuracy = trainer.history.epochs["accuracy"][-1] if is_known else None
         # Past `fit` and scikit-learn's decorator, to whoever calls it.
-        warn_if_at_chance(data, self.wrapper_.predict_proba, accuracy=accuracy, stacklevel=4)
+        warn_if_at_chance(data, trainer.predict_proba, accuracy=accuracy, stacklevel=4)
 
     def _given_temperature(self) -> float:
         return 1.0 if self.temperature == "auto" else float(self.temperature)
