@@ -21,7 +21,7 @@ def around(boxes: list[Box]) -> Box:
 class Digit:
     """A digit of a picture.
 
-    Attributes
+    Parameters
     ----------
     text : str
         The likeliest of its classes.
@@ -45,7 +45,13 @@ class Digit:
     alternatives: tuple[tuple[str, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The same as plain data.
+
+        Returns
+        -------
+        dict
+            What JSON holds.
+        """
         return {
             "text": self.text,
             "confidence": round(self.confidence, 4),
@@ -58,7 +64,7 @@ class Digit:
 class Number:
     """Digits that stand together.
 
-    Attributes
+    Parameters
     ----------
     digits : tuple of Digit
         From left to right.
@@ -92,13 +98,30 @@ class Number:
         return around([digit.box for digit in self.digits])
 
     def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is less sure than `min_confidence`."""
+        """The text, with ``?`` for each digit that is not sure enough.
+
+        Parameters
+        ----------
+        min_confidence : float
+            The least that a digit is written with.
+
+        Returns
+        -------
+        str
+            As long as the text.
+        """
         return "".join(
             digit.text if digit.confidence >= min_confidence else "?" for digit in self.digits
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The same as plain data.
+
+        Returns
+        -------
+        dict
+            What JSON holds.
+        """
         return _described(self, "digits", self.digits)
 
 
@@ -106,7 +129,7 @@ class Number:
 class Line:
     """Numbers beside each other.
 
-    Attributes
+    Parameters
     ----------
     numbers : tuple of Number
         From left to right.
@@ -137,11 +160,28 @@ class Line:
         return around([number.box for number in self.numbers])
 
     def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is less sure than `min_confidence`."""
+        """The text, with ``?`` for each digit that is not sure enough.
+
+        Parameters
+        ----------
+        min_confidence : float
+            The least that a digit is written with.
+
+        Returns
+        -------
+        str
+            As long as the text.
+        """
         return " ".join(number.masked(min_confidence) for number in self.numbers)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The same as plain data.
+
+        Returns
+        -------
+        dict
+            What JSON holds.
+        """
         return _described(self, "numbers", self.numbers)
 
 
@@ -149,12 +189,14 @@ class Line:
 class Page:
     """What has been read in a picture.
 
-    Attributes
+    Parameters
     ----------
     lines : tuple of Line
         From top to bottom, and from left to right.
     width, height : int
         Pixels of the picture.
+    _picture : object, default=None
+        What `draw` draws on; without it on white.
 
     Examples
     --------
@@ -183,11 +225,28 @@ class Page:
         return float(np.prod([line.confidence for line in self.lines]))
 
     def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is less sure than `min_confidence`."""
+        """The text, with ``?`` for each digit that is not sure enough.
+
+        Parameters
+        ----------
+        min_confidence : float
+            The least that a digit is written with.
+
+        Returns
+        -------
+        str
+            As long as the text.
+        """
         return "\n".join(line.masked(min_confidence) for line in self.lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The same as plain data.
+
+        Returns
+        -------
+        dict
+            What JSON holds.
+        """
         return {
             "width": self.width,
             "height": self.height,
@@ -196,7 +255,13 @@ class Page:
         }
 
     def to_json(self) -> str:
-        """The same as JSON."""
+        """The same as JSON.
+
+        Returns
+        -------
+        str
+            What `to_dict` gives, in one line.
+        """
         return json.dumps(self.to_dict())
 
     def draw(self, min_confidence: float = 0.9) -> Any:
