@@ -10,6 +10,7 @@ from digitcnn.layers import LAYERS, Conv2D, Dense, MaxPooling2D, trace_shapes
 from layer_stacks import networks
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @given(networks())
 @settings(max_examples=25, deadline=None)
 def test_shapes_are_those_of_keras(network):
@@ -23,6 +24,7 @@ def test_shapes_are_those_of_keras(network):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @given(networks())
 @settings(max_examples=25, deadline=None)
 def test_model_is_described_as_what_it_was_made_from(network):
