@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from digitcnn._utils.ensembles import last_step
+
 # The prior of the temperature's logarithm is normal about 0, with this standard deviation. A
 # hundred images hardly outweigh it; to ten thousand it makes no difference.
 _DEVIATION = 0.5
@@ -179,8 +181,7 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     """
     if not 0 < target_error_rate < 1:
         raise ValueError(f"expected target_error_rate between 0 and 1, got {target_error_rate!r}")
-    # Of a pipeline it is the last step that was calibrated.
-    clf = clf.steps[-1][1] if hasattr(clf, "steps") else clf
+    clf = last_step(clf)  # of a pipeline, it is what was calibrated
     if getattr(clf, "validation_correct_", None) is None:
         raise ValueError(
             "expected a classifier fitted with validation data, got one without. Give "

@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from sklearn.ensemble import VotingClassifier
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
-
 
 def last_step(model: Any) -> Any:
     """The classifier: the last step of a pipeline, or the model itself."""
-    return model[-1] if isinstance(model, Pipeline) else model
+    return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
 def networks_of(model: Any) -> list[Any]:
@@ -40,6 +36,10 @@ def named_networks(clf: Any, refusal: str) -> dict[str, Any]:
     ValueError
         If it is another estimator, or an ensemble that votes otherwise.
     """
+    # What only asks for a model's networks does without scikit-learn.
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.utils.validation import check_is_fitted
+
     is_ensemble = isinstance(clf, VotingClassifier)
     # An ensemble knows its classes before its members are trained.
     check_is_fitted(clf, "estimators_" if is_ensemble else None)

@@ -13,6 +13,7 @@ import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
 from digitcnn._utils.atomic import is_folder_name, is_same_file, try_to_write
+from digitcnn._utils.ensembles import last_step
 from digitcnn.architectures import PRETRAINED
 from digitcnn.cli._files import NAMED_DATA, find_paths, iter_rows, read_labelled_rows
 from digitcnn.serialization.initial import model_path
@@ -172,9 +173,9 @@ def read_labelled(
     the labels are of the type of its classes. Image files are read by `reader`. Pixels of files go
     to `memory_map`, if one is named.
     """
-    names, files, normalizer = _names_of(clf), None, None
-    if reader is not None and hasattr(clf, "steps"):  # the network takes what the reader gives
-        names = _names_of(clf.steps[-1][1])
+    # The network of a pipeline takes what the reader gives.
+    names = _names_of(clf if reader is None else last_step(clf))
+    files = normalizer = None
     if reader is not None:
         X, y, files, normalizer = read_labelled_rows(reader, clf, memory_map)
         X = _named_picture(X, names, options.data)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from digitcnn._utils.ensembles import networks_of
 from digitcnn.cli._measures import count
 from digitcnn.cli._output import say
 from digitcnn.preprocessing.image_rows import ImageRows, read_rows
@@ -77,7 +78,7 @@ def image_rows(reader: ImageReader, clf: Any = None) -> ImageRows:
     """The rows of images, as large as a model's, and a message on what is done with them."""
     shape = (28, 28)
     if clf is not None:
-        *shape_, channels = _first_of(clf).image_shape_
+        *shape_, channels = networks_of(clf)[0].image_shape_
         if channels != 1:
             raise ValueError(
                 f"{reader.images.source}: image files are read in grey, and the model reads images "
@@ -128,12 +129,6 @@ def _say_what_is_bad(reader: ImageReader) -> None:
         say(reader.describe_bad())
 
 
-def _first_of(clf: Any) -> Any:
-    """A model, or the first one of an ensemble, whose networks take the same images."""
-    clf = clf.steps[-1][1] if hasattr(clf, "steps") else clf  # of a pipeline
-    return getattr(clf, "estimators_", [clf])[0]
-
-
 def _normalizer_of(clf: Any) -> dict[str, Any] | None:
     """The settings of the `DigitNormalizer` that a model holds."""
     if hasattr(clf, "normalizer"):
@@ -147,7 +142,7 @@ def _normalizer_of(clf: Any) -> dict[str, Any] | None:
 
 def _on_scale_of(clf: Any, pixels: np.ndarray) -> np.ndarray:
     """Bytes on the scale of the pixels that a model was trained on."""
-    black, white = _first_of(clf).pixel_range_
+    black, white = networks_of(clf)[0].pixel_range_
     if (black, white) == (0, 255):
         return pixels
     return (black + pixels * ((white - black) / 255)).astype(np.float32)

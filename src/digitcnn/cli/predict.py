@@ -41,9 +41,11 @@ def predict(options: argparse.Namespace) -> None:
     def tables() -> Iterator[Table]:
         nonlocal n_digits, n_answered, n_blank
         for pixels, files in iter_pixels(options, model, reader):
-            if files is not None:
-                n_blank += int(_are_blank(model, pixels).sum())
-            table = _answers(model, pixels, files, n_digits, threshold, options)
+            is_blank = np.zeros(len(pixels), dtype=bool)
+            if files is not None:  # in a picture that is blank now, no digit was found
+                is_blank = (pixels == model.pixel_range_[0]).all(axis=1)
+            n_blank += int(is_blank.sum())
+            table = _answers(model, pixels, files, is_blank, n_digits, threshold, options)
             n_digits += len(table["Label"])
             n_answered += sum(label is not None for label in table["Label"])
             yield table
@@ -69,16 +71,11 @@ def predict(options: argparse.Namespace) -> None:
         show(f"{n_answered:,} labels written to {options.out}")
 
 
-def _are_blank(model: Any, pixels: np.ndarray) -> np.ndarray:
-    """Which images show nothing, as those in which no digit was found."""
-    blank: np.ndarray = (pixels == model.pixel_range_[0]).all(axis=1)
-    return blank
-
-
 def _answers(
     model: Any,
     pixels: np.ndarray,
     files: list[str] | None,
+    is_blank: np.ndarray,
     first: int,
     threshold: float,
     options: argparse.Namespace,
@@ -87,9 +84,7 @@ def _answers(
     probabilities = model.predict_proba(pixels, is_normalized=files is not None)
     confidences = probabilities.max(axis=1)
     labels = model.classes_[probabilities.argmax(axis=1)].astype(object)
-    labels[confidences < threshold] = None
-    if files is not None:
-        labels[_are_blank(model, pixels)] = None
+    labels[(confidences < threshold) | is_blank] = None
     table: Table = {"ImageId": list(range(first + 1, first + 1 + len(labels)))}
     if files is not None:
         table = {"File": files}
