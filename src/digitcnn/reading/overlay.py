@@ -33,12 +33,13 @@ def draw_page(page: "Page", pixels: np.ndarray | None, min_confidence: float) ->
         for number in line.numbers:
             for digit in number.digits:
                 left, top, width, height = digit.box
-                corner = left * across, top * down
-                far = (left + width) * across, (top + height) * down
+                if not width * height:  # a separator without ink
+                    continue
                 colour = _SURE if digit.confidence >= min_confidence else _DOUBTFUL
-                draw.rectangle((*corner, *far), outline=colour, width=max(1, image.width // 500))
+                frame = [(x * across, y * down) for x, y in digit.polygon]
+                draw.polygon(frame, outline=colour, width=max(1, image.width // 500))
                 size = max(8.0, 0.5 * height * down)
                 font = ImageFont.load_default(size)
-                place = corner[0], max(0.0, corner[1] - 1.2 * size)
+                place = left * across, max(0.0, top * down - 1.2 * size)
                 draw.text(place, digit.text, fill=colour, font=font)
     return image

@@ -1,25 +1,43 @@
 """What has been read: a page of lines of numbers of digits, with their places and confidences."""
 
 import json
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 Box = tuple[float, float, float, float]
+Polygon = tuple[tuple[float, float], ...]
 
 
-def around(boxes: list[Box]) -> Box:
-    """The smallest box around others; all are left, top, width and height."""
-    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
-    right = max(box[0] + box[2] for box in boxes)
-    bottom = max(box[1] + box[3] for box in boxes)
-    return left, top, right - left, bottom - top
+def rectangle(x: float, y: float, width: float, height: float) -> Polygon:
+    """The corners of an upright box, clockwise from its upper left one."""
+    return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
+
+
+def box_of(polygon: Polygon) -> Box:
+    """The smallest upright box around a polygon: x, y, width and height."""
+    across, down = zip(*polygon, strict=True)
+    return min(across), min(down), max(across) - min(across), max(down) - min(down)
+
+
+def polygon_around(polygons: list[Polygon]) -> Polygon:
+    """The smallest rectangle around polygons that is turned as they are on average."""
+    corners = np.array(polygons, float)
+    along = (corners[:, 1] - corners[:, 0]).sum(axis=0)
+    length = math.hypot(*along)
+    along = along / length if length else np.array([1.0, 0.0])
+    axes = np.array([along, (-along[1], along[0])])
+    placed = corners.reshape(-1, 2) @ axes.T
+    (left, top), (right, bottom) = placed.min(axis=0), placed.max(axis=0)
+    turned = np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) @ axes
+    return tuple((float(x), float(y)) for x, y in turned)
 
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """A digit of a picture.
+    """A digit of a picture, or a separator that a pattern has between digits.
 
     Parameters
     ----------
@@ -27,22 +45,43 @@ class Digit:
         The likeliest of its classes.
     confidence : float
         The probability of that, 0 to 1.
-    box : tuple of float (x, y, width, height)
-        In pixels of the picture, from its upper left corner.
+    polygon : tuple of four pairs of float (x, y)
+        The corners, in pixels of the picture from its upper left corner, clockwise from the upper
+        left corner of the text as it is read.
     alternatives : tuple of pairs (text, probability)
         The next likeliest.
 
     Examples
     --------
     >>> from digitcnn.reading import Digit
-    >>> Digit("4", 0.98, (10, 5, 12, 20)).to_dict()["box"]
-    [10, 5, 12, 20]
+    >>> Digit("4", 0.98, ((10, 5), (22, 5), (22, 25), (10, 25))).box
+    (10, 5, 12, 20)
     """
 
     text: str
     confidence: float
-    box: Box
+    polygon: Polygon
     alternatives: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def box(self) -> Box:
+        """x, y, width and height of the smallest upright box, in pixels of the picture."""
+        return box_of(self.polygon)
+
+    def masked(self, min_confidence: float) -> str:
+        """The text, or ``?`` where it is not sure enough.
+
+        Parameters
+        ----------
+        min_confidence : float
+            The least that the text is written with.
+
+        Returns
+        -------
+        str
+            As long as the text.
+        """
+        return self.text if self.confidence >= min_confidence else "?"
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data.
@@ -53,49 +92,42 @@ class Digit:
             What JSON holds.
         """
         return {
-            "text": self.text,
-            "confidence": round(self.confidence, 4),
-            "box": _rounded(self.box),
+            **_described(self),
             "alternatives": [[text, round(p, 4)] for text, p in self.alternatives],
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """Digits that stand together.
+class _Group:
+    """Parts that are read one after the other."""
 
-    Parameters
-    ----------
-    digits : tuple of Digit
-        From left to right.
+    __slots__ = ()
+    _parts_name: ClassVar[str]
+    _between: ClassVar[str]
 
-    Examples
-    --------
-    >>> from digitcnn.reading import Digit, Line, Number, Page
-    >>> digits = Digit("4", 0.98, (10, 5, 12, 20)), Digit("2", 0.5, (26, 5, 13, 20))
-    >>> number = Number(digits)
-    >>> number.text, number.confidence, number.box
-    ('42', 0.49, (10, 5, 29, 20))
-    >>> number.masked(0.9)
-    '4?'
-    """
-
-    digits: tuple[Digit, ...]
+    @property
+    def _parts(self) -> tuple[Any, ...]:
+        parts: tuple[Any, ...] = getattr(self, self._parts_name)
+        return parts
 
     @property
     def text(self) -> str:
-        """The digits' text."""
-        return "".join(digit.text for digit in self.digits)
+        """The text of all parts: a space between numbers, and a new line between lines."""
+        return self._between.join(part.text for part in self._parts)
 
     @property
     def confidence(self) -> float:
-        """The product of the digits' confidences."""
-        return float(np.prod([digit.confidence for digit in self.digits]))
+        """The product of the parts' confidences; 1 where there is none."""
+        return _product(self._parts)
+
+    @property
+    def polygon(self) -> Polygon:
+        """The corners of the smallest rectangle around the parts that is turned as they are."""
+        return polygon_around([part.polygon for part in self._parts])
 
     @property
     def box(self) -> Box:
-        """x, y, width and height, in pixels of the picture."""
-        return around([digit.box for digit in self.digits])
+        """x, y, width and height of the smallest upright box, in pixels of the picture."""
+        return box_of(tuple(corner for part in self._parts for corner in part.polygon))
 
     def masked(self, min_confidence: float) -> str:
         """The text, with ``?`` for each digit that is not sure enough.
@@ -110,9 +142,7 @@ class Number:
         str
             As long as the text.
         """
-        return "".join(
-            digit.text if digit.confidence >= min_confidence else "?" for digit in self.digits
-        )
+        return self._between.join(part.masked(min_confidence) for part in self._parts)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data.
@@ -122,11 +152,44 @@ class Number:
         dict
             What JSON holds.
         """
-        return _described(self, "digits", self.digits)
+        return {**_described(self), self._parts_name: [part.to_dict() for part in self._parts]}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Number(_Group):
+    """Digits that stand together.
+
+    Parameters
+    ----------
+    digits : tuple of Digit
+        From left to right, with the separators of a pattern.
+    confidence : float or None, default=None
+        The probability of the whole text, 0 to 1; None takes the product of the digits'.
+
+    Examples
+    --------
+    >>> from digitcnn.reading import Digit, Number
+    >>> four = Digit("4", 0.98, ((10, 5), (22, 5), (22, 25), (10, 25)))
+    >>> two = Digit("2", 0.5, ((26, 5), (39, 5), (39, 25), (26, 25)))
+    >>> number = Number((four, two))
+    >>> number.text, number.confidence, number.box
+    ('42', 0.49, (10, 5, 29, 20))
+    >>> number.masked(0.9)
+    '4?'
+    """
+
+    digits: tuple[Digit, ...]
+    confidence: float = None  # type: ignore[assignment]
+
+    _parts_name, _between = "digits", ""
+
+    def __post_init__(self) -> None:
+        if self.confidence is None:
+            object.__setattr__(self, "confidence", _product(self.digits))
+
+
+@dataclass(frozen=True, slots=True)
+class Line(_Group):
     """Numbers beside each other.
 
     Parameters
@@ -136,57 +199,20 @@ class Line:
 
     Examples
     --------
-    >>> from digitcnn.reading import Digit, Line, Number, Page
-    >>> digits = Digit("4", 0.98, (10, 5, 12, 20)), Digit("2", 0.5, (26, 5, 13, 20))
-    >>> Line((Number(digits), Number(digits[:1]))).text
+    >>> from digitcnn.reading import Digit, Line, Number
+    >>> four = Digit("4", 0.98, ((10, 5), (22, 5), (22, 25), (10, 25)))
+    >>> two = Digit("2", 0.5, ((26, 5), (39, 5), (39, 25), (26, 25)))
+    >>> Line((Number((four, two)), Number((four,)))).text
     '42 4'
     """
 
     numbers: tuple[Number, ...]
 
-    @property
-    def text(self) -> str:
-        """The numbers' text, with spaces between them."""
-        return " ".join(number.text for number in self.numbers)
-
-    @property
-    def confidence(self) -> float:
-        """The product of the numbers' confidences."""
-        return float(np.prod([number.confidence for number in self.numbers]))
-
-    @property
-    def box(self) -> Box:
-        """x, y, width and height, in pixels of the picture."""
-        return around([number.box for number in self.numbers])
-
-    def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is not sure enough.
-
-        Parameters
-        ----------
-        min_confidence : float
-            The least that a digit is written with.
-
-        Returns
-        -------
-        str
-            As long as the text.
-        """
-        return " ".join(number.masked(min_confidence) for number in self.numbers)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as plain data.
-
-        Returns
-        -------
-        dict
-            What JSON holds.
-        """
-        return _described(self, "numbers", self.numbers)
+    _parts_name, _between = "numbers", " "
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(_Group):
     """What has been read in a picture.
 
     Parameters
@@ -201,8 +227,9 @@ class Page:
     Examples
     --------
     >>> from digitcnn.reading import Digit, Line, Number, Page
-    >>> digits = Digit("4", 0.98, (10, 5, 12, 20)), Digit("2", 0.5, (26, 5, 13, 20))
-    >>> page = Page((Line((Number(digits),)), Line((Number(digits[:1]),))), width=60, height=30)
+    >>> four = Digit("4", 0.98, ((10, 5), (22, 5), (22, 25), (10, 25)))
+    >>> two = Digit("2", 0.5, ((26, 5), (39, 5), (39, 25), (26, 25)))
+    >>> page = Page((Line((Number((four, two)),)), Line((Number((four,)),))), width=60, height=30)
     >>> page.text
     '42\\n4'
     >>> page.draw().size
@@ -214,30 +241,17 @@ class Page:
     height: int
     _picture: Any = field(default=None, repr=False, compare=False)
 
-    @property
-    def text(self) -> str:
-        """A line of text for each line."""
-        return "\n".join(line.text for line in self.lines)
+    _parts_name, _between = "lines", "\n"
 
     @property
-    def confidence(self) -> float:
-        """The product of the lines' confidences; 1 where there is none."""
-        return float(np.prod([line.confidence for line in self.lines]))
+    def polygon(self) -> Polygon:
+        """The corners of the picture."""
+        return rectangle(0, 0, self.width, self.height)
 
-    def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is not sure enough.
-
-        Parameters
-        ----------
-        min_confidence : float
-            The least that a digit is written with.
-
-        Returns
-        -------
-        str
-            As long as the text.
-        """
-        return "\n".join(line.masked(min_confidence) for line in self.lines)
+    @property
+    def box(self) -> Box:
+        """x, y, width and height of the picture."""
+        return 0, 0, self.width, self.height
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain data.
@@ -251,6 +265,7 @@ class Page:
             "width": self.width,
             "height": self.height,
             "text": self.text,
+            "confidence": round(self.confidence, 4),
             "lines": [line.to_dict() for line in self.lines],
         }
 
@@ -265,7 +280,7 @@ class Page:
         return json.dumps(self.to_dict())
 
     def draw(self, min_confidence: float = 0.9) -> Any:
-        """The picture with a box around each digit, and what it was read as above.
+        """The picture with a frame around each digit, and what it was read as above.
 
         Parameters
         ----------
@@ -282,14 +297,14 @@ class Page:
         return draw_page(self, self._picture, min_confidence)
 
 
-def _described(part: Number | Line, name: str, parts: tuple[Any, ...]) -> dict[str, Any]:
+def _product(parts: tuple[Any, ...]) -> float:
+    return math.prod(float(part.confidence) for part in parts)
+
+
+def _described(part: Any) -> dict[str, Any]:
     return {
         "text": part.text,
         "confidence": round(part.confidence, 4),
-        "box": _rounded(part.box),
-        name: [one.to_dict() for one in parts],
+        "box": [round(side, 1) for side in part.box],
+        "polygon": [[round(x, 1), round(y, 1)] for x, y in part.polygon],
     }
-
-
-def _rounded(box: Box) -> list[float]:
-    return [round(side, 1) for side in box]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from digitcnn.reading.page import Digit, Line, Number, Page
+from digitcnn.reading.page import Digit, Line, Number, Page, rectangle
 
 _LAYOUTS = ("page", "line", "single")
 
@@ -118,7 +118,7 @@ class DigitReader:
             ranked = [(classifier.classes[i], float(probabilities[i])) for i in order]
             x, y = left + float(box[0]) * across, top + float(box[1]) * down
             size = float(box[2] - box[0]) * across, float(box[3] - box[1]) * down
-            return Digit(*ranked[0], (x, y, *size), tuple(ranked[1:]))
+            return Digit(*ranked[0], rectangle(x, y, *size), tuple(ranked[1:]))
 
         lines = tuple(
             Line(
