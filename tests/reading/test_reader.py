@@ -194,6 +194,17 @@ def test_region_is_read_alone_with_boxes_in_the_whole_picture(reader, sheet):
     part = reader.read(sheet, region=(0, 95, sheet.shape[1], 50))
     assert part.text == ROWS[1]
     np.testing.assert_allclose(part.lines[0].box, whole.lines[1].box, atol=2)
+    height = sheet.shape[0]
+    same = reader.read(sheet, region=(0.0, 95 / height, 1, 50 / height))
+    assert same.text == ROWS[1]
+    np.testing.assert_allclose(same.lines[0].box, whole.lines[1].box, atol=2)
+
+
+@pytest.mark.parametrize(
+    "region", [(0.0, 0, 1, 1), (0, 0, 322, 260), (-5, -5, 1000, 1000), (0, 0, 1.0, 1)]
+)
+def test_region_of_the_whole_picture_changes_nothing(reader, sheet, region):
+    assert reader.read(sheet, region=region) == reader.read(sheet)
 
 
 def test_layouts_read_a_line_and_a_single_digit(sheet):
@@ -278,7 +289,19 @@ def test_wrong_parameter_is_refused_by_name(parameters):
 
 
 @pytest.mark.parametrize(
-    "region", [(0, 0, 0, 5), (1, 2, 3), "0,0,5,5", (0.5, 0, 5, 5), (9999, 0, 5, 5)]
+    "region",
+    [
+        (0, 0, 0, 5),
+        (1, 2, 3),
+        "0,0,5,5",
+        (0.5, 0, 5, 5),
+        (9999, 0, 5, 5),
+        (0.5, 0, 0.6, 1),
+        (0.5, 0, 0.0, 1),
+        (-0.1, 0, 0.5, 1),
+        (float("nan"), 0, 1, 1),
+        (0, 0, 1, 1j),
+    ],
 )
 def test_wrong_region_is_refused(reader, sheet, region):
     with pytest.raises(ValueError, match="expected"):

@@ -133,6 +133,12 @@ class Allowed:
                 written.append((part, None))
         return written
 
+    @property
+    def has_spaces(self) -> bool:
+        """Whether a number may have gaps in it."""
+        texts = self.lexicon or (self.pattern or "",)
+        return any(sign.isspace() for text in texts for sign in text)
+
     def _templates(self) -> list[Parts]:
         templates = _templates_of(self.pattern or "")
         return [parts for parts in templates if self._has_length(parts)]

@@ -1,8 +1,10 @@
 """What a picture may be given as, and the pixels in it."""
 
 import io
+import math
 import os
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from digitcnn.tables.image_files import read_sized_image
 
 LONGEST_SIDE = 1600  # Pixels. Larger pictures are reduced: a page's digits stay large enough.
 _MOST_PIXELS = 2**26
+_ROUNDING = 1e-9
+Region = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +28,21 @@ class Picture:
     pixels: np.ndarray  # uint8, (height, width, 1 or 3)
     height: int
     width: int
+    left: int = 0  # In a larger picture that it was cut from.
+    top: int = 0
 
-    def cut(self, region: tuple[int, int, int, int]) -> "Picture":
-        """A part of the picture: left, top, width and height, in its own pixels.
+    def cut(self, region: Region) -> "Picture":
+        """A part of the picture.
 
         Raises
         ------
         ValueError
-            If nothing of the region lies in the picture.
+            If a region is not as `DigitReader.read` takes it, or nothing of it lies in the picture.
         """
-        left, top, width, height = region
+        left, top, width, height = _in_pixels(region, self.width, self.height)
         right, bottom = min(left + width, self.width), min(top + height, self.height)
-        if right <= max(left, 0) or bottom <= max(top, 0):
+        left, top = max(left, 0), max(top, 0)
+        if right <= left or bottom <= top:
             raise ValueError(
                 f"expected a region in the picture of {self.width} x {self.height} pixels, got "
                 f"{','.join(map(str, region))}"
@@ -43,7 +50,30 @@ class Picture:
         across, down = self.pixels.shape[1] / self.width, self.pixels.shape[0] / self.height
         columns = slice(int(left * across), max(int(left * across) + 1, round(right * across)))
         rows = slice(int(top * down), max(int(top * down) + 1, round(bottom * down)))
-        return Picture(np.ascontiguousarray(self.pixels[rows, columns]), bottom - top, right - left)
+        pixels = np.ascontiguousarray(self.pixels[rows, columns])
+        return Picture(pixels, bottom - top, right - left, left, top)
+
+
+def _in_pixels(region: Any, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, width and height in pixels, of a region that may be given as parts of a picture.
+
+    Parts are told by a number with a decimal point, as 1.0 for all of it.
+    """
+    is_four = isinstance(region, tuple | list) and len(region) == 4
+    if is_four and all(isinstance(side, int | np.integer) for side in region):
+        if min(region[2:]) > 0:
+            return int(region[0]), int(region[1]), int(region[2]), int(region[3])
+    elif is_four and all(isinstance(side, Real) for side in region):
+        x, y, across, down = map(float, region)
+        # Sums of fractions are not exact.
+        right, bottom = x + across - _ROUNDING, y + down - _ROUNDING
+        if min(x, y) >= 0 < min(across, down) and max(right, bottom) <= 1:
+            left, top = int((x + _ROUNDING) * width), int((y + _ROUNDING) * height)
+            return left, top, math.ceil(right * width) - left, math.ceil(bottom * height) - top
+    raise ValueError(
+        "expected region to be x, y, width and height, as whole numbers of pixels, or as parts of "
+        f"the picture from 0.0 to 1.0, got {region!r}"
+    )
 
 
 def open_picture(source: Any) -> Picture:

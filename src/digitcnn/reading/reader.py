@@ -3,11 +3,16 @@
 import os
 from collections.abc import Iterable, Iterator
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitcnn.reading.page import Digit, Line, Number, Page, rectangle
+from digitcnn._utils.text import shorten
+from digitcnn.reading.allowed import Allowed
+from digitcnn.reading.page import Line, Page, Polygon, rectangle
+
+if TYPE_CHECKING:
+    from digitcnn.reading.pictures import Region
 
 _LAYOUTS = ("page", "line", "single")
 
@@ -29,6 +34,19 @@ class DigitReader:
         Of digits, from 0 to 1. What is less sure is not taken for a digit.
     n_alternatives : int, default=2
         How many other classes are named for each digit.
+    length : int, pair of int, str or None, default=None
+        How many digits a number has: 5, (3, 5) or "3-5", with both ends.
+    pattern : str or None, default=None
+        What a number looks like: ``#`` stands for a digit and every other sign for itself, as in
+        ``##.###,##``. ``|`` stands between several patterns; a backslash before a ``#``, ``|`` or
+        backslash takes it for itself. Signs that are not read, as letters and spaces, are put in.
+    lexicon : iterable of str or None, default=None
+        The texts that a number may be.
+    check : {"luhn", "mod11", "ean13", "iban"} or None, default=None
+        The check digits of a number. "luhn" is that of payment cards. "mod11" has the weights 1, 2,
+        3 and so on from the right, as an ISBN-10 and an ISSN. "ean13" is that of an EAN and an
+        ISBN-13. "iban" needs the letters in a pattern, as ``DE## #### #### #### #### ##``, or in a
+        lexicon. Signs but letters and digits do not count.
 
     See Also
     --------
@@ -36,6 +54,12 @@ class DigitReader:
 
     Notes
     -----
+    Of `length`, `pattern`, `lexicon` and `check` all that are given hold together. A number is then
+    the best reading that is allowed, with the probability of that. It is left out where that is
+    10,000 times less likely than the best reading of all. A line is read as one number in the
+    layout "line", or where pattern or lexicon have spaces; otherwise, and where that is not
+    allowed, wide gaps end a number.
+
     The reader needs neither TensorFlow nor Keras. Any number of threads may use it at once. What it
     cannot read yet stands in :doc:`/guide/reading`.
 
@@ -51,6 +75,8 @@ class DigitReader:
     '314'
     >>> page.lines[0].numbers[0].digits[2].text
     '4'
+    >>> DigitReader(pattern="#.## EUR").read(picture).text
+    '3.14 EUR'
     """
 
     def __init__(
@@ -60,15 +86,25 @@ class DigitReader:
         layout: str = "page",
         reject_below: float = 0.5,
         n_alternatives: int = 2,
+        length: int | tuple[int, int] | str | None = None,
+        pattern: str | None = None,
+        lexicon: Iterable[str] | None = None,
+        check: str | None = None,
     ) -> None:
         self.model = model
         self.layout = layout
         self.reject_below = reject_below
         self.n_alternatives = n_alternatives
-        self._check()
+        self.length = length
+        self.pattern = pattern
+        # An iterator would be used up by the first picture.
+        self.lexicon = list(lexicon) if isinstance(lexicon, Iterator) else lexicon
+        self.check = check
         self._loaded: tuple[Any, Any] | None = None
+        self._limits: tuple[tuple[Any, ...], Allowed | None] | None = None
+        self._check()
 
-    def read(self, picture: Any, *, region: tuple[int, int, int, int] | None = None) -> Page:
+    def read(self, picture: Any, *, region: "Region | None" = None) -> Page:
         """Read a picture.
 
         Parameters
@@ -77,8 +113,9 @@ class DigitReader:
             An image file (PNG, JPEG, BMP, TIFF, WebP or GIF) or its content, turned upright as its
             EXIF data says; or pixels of shape (height, width) or (height, width, channels), of any
             range.
-        region : tuple of int (x, y, width, height) or None, default=None
-            The part to read, in pixels; None reads all of it.
+        region : tuple of int or float (x, y, width, height) or None, default=None
+            The part to read: whole numbers are pixels, others parts of the width and height from
+            0.0 to 1.0, as ``(0.5, 0.0, 0.5, 0.1)`` in the upper right corner. None reads all.
 
         Returns
         -------
@@ -95,39 +132,39 @@ class DigitReader:
         TypeError
             If `picture` is of another type.
         """
+        from digitcnn.reading.assembly import numbers_of_line
         from digitcnn.reading.pictures import open_picture
         from digitcnn.reading.recognition import read_lines, read_single
 
-        self._check()
+        allowed = self._check()
         opened = open_picture(picture)
-        left, top, width, height = 0, 0, opened.width, opened.height
-        pixels = opened.pixels
-        if region is not None:
-            left, top, _, _ = (max(0, side) for side in _checked_region(region))
-            part = opened.cut(region)
-            pixels, width, height = part.pixels, part.width, part.height
+        part = opened if region is None else opened.cut(region)
+        pixels = part.pixels
         classifier = self._classifier()
         if self.layout == "single":
             found = read_single(pixels, classifier)
         else:
             found = read_lines(pixels, classifier, self.layout == "line", self.reject_below)
-        across, down = width / pixels.shape[1], height / pixels.shape[0]
+        across, down = part.width / pixels.shape[1], part.height / pixels.shape[0]
 
-        def digit_of(box: np.ndarray, probabilities: np.ndarray) -> Digit:
-            order = np.argsort(-probabilities, kind="stable")[: self.n_alternatives + 1]
-            ranked = [(classifier.classes[i], float(probabilities[i])) for i in order]
-            x, y = left + float(box[0]) * across, top + float(box[1]) * down
-            size = float(box[2] - box[0]) * across, float(box[3] - box[1]) * down
-            return Digit(*ranked[0], rectangle(x, y, *size), tuple(ranked[1:]))
+        def polygon_of(box: np.ndarray) -> Polygon:
+            x, y = part.left + float(box[0]) * across, part.top + float(box[1]) * down
+            return rectangle(x, y, float(box[2] - box[0]) * across, float(box[3] - box[1]) * down)
 
+        is_one_number = self.layout == "line" or (allowed is not None and allowed.has_spaces)
         lines = tuple(
-            Line(
-                tuple(
-                    Number(tuple(digit_of(one.box, one.probabilities) for one in number))
-                    for number in line
+            Line(tuple(numbers))
+            for line in found
+            if (
+                numbers := numbers_of_line(
+                    line,
+                    classifier.classes,
+                    polygon_of,
+                    allowed,
+                    self.n_alternatives,
+                    is_one_number,
                 )
             )
-            for line in found
         )
         return Page(lines, opened.width, opened.height, opened.pixels)
 
@@ -172,7 +209,8 @@ class DigitReader:
             self._loaded = loaded = (self.model, DigitClassifier(self.model))
         return loaded[1]
 
-    def _check(self) -> None:
+    def _check(self) -> Allowed | None:
+        """What a number may be, after a check of all parameters; None for anything."""
         is_name = isinstance(self.model, str | os.PathLike)
         if not (is_name and str(self.model)) and not hasattr(self.model, "predict_proba"):
             raise ValueError(
@@ -193,28 +231,27 @@ class DigitReader:
             raise ValueError(
                 f"expected n_alternatives to be a whole number from 0 up, got {count!r}"
             )
+        given = (self.length, self.pattern, self.lexicon, self.check)
+        limits = self._limits
+        if limits is None or any(
+            one is not before for one, before in zip(given, limits[0], strict=True)
+        ):
+            is_any = all(one is None for one in given)
+            self._limits = limits = (given, None if is_any else Allowed(*given))
+        return limits[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_loaded": None}
+        return {**vars(self), "_loaded": None, "_limits": None}
 
     def __repr__(self) -> str:
+        names = ("length", "pattern", "lexicon", "check")
+        limits = {name: getattr(self, name) for name in names}
+        shown = "".join(
+            f", {name}={shorten(repr(value))}"
+            for name, value in limits.items()
+            if value is not None
+        )
         return (
             f"DigitReader({self.model!r}, layout={self.layout!r}, "
-            f"reject_below={self.reject_below!r}, n_alternatives={self.n_alternatives!r})"
+            f"reject_below={self.reject_below!r}, n_alternatives={self.n_alternatives!r}{shown})"
         )
-
-
-def _checked_region(region: Any) -> tuple[int, int, int, int]:
-    is_valid = (
-        isinstance(region, tuple | list)
-        and len(region) == 4
-        and all(isinstance(side, int | np.integer) for side in region)
-        and region[2] > 0
-        and region[3] > 0
-    )
-    if not is_valid:
-        raise ValueError(
-            f"expected region to be whole numbers (x, y, width, height), got {region!r}"
-        )
-    left, top, width, height = map(int, region)
-    return left, top, width, height
