@@ -134,6 +134,11 @@ class Allowed:
         return written
 
     @property
+    def signs(self) -> frozenset[str]:
+        """The signs that are written in a number besides digits that are free."""
+        return frozenset().union(*(self.lexicon or (self.pattern or "",)))
+
+    @property
     def has_spaces(self) -> bool:
         """Whether a number may have gaps in it."""
         texts = self.lexicon or (self.pattern or "",)

@@ -7,10 +7,11 @@ import numpy as np
 from digitcnn.reading.allowed import Allowed
 from digitcnn.reading.decoding import Decoded, best_reading
 from digitcnn.reading.page import Digit, Number, Polygon
-from digitcnn.reading.segmentation import Reading
+from digitcnn.reading.strips import SIGNS, Strip, reaches
 
 # Of the probability of the best reading of all: an allowed one that is less likely was not written.
 _LEAST_LIKELY = 1e-4
+_SIGNS_MISSING = 0.3  # Of the probability without separators: with them it is no lower.
 
 
 def best_allowed(
@@ -87,53 +88,57 @@ def _with_places(digits: list[Digit | str]) -> list[Digit]:
 
 
 def numbers_of_line(
-    line: Sequence[Sequence[Reading]],
-    symbols: Sequence[str],
-    polygon_of: Callable[[np.ndarray], Polygon],
+    strip: Strip,
+    place: Callable[[np.ndarray], Polygon],
     allowed: Allowed | None,
     n_alternatives: int,
     is_one_number: bool,
 ) -> list[Number]:
-    """The numbers of a line that was cut into digits, of those that are allowed.
+    """The numbers of a line, of those that are allowed.
 
     Parameters
     ----------
-    line : sequence of sequence of Reading
-        Its numbers, each as its digits.
-    symbols : sequence of str
-        The classes of the readings.
-    polygon_of : callable
-        Gives the polygon of a reading's box.
+    strip : Strip
+    place : callable
+        Gives corners (4, 2) of what was read as a polygon in the picture's pixels.
     allowed : Allowed or None
     n_alternatives : int
     is_one_number : bool
         Whether the whole line is one number, if that is allowed.
     """
-    groups = list(line)
-    if allowed is not None and is_one_number and len(groups) > 1:
-        whole = [one for group in groups for one in group]
-        found = _number(whole, symbols, polygon_of, allowed, n_alternatives)
-        if found is not None:
-            return [found]
-    numbers = [_number(group, symbols, polygon_of, allowed, n_alternatives) for group in groups]
-    return [number for number in numbers if number is not None]
+    words = strip.words
+    if allowed is not None and is_one_number and len(words) > 1:
+        words = ((words[0][0], words[-1][1]), *words)
+    numbers = []
+    for start, stop in words:
+        found = _read_word(strip, start, stop, allowed)
+        if found is None or not found[1].text:
+            continue
+        read, decoded = found
+        spans = [(-1, first + start, last + start) for first, last in decoded.spans]
+        polygons = [place(read.outline(*reach)) for reach in reaches(spans, start, stop)]
+        numbers.append(number_of(decoded, read.symbols, polygons, allowed, n_alternatives))
+        if (start, stop) not in strip.words:
+            break
+    return numbers
 
 
-def _number(
-    readings: Sequence[Reading],
-    symbols: Sequence[str],
-    polygon_of: Callable[[np.ndarray], Polygon],
-    allowed: Allowed | None,
-    n_alternatives: int,
-) -> Number | None:
-    # A step for each digit, which is surely one, and a sure blank between two.
-    probabilities = np.zeros((2 * len(readings) - 1, 1 + len(symbols)), np.float32)
-    probabilities[::2, 1:] = [one.probabilities for one in readings]
-    probabilities[1::2, 0] = 1
-    with np.errstate(divide="ignore"):
-        logs = np.log(probabilities)
-    decoded = best_allowed(logs, symbols, allowed)
-    if decoded is None:
-        return None
-    polygons = [polygon_of(readings[first // 2].box) for first, _ in decoded.spans]
-    return number_of(decoded, symbols, polygons, allowed, n_alternatives)
+def _read_word(
+    strip: Strip, start: int, stop: int, allowed: Allowed | None
+) -> tuple[Strip, Decoded] | None:
+    """The best reading of some steps, and the line with the symbols that it was read with.
+
+    Separators that are allowed may be missing, as where they are printed or left out: they count
+    unless that is less likely.
+    """
+    digits = "".join(sign for sign in strip.symbols if sign not in SIGNS)
+    plain = strip.only(digits)
+    without = best_allowed(plain.log_probabilities[start:stop], plain.symbols, allowed)
+    wanted = frozenset() if allowed is None else allowed.signs & frozenset(SIGNS)
+    if wanted:
+        full = strip.only(digits + "".join(wanted))
+        with_signs = best_allowed(full.log_probabilities[start:stop], full.symbols, allowed)
+        least = 0.0 if without is None else _SIGNS_MISSING * without.probability
+        if with_signs is not None and with_signs.probability >= least:
+            return full, with_signs
+    return None if without is None else (plain, without)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from digitcnn.architectures import PRETRAINED
 from digitcnn.preprocessing.placement import draw_centred
 
 _BOX = 20 / 28  # Of a picture's side: MNIST's digits are fitted into that.
@@ -22,6 +23,8 @@ class DigitClassifier:
     Attributes
     ----------
     classes : list of str
+    is_own : bool
+        Whether it is the model in the package.
 
     Raises
     ------
@@ -30,6 +33,7 @@ class DigitClassifier:
     """
 
     def __init__(self, model: Any) -> None:
+        self.is_own = isinstance(model, str) and model == PRETRAINED
         self._is_stored = isinstance(model, str | os.PathLike)
         if self._is_stored:
             from digitcnn.serialization.initial import model_path

@@ -32,11 +32,14 @@ class Components:
         Left, top, right and bottom.
     height : float
         Of a typical digit, in pixels.
+    ink : ndarray of uint8 of shape (height, width)
+        1 where anything is written, specks included; 0 where rulings were.
     """
 
     labels: np.ndarray
     boxes: np.ndarray
     height: float
+    ink: np.ndarray
 
 
 def find_components(mask: np.ndarray) -> Components:
@@ -55,7 +58,7 @@ def find_components(mask: np.ndarray) -> Components:
         n, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         typical = typical_height(stats[1:], mask.shape)
     if n <= 1 or not typical:
-        return Components(np.zeros(mask.shape, np.int32), np.zeros((0, 4)), 0.0)
+        return Components(np.zeros(mask.shape, np.int32), np.zeros((0, 4)), 0.0, mask)
     left, top, width, height, area = stats[1:].T.astype(float)
     boxes = np.column_stack([left, top, left + width, top + height])
     # Frames.
@@ -70,7 +73,7 @@ def find_components(mask: np.ndarray) -> Components:
     for i, owner in enumerate(used):
         places[1:][owners == owner] = i + 1
     joined = np.array([_around(boxes[owners == owner]) for owner in used]).reshape(-1, 4)
-    return Components(places[labels], joined, typical)
+    return Components(places[labels], joined, typical, mask)
 
 
 def typical_height(stats: np.ndarray, shape: tuple[int, ...]) -> float:

@@ -9,12 +9,14 @@ import numpy as np
 
 from digitcnn._utils.text import shorten
 from digitcnn.reading.allowed import Allowed
-from digitcnn.reading.page import Line, Page, Polygon, rectangle
+from digitcnn.reading.page import Line, Page, Polygon
+from digitcnn.reading.recogniser import LineRecogniser
 
 if TYPE_CHECKING:
     from digitcnn.reading.pictures import Region
 
 _LAYOUTS = ("page", "line", "single")
+_RECOGNISER = LineRecogniser()  # Loaded once, when it is first asked.
 
 
 class DigitReader:
@@ -144,25 +146,25 @@ class DigitReader:
         if self.layout == "single":
             found = read_single(pixels, classifier)
         else:
-            found = read_lines(pixels, classifier, self.layout == "line", self.reject_below)
-        across, down = part.width / pixels.shape[1], part.height / pixels.shape[0]
+            is_one_line = self.layout == "line"
+            signs = frozenset() if allowed is None else allowed.signs
+            found = read_lines(
+                pixels, classifier, _RECOGNISER, is_one_line, self.reject_below, signs
+            )
+        scale = np.array([part.width / pixels.shape[1], part.height / pixels.shape[0]])
 
-        def polygon_of(box: np.ndarray) -> Polygon:
-            x, y = part.left + float(box[0]) * across, part.top + float(box[1]) * down
-            return rectangle(x, y, float(box[2] - box[0]) * across, float(box[3] - box[1]) * down)
+        def place(corners: np.ndarray) -> Polygon:
+            placed = corners * scale + [part.left, part.top]
+            placed = np.clip(placed, 0, [opened.width, opened.height])
+            return tuple((float(x), float(y)) for x, y in placed)
 
         is_one_number = self.layout == "line" or (allowed is not None and allowed.has_spaces)
         lines = tuple(
             Line(tuple(numbers))
-            for line in found
+            for strip in found
             if (
                 numbers := numbers_of_line(
-                    line,
-                    classifier.classes,
-                    polygon_of,
-                    allowed,
-                    self.n_alternatives,
-                    is_one_number,
+                    strip, place, allowed, self.n_alternatives, is_one_number
                 )
             )
         )

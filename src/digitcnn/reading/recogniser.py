@@ -1,0 +1,175 @@
+"""A line of digits as a whole, read by a network that needs no cuts between them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import cv2
+import numpy as np
+
+from digitcnn.preprocessing.shades import Shades, mean_depth
+from digitcnn.reading.layout import Components
+
+# What the network tells apart, after the blank; the last one stands for every other sign.
+SYMBOLS = "0123456789.,-/*"
+HEIGHT = 32  # Pixels of a line as the network takes it,
+BODY = 20  # and of a digit in it.
+STEP = 2  # Columns for each of the network's answers.
+
+_MODEL_FILE = "strings.onnx"
+_MARGIN = 8  # Columns beside the first and the last sign.
+_WIDEST = 4096  # Columns of a line. What is wider is no line of digits.
+_LARGE = 0.6  # Of the highest component: others tell nothing about where the line runs.
+_STEEPEST = 0.35  # Of a line that rises or falls.
+_FULL_INK = 75  # Percentile of the contrast of strokes that counts as full ink.
+_THINNEST = 2.0  # Pixels of a stroke in the line: what is thinner is drawn with a thicker pen.
+
+
+@dataclass(frozen=True, slots=True)
+class CutLine:
+    """A line as the network takes it.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8 of shape (HEIGHT, width)
+        255 where there is ink.
+    matrix : ndarray of float of shape (2, 3)
+        From places in these pixels to places in the picture.
+    """
+
+    pixels: np.ndarray
+    matrix: np.ndarray
+
+    def polygon(self, first: int, last: int) -> np.ndarray:
+        """The corners, of shape (4, 2), of the ink in some columns, in the picture."""
+        inked = self.pixels[:, first : last + 1] > 96
+        rows = np.flatnonzero(inked.any(axis=1))
+        columns = np.flatnonzero(inked.any(axis=0))
+        top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, HEIGHT)
+        left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, last + 1 - first)
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], float)
+        corners[:, 0] += first
+        placed: np.ndarray = corners @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return placed
+
+
+class LineRecogniser:
+    """The string recogniser in the package; any number of threads may ask it."""
+
+    def __init__(self) -> None:
+        self._session: Any = None
+
+    def read(self, lines: Sequence[CutLine]) -> list[np.ndarray]:
+        """Logarithms of probabilities, (n_steps, 1 + len(SYMBOLS)), of each line.
+
+        A step is two columns; the first probability is that of the blank.
+        """
+        if self._session is None:
+            # Of several threads that come here at once each may make one; the last one stays.
+            self._session = _make_session()
+        return [
+            self._session.run(["log_probabilities"], {"lines": line.pixels[None]})[0][0]
+            for line in lines
+        ]
+
+
+def _make_session() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    content = (files("digitcnn") / "pretrained" / _MODEL_FILE).read_bytes()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> CutLine | None:
+    """Cut a line out, level and of one size, without the ink of other lines.
+
+    Parameters
+    ----------
+    shades : Shades
+    components : Components
+    line : sequence of int
+        The components of the line.
+
+    Returns
+    -------
+    CutLine or None
+        None where it is too long for one.
+    """
+    boxes = components.boxes[list(line)]
+    heights, widths = boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]
+    is_large = heights >= _LARGE * heights.max()
+    body = _weighted_median(heights[is_large], widths[is_large])
+    middle, slope = _course(boxes[is_large], body)
+    scale = BODY / body
+    left, right = boxes[:, 0].min(), boxes[:, 2].max()
+    width = math.ceil((right - left) * scale) + 2 * _MARGIN
+    width += width % STEP
+    if width > _WIDEST:
+        return None
+    # From the picture to the line: a shear that makes it level, and its size.
+    forward = np.array(
+        [
+            [scale, 0, _MARGIN - left * scale],
+            [-slope * scale, scale, HEIGHT / 2 - middle * scale],
+        ]
+    )
+    reach = math.ceil(HEIGHT / scale + abs(slope) * (right - left)) + 2
+    rows = slice(max(0, int(boxes[:, 1].min()) - reach), int(boxes[:, 3].max()) + reach)
+    columns = slice(max(0, int(left) - reach), int(right) + reach)
+    ink = _ink_of(shades, components, line, rows, columns)
+    here = forward.copy()
+    here[:, 2] += forward[:, :2] @ [columns.start, rows.start]
+    if scale < 1:
+        missing = round(_THINNEST / scale - _thickness(ink))
+        if missing > 0:
+            pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))
+            ink = cv2.dilate(ink, pen)
+        # Else single pixels would be taken out of many.
+        ink = cv2.GaussianBlur(ink, (0, 0), 0.4 / scale)
+    pixels = cv2.warpAffine(ink, here, (width, HEIGHT), flags=cv2.INTER_LINEAR)
+    inverse = np.linalg.inv(np.vstack([forward, [0, 0, 1]]))[:2]
+    return CutLine(np.rint(pixels * 255).astype(np.uint8), inverse)
+
+
+def _ink_of(
+    shades: Shades, components: Components, line: Sequence[int], rows: slice, columns: slice
+) -> np.ndarray:
+    """How much ink there is, 0 to 1, without the paper's grain, rulings and other lines."""
+    labels = components.labels[rows, columns]
+    is_mine = np.isin(labels, np.asarray(line) + 1)
+    contrast = shades.contrast[rows, columns]
+    full = float(np.percentile(contrast[is_mine], _FULL_INK)) if is_mine.any() else 1.0
+    is_ink = (components.ink[rows, columns] > 0) & ((labels == 0) | is_mine)
+    kept = cv2.dilate(is_ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    kept &= (labels == 0) | is_mine
+    soft = np.where(kept, contrast / max(full, 1e-6), 0)
+    return np.clip(soft, 0, 1).astype(np.float32)
+
+
+def _thickness(ink: np.ndarray) -> float:
+    """The usual thickness of strokes, in pixels."""
+    mask = (ink > 0.5).astype(np.uint8)
+    return 4 * mean_depth(mask) - 1 if mask.any() else 0.0
+
+
+def _course(boxes: np.ndarray, body: float) -> tuple[float, float]:
+    """The row of a line's middle at column 0, and by how much it falls from column to column."""
+    across = (boxes[:, 0] + boxes[:, 2]) / 2
+    down = (boxes[:, 1] + boxes[:, 3]) / 2
+    if len(boxes) < 3 or np.ptp(across) < 3 * body:
+        return float(np.median(down)), 0.0
+    steps = across[:, None] - across[None, :]
+    is_far = steps > body
+    slope = float(np.median((down[:, None] - down[None, :])[is_far] / steps[is_far]))
+    slope = float(np.clip(slope, -_STEEPEST, _STEEPEST))
+    return float(np.median(down - slope * across)), slope
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    summed = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(summed, summed[-1] / 2)])

@@ -1,0 +1,253 @@
+"""A line as what may be read at each step along it, and its digits as a classifier sees them."""
+
+import itertools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from digitcnn.preprocessing.foreground import draw_group
+from digitcnn.preprocessing.shades import Shades
+from digitcnn.reading.classification import DigitClassifier
+from digitcnn.reading.layout import Components
+from digitcnn.reading.recogniser import BODY, STEP, SYMBOLS, CutLine
+
+DIGITS = "0123456789"
+OTHER = SYMBOLS[-1]
+SIGNS = SYMBOLS[len(DIGITS) :]  # What is no digit, and is read only where it is asked for.
+
+_HIGH = 0.55  # Of a digit's height: what is lower is a sign, or a part.
+_WIDE = 1.25  # Of a component's height: what is wider is more than one digit.
+_LEAST = 1e-6  # A classifier is never surer than that.
+_SURE = 0.8  # So sure a classifier knows a digit from another sign.
+_TRUST = 0.5  # In the recogniser, beside the classifier in the package.
+# Nothing but a blank, among all symbols.
+_BLANK = np.where(np.arange(1 + len(SYMBOLS)) == 0, 0.0, -np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A line, as what may be read at each step along it.
+
+    Attributes
+    ----------
+    log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(symbols))
+        The first column is the blank's.
+    symbols : str
+    words : tuple of pairs of int
+        The steps, first and after the last, that stand together, without a wide gap.
+    outline : callable
+        Gives the corners (4, 2) in the picture of what stands at the steps from a first to a last.
+    """
+
+    log_probabilities: np.ndarray
+    symbols: str
+    words: tuple[tuple[int, int], ...]
+    outline: Callable[[int, int], np.ndarray]
+
+    @classmethod
+    def of_line(
+        cls, cut: CutLine, log_probabilities: np.ndarray, words: Sequence[tuple[float, float]]
+    ) -> "Strip":
+        """A line that was read by the recogniser.
+
+        Parameters
+        ----------
+        cut : CutLine
+        log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(SYMBOLS))
+        words : sequence of pairs of float
+            Columns of the cut line where words begin and end, from left to right.
+        """
+        # The middle of each gap, and both ends.
+        edges = [0.0, *((b + a) / 2 for (_, b), (a, _) in itertools.pairwise(words)), np.inf]
+        steps = [round(min(edge / STEP, len(log_probabilities))) for edge in edges]
+        return cls(
+            log_probabilities,
+            SYMBOLS,
+            tuple(itertools.pairwise(steps)),
+            lambda first, last: cut.polygon(first * STEP, last * STEP + STEP - 1),
+        )
+
+    @classmethod
+    def of_digit(cls, probabilities: np.ndarray, symbols: str, corners: np.ndarray) -> "Strip":
+        """A single sign, of the classes of a classifier."""
+        with np.errstate(divide="ignore"):
+            logs = np.log(np.concatenate([[0.0], probabilities]))[None]
+        return cls(logs.astype(np.float32), symbols, ((0, 1),), lambda first, last: corners)
+
+    def only(self, symbols: str) -> "Strip":
+        """The same where no other signs are told from blank paper."""
+        kept = [self.symbols.index(sign) + 1 for sign in symbols if sign in self.symbols]
+        gone = [0, *(i + 1 for i, sign in enumerate(self.symbols) if i + 1 not in kept)]
+        blank = np.logaddexp.reduce(self.log_probabilities[:, gone], axis=1)
+        logs = np.column_stack([blank, self.log_probabilities[:, kept]])
+        return replace(
+            self, log_probabilities=logs, symbols="".join(self.symbols[i - 1] for i in kept)
+        )
+
+
+def signs_of(logs: np.ndarray) -> list[tuple[int, int, int]]:
+    """The symbols of the best path, each as its number, and its first and last step."""
+    best = logs.argmax(axis=1)
+    edges = np.flatnonzero(np.diff(best)) + 1
+    firsts, stops = [0, *edges.tolist()], [*edges.tolist(), len(best)]
+    return [
+        (int(best[first]) - 1, first, stop - 1)
+        for first, stop in zip(firsts, stops, strict=True)
+        if first < stop and best[first] > 0
+    ]
+
+
+def reaches(signs: Sequence[tuple[int, int, int]], start: int, stop: int) -> list[tuple[int, int]]:
+    """The first and the last step that belong to each sign: halfway to its neighbours.
+
+    Parameters
+    ----------
+    signs : sequence of tuples of int (symbol, first, last)
+    start, stop : int
+        Of the word, the latter after its last step.
+    """
+    edges = [
+        start,
+        *((last + first + 1) // 2 for (_, _, last), (_, first, _) in itertools.pairwise(signs)),
+        stop,
+    ]
+    return [(begin, max(begin, end - 1)) for begin, end in itertools.pairwise(edges)]
+
+
+def refined(
+    strips: Sequence[Strip],
+    lines: Sequence[Sequence[int]],
+    cuts: Sequence[CutLine],
+    shades: Shades,
+    components: Components,
+    classifier: DigitClassifier,
+    signs: Collection[str],
+) -> list[Strip]:
+    """Lines whose digits that touch no others were read by a classifier of single digits too.
+
+    The probabilities of both are multiplied, as of independent witnesses [1]_. A model of
+    somebody's own decides alone: it knows a hand that the recogniser does not.
+
+    Parameters
+    ----------
+    strips : sequence of Strip
+    lines : sequence of sequence of int
+        The components of each.
+    cuts : sequence of CutLine
+    shades : Shades
+    components : Components
+    classifier : DigitClassifier
+        Of digits.
+    signs : collection of str
+        Those that are read besides digits.
+
+    References
+    ----------
+    .. [1] G. Hinton, "Training products of experts by minimizing contrastive divergence", Neural
+       Computation 14(8), 2002.
+    """
+    places: list[tuple[int, _Alone]] = []
+    for i, (strip, line, cut) in enumerate(zip(strips, lines, cuts, strict=True)):
+        places += [(i, alone) for alone in _alone(strip, line, cut, components)]
+    if not places:
+        return list(strips)
+    drawn = [_draw(shades, components, alone.component) for _, alone in places]
+    answers = np.maximum(classifier.predict(drawn), _LEAST)
+    columns = [1 + SYMBOLS.index(label) for label in classifier.classes]
+    unread = [1 + SYMBOLS.index(sign) for sign in SIGNS if sign not in signs]
+    found = [strip.log_probabilities.copy() for strip in strips]
+    for (i, alone), answer in zip(places, answers, strict=True):
+        is_sure = answer.max() >= _SURE
+        if not (alone.is_read or is_sure):
+            continue
+        here = slice(alone.start, alone.stop)
+        one = _of_one_sign(found[i][here])
+        digits = one[columns] * (_TRUST if classifier.is_own else 0) + np.log(answer)
+        one[columns] = digits + np.logaddexp.reduce(one[columns]) - np.logaddexp.reduce(digits)
+        if is_sure:
+            # A bar is a letter among letters, and a slash among dates.
+            share = np.logaddexp.reduce(one[[0, *unread]]) + np.log(answer)
+            one[columns] = np.logaddexp(one[columns], share)
+            one[[0, *unread]] = -np.inf
+        found[i][here] = _BLANK
+        found[i][alone.middle] = one - np.logaddexp.reduce(one)
+    return [
+        replace(strip, log_probabilities=logs) for strip, logs in zip(strips, found, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A component in which one sign was read, or none, and the steps that belong to it."""
+
+    component: int
+    start: int
+    stop: int
+    middle: int
+    is_read: bool
+
+
+def _alone(strip: Strip, line: Sequence[int], cut: CutLine, components: Components) -> list[_Alone]:
+    """The components that may be digits that touch no others."""
+    forward = np.linalg.inv(np.vstack([cut.matrix, [0, 0, 1]]))
+    boxes = components.boxes[list(line)]
+    left, right = (
+        (forward[0, 0] * boxes[:, side] + forward[0, 1] * boxes[:, 1] + forward[0, 2]) / STEP
+        for side in (0, 2)
+    )
+    heights = (boxes[:, 3] - boxes[:, 1]) * forward[1, 1]
+    middles = (left + right) / 2
+    # Each sign belongs to the component that it is in, or is nearest to.
+    n_steps = len(strip.log_probabilities)
+    signs = [
+        (k, first, last)
+        for k, first, last in signs_of(strip.log_probabilities)
+        if strip.symbols[k] not in ".,"
+    ]
+    owners = []
+    for _, first, last in signs:
+        at = (first + last) / 2
+        off = np.maximum(np.maximum(left - at, at - right), 0) + 0.01 * np.abs(middles - at)
+        owners.append(int(off.argmin()))
+    for i in range(len(line)):
+        if i not in owners and heights[i] >= _HIGH * BODY:
+            at = int(np.clip(middles[i], 0, n_steps - 1))
+            if not any(first - 1 <= at <= last + 1 for _, first, last in signs):
+                signs.append((-1, at, at))
+                owners.append(i)
+    order = sorted(range(len(signs)), key=lambda k: signs[k][1])
+    spans = reaches([signs[k] for k in order], 0, n_steps)
+    return [
+        _Alone(line[owners[k]], start, last + 1, signs[k][1], signs[k][0] >= 0)
+        for k, (start, last) in zip(order, spans, strict=True)
+        if owners.count(owners[k]) == 1
+        and (right - left)[owners[k]] * STEP <= _WIDE * max(heights[owners[k]], _HIGH * BODY)
+    ]
+
+
+def _of_one_sign(logs: np.ndarray) -> np.ndarray:
+    """The logarithm of the probability that some steps are each sign, or, first, none."""
+    before = np.concatenate([[0.0], np.cumsum(logs[:, 0])]).astype(np.float64)
+    found = np.full(logs.shape[1], -np.inf)
+    inside = np.full(logs.shape[1], -np.inf)
+    for t, step in enumerate(logs.astype(np.float64)):
+        inside = np.logaddexp(inside, before[t]) + step
+        found = np.logaddexp(found + step[0], inside)
+    # It ends in the sign or in blanks after it; the way through blanks alone is none.
+    found[0] = before[-1]
+    return found
+
+
+def _draw(shades: Shades, components: Components, component: int) -> np.ndarray:
+    """The strokes of a component, cut out."""
+    margin = 3
+    left, top = np.maximum(components.boxes[component, :2].astype(int) - margin, 0)
+    right, bottom = components.boxes[component, 2:].astype(int) + margin
+    rows, columns = slice(int(top), int(bottom)), slice(int(left), int(right))
+    here = components.labels[rows, columns]
+    group = (here == component + 1).astype(np.uint8)
+    contrast = shades.contrast[rows, columns].copy()
+    # Ink of neighbours is none of this digit's soft edge.
+    contrast[(here > 0) & (group == 0)] = 0
+    return draw_group(replace(shades, contrast=contrast, mask=group), group)
