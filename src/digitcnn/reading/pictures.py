@@ -6,17 +6,19 @@ import os
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from digitcnn._utils.images import channels_last
 from digitcnn._utils.pictures import list_pictures
 from digitcnn.preprocessing.shades import to_bytes
-from digitcnn.tables.image_files import read_sized_image
+from digitcnn.reading.pdf import count_pdf_pages, draw_pdf_page, is_pdf, name_of
+from digitcnn.tables.image_files import count_images, read_sized_image
 
 LONGEST_SIDE = 1600  # Pixels. Larger pictures are reduced: a page's digits stay large enough.
 _MOST_PIXELS = 2**26
+_MOST_PAGES = 1000
 _ROUNDING = 1e-9
 Region = tuple[float, float, float, float]
 
@@ -63,7 +65,7 @@ def _in_pixels(region: Any, width: int, height: int) -> tuple[int, int, int, int
     if is_four and all(isinstance(side, int | np.integer) for side in region):
         if min(region[2:]) > 0:
             return int(region[0]), int(region[1]), int(region[2]), int(region[3])
-    elif is_four and all(isinstance(side, Real) for side in region):
+    elif is_four and all(isinstance(side, Real) and math.isfinite(side) for side in region):
         x, y, across, down = map(float, region)
         # Sums of fractions are not exact.
         right, bottom = x + across - _ROUNDING, y + down - _ROUNDING
@@ -76,8 +78,8 @@ def _in_pixels(region: Any, width: int, height: int) -> tuple[int, int, int, int
     )
 
 
-def open_picture(source: Any) -> Picture:
-    """The pixels of a path, bytes, a binary file, one of Pillow's images, or an array.
+class Source:
+    """What a picture is given as: a path, bytes, a binary file, one of Pillow's images, an array.
 
     Raises
     ------
@@ -88,28 +90,86 @@ def open_picture(source: Any) -> Picture:
     TypeError
         If it is none of these.
     """
-    if isinstance(source, bytes | bytearray | memoryview):
-        return _decoded(io.BytesIO(source))
-    if isinstance(source, str | os.PathLike):
-        return _decoded(Path(os.fsdecode(source)))
-    if hasattr(source, "read") and not hasattr(source, "getbands"):
-        return _decoded(_seekable(source))
-    if hasattr(source, "getbands"):
-        from PIL import ImageOps
 
-        _check_size(source.height, source.width)
-        upright = ImageOps.exif_transpose(source)
-        (pixels,) = list_pictures([upright]) or [np.asarray(upright)]
-        return _from_array(pixels)
-    if isinstance(source, np.ndarray | list | tuple):
-        try:
-            return _from_array(np.asarray(source))
-        except ValueError as error:
-            raise ValueError(f"expected an array of pixels, got {error}") from None
-    raise TypeError(
-        "expected a picture as a path, bytes, binary file, Pillow image or array, got "
-        f"{type(source).__name__}"
-    )
+    def __init__(self, given: Any) -> None:
+        self._file: Path | BinaryIO | None = None
+        self._only: Picture | None = None
+        self._is_pdf = False
+        self._n_pages: int | None = None
+        if isinstance(given, bytes | bytearray | memoryview):
+            self._file = io.BytesIO(given)
+        elif isinstance(given, str | os.PathLike):
+            self._file = Path(os.fsdecode(given))
+        elif hasattr(given, "read") and not hasattr(given, "getbands"):
+            self._file = _seekable(given)
+        else:
+            self._only, self._n_pages = _in_memory(given), 1
+            return
+        self._is_pdf = is_pdf(_start_of(self._file))
+
+    def count_pages(self) -> int:
+        """How many pages it has: those of a PDF or a TIFF; of others there is one.
+
+        Raises
+        ------
+        OSError, ValueError, ImportError
+            As the class, if there are more than 1,000, or pypdfium2 is needed and missing.
+        """
+        if self._n_pages is not None:
+            return self._n_pages
+        assert self._file is not None
+        if self._is_pdf:
+            n_pages = count_pdf_pages(self._file)
+        else:
+            n_pages = count_images(self._file, _MOST_PAGES)
+        if n_pages > _MOST_PAGES:
+            raise ValueError(
+                f"{name_of(self._file)}: expected at most {_MOST_PAGES:,} pages, got more. Split "
+                "it first"
+            )
+        self._n_pages = n_pages
+        return n_pages
+
+    def open(self, page: int | None = None) -> Picture:
+        """A page's pixels.
+
+        Parameters
+        ----------
+        page : int or None, default=None
+            From 0. None takes the only one.
+
+        Raises
+        ------
+        OSError, ValueError, ImportError
+            As `count_pages`, or if there is no such page.
+        """
+        n_pages = self.count_pages()
+        if page is None and n_pages > 1:
+            raise ValueError(
+                f"{name_of(self._file)}: expected one page, got {n_pages:,}. Name one, as page=0, "
+                "or take all with read_pages"
+            )
+        number = 0 if page is None else page
+        if not isinstance(number, int | np.integer) or not 0 <= number < n_pages:
+            raise ValueError(f"expected page to be from 0 to {n_pages - 1}, got {page!r}")
+        if self._only is not None:
+            return self._only
+        assert self._file is not None
+        if self._is_pdf:
+            pixels, (height, width) = draw_pdf_page(self._file, int(number), LONGEST_SIDE)
+        else:
+            pixels, (height, width) = read_sized_image(self._file, LONGEST_SIDE, int(number))
+        return Picture(pixels.reshape(*pixels.shape[:2], -1), height, width)
+
+
+def _start_of(file: Path | BinaryIO) -> bytes:
+    if not isinstance(file, Path):
+        file.seek(0)
+        return file.read(1024)
+    if not file.is_file():  # which is told when it is opened as an image
+        return b""
+    with file.open("rb") as opened:
+        return opened.read(1024)
 
 
 def _seekable(file: Any) -> Any:
@@ -122,9 +182,23 @@ def _seekable(file: Any) -> Any:
     return io.BytesIO(content)
 
 
-def _decoded(source: Any) -> Picture:
-    pixels, (height, width) = read_sized_image(source, LONGEST_SIDE)
-    return Picture(pixels.reshape(*pixels.shape[:2], -1), height, width)
+def _in_memory(given: Any) -> Picture:
+    if hasattr(given, "getbands"):
+        from PIL import ImageOps
+
+        _check_size(given.height, given.width)
+        upright = ImageOps.exif_transpose(given)
+        (pixels,) = list_pictures([upright]) or [np.asarray(upright)]
+        return _from_array(pixels)
+    if isinstance(given, np.ndarray | list | tuple):
+        try:
+            return _from_array(np.asarray(given))
+        except ValueError as error:
+            raise ValueError(f"expected an array of pixels, got {error}") from None
+    raise TypeError(
+        "expected a picture as a path, bytes, binary file, Pillow image or array, got "
+        f"{type(given).__name__}"
+    )
 
 
 def _from_array(pixels: np.ndarray) -> Picture:

@@ -13,7 +13,7 @@ from digitcnn.reading.page import Line, Page, Polygon
 from digitcnn.reading.recogniser import LineRecogniser
 
 if TYPE_CHECKING:
-    from digitcnn.reading.pictures import Region
+    from digitcnn.reading.pictures import Picture, Region
 
 _LAYOUTS = ("page", "line", "single")
 _RECOGNISER = LineRecogniser()  # Loaded once, when it is first asked.
@@ -106,40 +106,76 @@ class DigitReader:
         self._limits: tuple[tuple[Any, ...], Allowed | None] | None = None
         self._check()
 
-    def read(self, picture: Any, *, region: "Region | None" = None) -> Page:
+    def read(
+        self, picture: Any, *, region: "Region | None" = None, page: int | None = None
+    ) -> Page:
         """Read a picture.
 
         Parameters
         ----------
         picture : str, path-like, bytes, binary file, PIL.Image.Image or array
-            An image file (PNG, JPEG, BMP, TIFF, WebP or GIF) or its content, turned upright as its
-            EXIF data says; or pixels of shape (height, width) or (height, width, channels), of any
-            range.
+            An image file (PNG, JPEG, BMP, TIFF, WebP or GIF), a PDF file, or the content of one;
+            turned upright as EXIF data says, and of an animation the first picture. Or pixels of
+            shape (height, width) or (height, width, channels), of any range.
         region : tuple of int or float (x, y, width, height) or None, default=None
             The part to read: whole numbers are pixels, others parts of the width and height from
             0.0 to 1.0, as ``(0.5, 0.0, 0.5, 0.1)`` in the upper right corner. None reads all.
+        page : int or None, default=None
+            The page of a PDF or a TIFF, from 0. None reads the only one.
 
         Returns
         -------
         Page
-            Without lines where no number was found.
+            Without lines where no number was found. A page of a PDF has 200 pixels per inch.
 
         Raises
         ------
         OSError
             If there is no such file, or it may not be read.
         ValueError
-            If a parameter is not as described, or the picture is damaged, is none, or has more than
-            67 million pixels.
+            If a parameter is not as described, or the picture is damaged, encrypted, is none, has
+            several pages of which none is named, or has more than 67 million pixels.
         TypeError
             If `picture` is of another type.
+        ImportError
+            If it is a PDF, and pypdfium2 is not installed.
         """
+        from digitcnn.reading.pictures import Source
+
+        self._check()
+        return self._read(Source(picture).open(page), region)
+
+    def read_pages(self, picture: Any, *, region: "Region | None" = None) -> Iterator[Page]:
+        """Read all pages of a PDF or a TIFF, one after the other; of other pictures the only one.
+
+        Parameters
+        ----------
+        picture : str, path-like, bytes, binary file, PIL.Image.Image or array
+            As for :meth:`read`.
+        region : tuple of int or float (x, y, width, height) or None, default=None
+            The part of each page to read, as for :meth:`read`.
+
+        Yields
+        ------
+        Page
+
+        Raises
+        ------
+        OSError, ValueError, TypeError, ImportError
+            As :meth:`read`, or if there are more than 1,000 pages.
+        """
+        from digitcnn.reading.pictures import Source
+
+        self._check()
+        source = Source(picture)
+        for page in range(source.count_pages()):
+            yield self._read(source.open(page), region)
+
+    def _read(self, opened: "Picture", region: "Region | None") -> Page:
         from digitcnn.reading.assembly import numbers_of_line
-        from digitcnn.reading.pictures import open_picture
         from digitcnn.reading.recognition import read_lines, read_single
 
         allowed = self._check()
-        opened = open_picture(picture)
         part = opened if region is None else opened.cut(region)
         pixels = part.pixels
         classifier = self._classifier()
@@ -171,7 +207,7 @@ class DigitReader:
         return Page(lines, opened.width, opened.height, opened.pixels)
 
     def read_many(self, pictures: Iterable[Any]) -> Iterator[Page]:
-        """Read pictures one after the other.
+        """Read pictures of one page one after the other.
 
         Parameters
         ----------

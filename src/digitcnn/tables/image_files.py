@@ -42,6 +42,7 @@ _FORMATS = {
     b"GIF89a": "GIF",
 }
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")
+_MOST_COUNTED = 100  # Pages of a TIFF that are counted for an error.
 _SAMPLE_FORMAT = 339  # a tag of TIFF
 _MOST_BYTES = 2**29
 _MOST_PIXELS = 2**26
@@ -116,8 +117,39 @@ def read_image(path: Path) -> np.ndarray:
         return _decode_alone(image, LONGEST_SIDE)
 
 
+def count_images(source: Path | BinaryIO, most: int) -> int:
+    """How many pages an image has: one but for TIFF.
+
+    Parameters
+    ----------
+    source : pathlib.Path or binary file
+    most : int
+        Further pages are not counted: of more the answer is one more.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `read_image`.
+    """
+    with _opened(source, page=0) as image:
+        return _count_pages(image, most) if image.format == "TIFF" else 1
+
+
+def _count_pages(image: Any, most: int) -> int:
+    # Each page says where the next one is: a file may have millions.
+    n_pages = 1
+    try:
+        while n_pages <= most:
+            image.seek(n_pages)
+            n_pages += 1
+    except EOFError:
+        pass
+    image.seek(0)
+    return n_pages
+
+
 def read_sized_image(
-    source: Path | BinaryIO, longest_side: int
+    source: Path | BinaryIO, longest_side: int, page: int | None = None
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Decode an image as `read_image` does, with the size that it has in its file.
 
@@ -127,6 +159,8 @@ def read_sized_image(
         A file is read from its start.
     longest_side : int
         Pixels; a longer one is shrunk by a whole number.
+    page : int or None, default=None
+        The number of a TIFF's page, from 0. None takes the only one.
 
     Returns
     -------
@@ -139,7 +173,7 @@ def read_sized_image(
     OSError, ValueError
         As `read_image`.
     """
-    with _opened(source) if isinstance(source, Path) else _opened_file(source) as image:
+    with _opened(source, page) as image:
         width, height = image.size
         pixels = _decode_alone(image, longest_side)
     is_turned = (pixels.shape[0] > pixels.shape[1]) != (height > width)
@@ -159,22 +193,29 @@ def grey_of(picture: np.ndarray) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(source: Path | BinaryIO, page: int | None = None) -> Iterator[Any]:
     """An image whose header has been read; errors of what is done with it name the file."""
+    if not isinstance(source, Path):
+        with _opened_file(source, "picture", page) as image:
+            yield image
+        return
+    path = source
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "something else"
         raise ImageFileError(f"{path}: expected an image file, got {what}")
-    with path.open("rb") as file, _opened_file(file, path) as image:
+    with path.open("rb") as file, _opened_file(file, path, page) as image:
         yield image
 
 
 @contextmanager
-def _opened_file(file: BinaryIO, name: str | Path = "picture") -> Iterator[Any]:
+def _opened_file(file: BinaryIO, name: str | Path, page: int | None) -> Iterator[Any]:
     kind = _format_of(name, file)
     pillow = _pillow()
     try:
         with pillow.open(file, formats=[kind]) as image:
-            _check_header(name, kind, image)
+            if page and kind == "TIFF":
+                image.seek(page)
+            _check_header(name, kind, image, page)
             yield image
     except (ImageFileError, MemoryError):
         raise
@@ -235,17 +276,18 @@ def _describe(start: bytes) -> str:
     return "another kind of file"
 
 
-def _check_header(path: str | Path, kind: str, image: Any) -> None:
+def _check_header(path: str | Path, kind: str, image: Any, page: int | None) -> None:
     width, height = image.size
     if width * height > _MOST_PIXELS or min(width, height) < 1:
         raise ImageFileError(
             f"{path}: expected an image of at most {_MOST_PIXELS:,} pixels, got {width} x "
             f"{height}. Shrink it first"
         )
-    if kind == "TIFF" and image.n_frames > 1:
+    n_pages = 1 if page is not None or kind != "TIFF" else _count_pages(image, _MOST_COUNTED)
+    if n_pages > 1:
+        shown = f"{n_pages}" if n_pages <= _MOST_COUNTED else "many"
         raise ImageFileError(
-            f"{path}: expected one picture, got a TIFF of {image.n_frames} pages. Save each page "
-            "as a file"
+            f"{path}: expected one picture, got a TIFF of {shown} pages. Save each page as a file"
         )
     if image.mode in ("I", "F"):
         tags = getattr(image, "tag_v2", {})
