@@ -1,7 +1,9 @@
 import csv
 import io
 import json
+import re
 import sys
+import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import Image
 
 from digitcnn.cli import main
 from number_sheets import compose, on_paper
+from pdf_files import compose_pdf, encrypted_pdf, pdf_of_pictures, tiff_of_pictures
 
 
 @pytest.fixture
@@ -62,6 +65,9 @@ def test_json_describes_every_page_and_digit(folder, run):
     first = found["pages"][0]
     assert first["text"] == "314 159\n26"
     assert "?" in first["masked"]
+    assert [page["page"] for page in found["pages"]] == [1, 1]
+    assert first["lines"][0]["numbers"][0]["doubtful"] is True
+    assert len(first["lines"][1]["numbers"][0]["digits"][1]["polygon"]) == 4
     assert len(first["lines"][0]["numbers"][1]["digits"]) == 3
 
 
@@ -70,11 +76,12 @@ def test_table_has_a_row_for_each_line(folder, run):
     assert (status, out) == (0, "3 lines written to found.csv\n")
     with open("found.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["line"], row["text"]) for row in rows] == [
-        ("1", "314 159"),
-        ("2", "26"),
-        ("1", "2718"),
+    assert [(row["page"], row["line"], row["text"]) for row in rows] == [
+        ("1", "1", "314 159"),
+        ("1", "2", "26"),
+        ("1", "1", "2718"),
     ]
+    assert all(row["doubtful"] == "0" for row in rows)
     assert all(0 < float(row["confidence"]) <= 1 for row in rows)
 
 
@@ -106,7 +113,7 @@ def test_broken_file_is_reported_and_the_rest_is_read(folder, run):
     status, out, err = run("scans", "--csv", "found.csv")
     assert status == 2
     assert "a1.png: damaged" in err
-    assert "1 of 3 pictures could not be read" in err
+    assert "1 of 3 files could not be read" in err
     assert out == "3 lines written to found.csv\n"
 
 
@@ -121,7 +128,7 @@ def test_picture_without_numbers_is_no_error(folder, run):
     ("arguments", "message"),
     [
         (["nowhere.png"], "there is no such file"),
-        (["empty"], "expected a folder with image files"),
+        (["empty"], "expected a folder with image or PDF files"),
         (["scans/a9.png", "--csv", "scans/a9.png"], "is no table but image"),
         (["scans/a9.png", "--csv", "nowhere/x.csv"], "there is no folder"),
         (["scans/a9.png", "--csv", "link.csv"], "is read by this command"),
@@ -129,8 +136,21 @@ def test_picture_without_numbers_is_no_error(folder, run):
         (["scans/a9.png", "--overlay", "scans/notes.txt"], "expected a folder for --overlay"),
         (["scans/a9.png", "empty/../other/a9.png", "--overlay", "new"], "of one name"),
         (["scans/a9.png", "--model", "scans/a10.png"], "a10.png"),
-        (["scans/a9.png", "--region", "1,2,3"], "expected four whole numbers"),
-        (["scans/a9.png", "--region", "0,0,0,4"], "expected four whole numbers"),
+        (["scans/a9.png", "--region", "1,2,3"], "expected four numbers"),
+        (["scans/a9.png", "--region", "0,0,0,4"], "expected four numbers"),
+        (["scans/a9.png", "--region", "0.5,0,1.5,4"], "expected four numbers"),
+        (["scans/a9.png", "--region", "0.5,0,0.6,1"], "expected region to be"),
+        (["scans/a9.png", "--length", "none"], "expected length to be"),
+        (["scans/a9.png", "--pattern", "abc"], "expected pattern to have"),
+        (["scans/a9.png", "--check", "sum"], "expected check to be one of 'luhn'"),
+        (["scans/a9.png", "--check", "iban"], "expected a pattern with check 'iban'"),
+        (["scans/a9.png", "--lexicon", "nowhere.txt"], "nowhere.txt"),
+        (["scans/a9.png", "--lexicon", "scans/a10.png"], "expected a text file in UTF-8"),
+        (["scans/a9.png", "--lexicon", "words.txt"], "expected texts in lexicon with a digit"),
+        (["scans/a9.png", "--lexicon", "words.txt", "--csv", "words.txt"], "is read by this"),
+        (["scans/a9.png", "--hocr", "scans/a9.png"], "is no page but image"),
+        (["scans/a9.png", "--hocr", "out.csv", "--csv", "out.csv"], "one for two"),
+        (["two.tif", "scans", "--overlay", "seen", "--csv", "seen/x.csv"], "there is no folder"),
         (["scans/a9.png", "--region", "5000,0,4,4"], "expected a region in the picture"),
         (["scans/a9.png", "--line", "--single"], "not allowed with"),
         ([], "required"),
@@ -142,8 +162,138 @@ def test_mistake_is_told_and_destroys_nothing(folder, run, drawn, arguments, mes
     for path in ("other/a9.png", "scans/a9.png.png"):
         drawn["a9.png"].save(folder.parent / path)
     (folder.parent / "link.csv").symlink_to(folder / "a9.png")
+    (folder.parent / "words.txt").write_text("twelve", encoding="utf-8")
+    (folder.parent / "two.tif").write_bytes(b"")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     status, out, err = run(*arguments)
     assert (status, out) == (2, "")
     assert message in err
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.fixture(scope="module")
+def sheets():
+    return [on_paper(compose(rows)) for rows in (["2718"], ["314 159", "26"])]
+
+
+@pytest.mark.parametrize("kind", ["pdf", "tif"])
+def test_pages_of_a_document_are_named(folder, run, sheets, kind):
+    make = pdf_of_pictures if kind == "pdf" else tiff_of_pictures
+    path = folder / f"b.{kind}"
+    path.write_bytes(make(sheets))
+    assert run(path)[1] == "page 1: 2718\npage 2: 314 159\npage 2: 26\n"
+    status, out, _ = run("scans", "--json", "--overlay", "seen")
+    assert status == 0
+    found = [(page["file"], page["page"]) for page in json.loads(out)["pages"]]
+    assert found[-2:] == [(str(path.relative_to(folder.parent)), 1), (found[-1][0], 2)]
+    names = sorted(one.name for one in (folder.parent / "seen").iterdir())
+    assert names == ["a10.png.png", "a9.png.png", f"b.{kind}-1.png", f"b.{kind}-2.png"]
+    assert f"b.{kind}, page 2: 26" in run("scans")[1]
+
+
+def test_page_never_takes_the_place_of_a_picture(folder, run, sheets, drawn):
+    (folder / "b.pdf").write_bytes(pdf_of_pictures(sheets))
+    drawn["a9.png"].save(folder / "b.pdf-2.png")
+    before = (folder / "b.pdf-2.png").read_bytes()
+    status, _, err = run("scans/b.pdf", "scans/b.pdf-2.png", "--overlay", "scans")
+    assert status == 2
+    assert "is read by this command" in err
+    assert (folder / "b.pdf-2.png").read_bytes() == before
+
+
+def test_bad_pdfs_are_reported_and_the_rest_is_read(folder, run, monkeypatch):
+    (folder / "a1.pdf").write_bytes(encrypted_pdf())
+    (folder / "a2.pdf").write_bytes(compose_pdf(1001))
+    status, out, err = run("scans")
+    assert status == 2
+    assert len(out.splitlines()) == 3
+    assert "a1.pdf: expected a PDF that opens without a password" in err
+    assert "a2.pdf: expected at most 1,000 pages" in err
+    assert "2 of 4 files could not be read" in err
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    assert "pip install 'digitcnn[pdf]'" in run("scans/a1.pdf")[2]
+
+
+def test_limits_of_numbers(folder, run):
+    assert run("scans/a9.png", "--length", "2")[1] == "26\n"
+    assert run("scans/a9.png", "--pattern", "### ###")[1] == "314 159\n"
+    assert run("scans/a10.png", "--pattern", "#.###,-")[1] == "2.718,-\n"
+    (folder / "words.txt").write_text("\ufeff159\n\n 26 \n", encoding="utf-8")
+    assert run("scans/a9.png", "--lexicon", "scans/words.txt")[1] == "159\n26\n"
+    assert run("scans/a10.png", "--check", "ean13") == (
+        *(0, ""),
+        "digitcnn read: no number found\n",
+    )
+
+
+def test_region_in_parts_of_the_picture(folder, run):
+    assert run("scans/a9.png", "--region", "0,0.15,1.0,0.35")[1] == "314 159\n"
+
+
+def test_number_that_is_doubtful_as_a_whole_is_flagged(folder, run):
+    _, out, _ = run("scans/a10.png", "--json")
+    (number,) = json.loads(out)["pages"][0]["lines"][0]["numbers"]
+    least = min(digit["confidence"] for digit in number["digits"])
+    assert number["confidence"] < least  # as rounded, or there is nothing between
+    between = str((number["confidence"] + least) / 2)
+    assert run("scans/a10.png", "--min-confidence", between)[1] == "2718(?)\n"
+    assert run("scans/a10.png", "--min-confidence", between, "--csv", "x.csv")[0] == 0
+    with open("x.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["text"], row["doubtful"]) == ("2718", "1")
+
+
+def test_hocr_is_well_formed_with_places_and_confidences(folder, run, sheets):
+    odd = folder / 'b"<&>\\;\x01.tif'
+    odd.write_bytes(tiff_of_pictures(sheets))
+    status, out, _ = run("scans", "--hocr", "found.hocr")
+    assert (status, out) == (0, "6 lines written to found.hocr\n")
+    root = ET.parse("found.hocr").getroot()
+    space = {"x": "http://www.w3.org/1999/xhtml"}
+    pages = root.findall(".//x:div[@class='ocr_page']", space)
+    titles = [page.get("title") for page in pages]
+    assert len(pages) == 4
+    assert titles[0].startswith('image "scans/a9.png"; bbox 0 0 ')
+    assert [title.rpartition(" ")[2] for title in titles] == ["0", "0", "0", "1"]
+    word = root.find(".//x:span[@class='ocrx_word']", space)
+    assert word.text == "314"
+    assert re.fullmatch(r"bbox( \d+){4}; poly( \d+){8}; x_wconf \d+", word.get("title"))
+    names = [one.get("id") for one in root.iter() if one.get("id")]
+    assert len(set(names)) == len(names)
+    lines = root.findall(".//x:span[@class='ocr_line']", space)
+    assert ["".join(line.itertext()) for line in lines[:2]] == ["314 159", "26"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def watched(run, monkeypatch):
+    """What a terminal is told on standard error; pytest's own takes its place before each test."""
+
+    def run_watched(*arguments):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        run(*arguments)
+        return terminal.getvalue()
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("digitcnn.cli._progress._INTERVAL", 0.0)
+    return run_watched
+
+
+def test_progress_is_shown_on_a_terminal_and_taken_away(folder, watched):
+    (folder / "a0.png").write_bytes(b"no picture")
+    shown = watched("scans", "--csv", "found.csv")
+    assert re.search(r"2 of 3 files, \d:\d\d:\d\d left", shown)
+    assert shown.index("a0.png") < shown.index("1 of 3")
+    last = shown.rpartition("left")[2]
+    assert last.startswith("\x1b[K\r\x1b[K")
+
+
+def test_progress_is_not_shown_for_one_file_or_elsewhere(folder, watched, monkeypatch):
+    assert watched("scans/a9.png", "--csv", "found.csv") == ""
+    monkeypatch.setenv("TERM", "dumb")
+    assert watched("scans", "--csv", "found.csv") == ""

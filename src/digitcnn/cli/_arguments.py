@@ -1,13 +1,15 @@
 """The command line: what each command takes."""
 
 import argparse
-import math
-import os
-from collections.abc import Callable
 
 from digitcnn._version import __version__
 from digitcnn.architectures import ARCHITECTURES, PRETRAINED
+from digitcnn.cli._argument_types import fraction as _fraction
+from digitcnn.cli._argument_types import path as _path
+from digitcnn.cli._argument_types import positive as _positive
+from digitcnn.cli._argument_types import whole_number as _whole_number
 from digitcnn.cli._parser import Parser
+from digitcnn.cli._reading_arguments import add_reading_arguments
 
 # Set to anything but 0, it has the effect of --traceback.
 TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
@@ -189,42 +191,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     read = command("read", "Read the numbers in pictures: photos, scans, drawings.")
-    read.add_argument(
-        "pictures",
-        nargs="+",
-        type=_file_or_input,
-        metavar="PICTURE",
-        help="an image file, a folder of them, a pattern as 'scans/*.png', or - for standard input",
-    )
-    read.add_argument("--model", type=_path, default=PRETRAINED, metavar="MODEL", help=_MODEL_HELP)
-    what = read.add_mutually_exclusive_group()
-    what.add_argument("--line", action="store_true", help="each picture shows one line")
-    what.add_argument("--single", action="store_true", help="each picture shows one digit")
-    read.add_argument(
-        "--region",
-        type=_region,
-        metavar="X,Y,W,H",
-        help="read this part of each picture: left, top, width and height in pixels",
-    )
-    read.add_argument(
-        "--min-confidence",
-        type=_fraction,
-        default=0.0,
-        metavar="P",
-        help="write ? for digits that are less sure, such as 0.9",
-    )
-    read.add_argument(
-        "--csv",
-        type=_path,
-        metavar="FILE",
-        help="write a table of the lines: file, line, text, confidence and place",
-    )
-    read.add_argument(
-        "--overlay",
-        type=_path,
-        metavar="DIR",
-        help="write each picture with boxes around its digits to this folder",
-    )
+    add_reading_arguments(read, _MODEL_HELP)
 
     export = command(
         "export", "Write a model as an ONNX file, and check that it reads as the model does."
@@ -262,54 +229,3 @@ def make_parser() -> argparse.ArgumentParser:
             f"{TRACEBACK_VARIABLE}=1",
         )
     return parser
-
-
-def _whole_number(low: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) < 2**32):
-            raise argparse.ArgumentTypeError(
-                f"{text!r}: expected a whole number from {low} to {2**32 - 1}"
-            )
-        return int(text)
-
-    return parse
-
-
-def _path(text: str) -> str:
-    if text in ("", "-"):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a file's name")
-    return os.path.expanduser(text)
-
-
-def _file_or_input(text: str) -> str:
-    return text if text == "-" else _path(text)
-
-
-def _region(text: str) -> tuple[int, ...]:
-    sides = text.split(",")
-    is_whole = all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides)
-    if len(sides) != 4 or not is_whole or "0" in {side.lstrip("0") or "0" for side in sides[2:]}:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected four whole numbers X,Y,W,H, the last two above 0"
-        )
-    return tuple(map(int, sides))
-
-
-def _number(text: str) -> float:
-    """A number; NaN where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _fraction(text: str) -> float:
-    if not 0 < _number(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number between 0 and 1")
-    return _number(text)
-
-
-def _positive(text: str) -> float:
-    if not 0 < _number(text) < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0")
-    return _number(text)

@@ -5,68 +5,109 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from digitcnn._utils.atomic import atomic_write, is_same_file
 from digitcnn._utils.text import first_line
 from digitcnn.cli import is_refusal
 from digitcnn.cli._common import check_files
 from digitcnn.cli._files import find_paths
+from digitcnn.cli._measures import count
 from digitcnn.cli._output import describe_os_error, printable, say, show
-from digitcnn.cli._table import check_ending, write_table
+from digitcnn.cli._progress import FileProgress
+from digitcnn.cli._read_outputs import (
+    STDIN,
+    LineTable,
+    Overlays,
+    described,
+    overwritten,
+    print_page,
+)
+from digitcnn.cli._table import check_ending
 from digitcnn.reading import DigitReader, Page
+from digitcnn.reading.pictures import Source
 from digitcnn.tables.image_files import IMAGE_ENDINGS, without_warnings_of_pillow
 from digitcnn.tables.image_sources import in_natural_order
 
-_STDIN = "-"
+_ENDINGS = IMAGE_ENDINGS | {".pdf"}
+_MOST_TEXT = 2**24  # Bytes of a lexicon.
+
+
+class _Read(NamedTuple):
+    """A page that was read; None stands for a file that could not be read, or its rest."""
+
+    file: str
+    number: int  # from 1
+    n_pages: int
+    page: Page | None
 
 
 def read(options: argparse.Namespace) -> int:
     """Read pictures, and print the numbers in them; 2 where one could not be read."""
     files = _find_pictures(options.pictures)
-    check_files(model=options.model, outputs={"table": options.csv})
+    check_files(model=options.model, outputs={"table": options.csv, "page": options.hocr})
     if options.csv is not None:
         check_ending(options.csv)
-    overlays = {} if options.overlay is None else _name_overlays(files, Path(options.overlay))
-    _check_outputs(files, options.csv, overlays)
-    layout = "single" if options.single else "line" if options.line else "page"
-    reader = DigitReader(options.model, layout=layout)
+    _check_outputs([*files, options.lexicon or STDIN], options.csv, options.hocr)
+    overlays = None if options.overlay is None else Overlays(Path(options.overlay), files)
+    reader = DigitReader(
+        options.model,
+        layout="single" if options.single else "line" if options.line else "page",
+        length=options.length,
+        pattern=options.pattern,
+        lexicon=None if options.lexicon is None else _read_lexicon(options.lexicon),
+        check=options.check,
+    )
     reader.load()
     pages: list[dict[str, Any]] = []
-    rows: list[tuple[Any, ...]] = []
-    n_bad = 0
-    for file, page in _read(reader, files, options.region):
-        if page is None:
-            n_bad += 1
+    table = LineTable()
+    failed: list[str] = []
+    prints = not options.json and options.csv is None and options.hocr is None
+
+    def read_pages() -> Iterator[tuple[str, int, Page]]:
+        """All pages, each after it was written elsewhere."""
+        for file, number, n_pages, page in _read(reader, files, options.region, prints):
+            if page is None:
+                failed.append(file)
+                continue
+            if overlays is not None:
+                overlays.write(file, number, n_pages, page, options.min_confidence)
+            if options.json:
+                data = described(page, options.min_confidence)
+                pages.append({"file": file, "page": number, **data})
+            if prints:
+                start = _start(file if len(files) > 1 else None, number, n_pages)
+                print_page(page, start, options.min_confidence)
+                if not page.lines:
+                    say(f"digitcnn read: {start}no number found")
+            table.add(file, number, page, options.min_confidence)
+            yield file, number - 1, page
+
+    if options.hocr is None:
+        for _ in read_pages():
             continue
-        if file in overlays:
-            _draw(page, overlays[file], options.min_confidence)
-        if options.json:
-            pages.append({"file": file, **_described(page, options.min_confidence)})
-        elif options.csv is None:
-            _print(page, f"{printable(file)}: " if len(files) > 1 else "", options)
-        for i, line in enumerate(page.lines, 1):
-            box = (round(side, 1) for side in line.box)
-            text = line.masked(options.min_confidence)
-            rows.append((file, i, text, round(line.confidence, 4), *box))
+    else:
+        from digitcnn.reading.hocr import hocr_parts
+
+        parts = (part.encode() for part in hocr_parts(read_pages()))
+        atomic_write(options.hocr, lambda file: file.writelines(parts))
     if options.csv is not None:
-        names = ("file", "line", "text", "confidence", "x", "y", "width", "height")
-        columns = zip(*rows, strict=True) if rows else [()] * len(names)
-        write_table(options.csv, [{n: list(c) for n, c in zip(names, columns, strict=True)}])
+        table.write(options.csv)
     if options.json:
-        show(json.dumps({"pages": pages, "failed": n_bad}))
-    elif options.csv is not None:
-        show(f"{len(rows):,} lines written to {options.csv}")
-    if n_bad and len(files) > 1:
-        say(f"digitcnn read: {n_bad:,} of {len(files):,} pictures could not be read")
-    return 2 if n_bad else 0
+        show(json.dumps({"pages": pages, "failed": len(failed)}))
+    elif not prints:
+        written = " and ".join(filter(None, (options.csv, options.hocr)))
+        show(f"{count(len(table), 'line')} written to {written}")
+    if failed and len(files) > 1:
+        say(f"digitcnn read: {len(failed):,} of {len(files):,} files could not be read")
+    return 2 if failed else 0
 
 
 def _find_pictures(names: list[str]) -> list[str]:
-    """The image files that names, folders and patterns stand for."""
+    """The files that names, folders and patterns stand for."""
     found: list[str] = []
     for name in names:
-        if name == _STDIN:
+        if name == STDIN:
             found.append(name)
             continue
         paths = find_paths(name)
@@ -77,77 +118,68 @@ def _find_pictures(names: list[str]) -> list[str]:
             images = [
                 str(one)
                 for one in Path(path).iterdir()
-                if one.suffix.lower() in IMAGE_ENDINGS and one.is_file()
+                if one.suffix.lower() in _ENDINGS and one.is_file()
             ]
             if not images:
-                raise ValueError(f"{path}: expected a folder with image files, got one without")
+                raise ValueError(f"{path}: expected a folder with image or PDF files, got none")
             found += in_natural_order(images)
     return list(dict.fromkeys(found))
 
 
-def _name_overlays(files: list[str], folder: Path) -> dict[str, Path]:
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder}: expected a folder for --overlay, got a file")
-    named: dict[str, Path] = {}
-    for file in files:
-        name = "picture" if file == _STDIN else Path(file).name
-        named[file] = folder / f"{name}.png"
-    if len(set(named.values())) < len(named):
-        raise ValueError(
-            "expected pictures of different names with --overlay, got two of one name in "
-            "different folders. Read each folder by itself"
-        )
-    return named
+def _check_outputs(inputs: list[str], *outputs: str | None) -> None:
+    """Refuse outputs that would take the place of an input or of each other."""
+    paths = [Path(path) for path in outputs if path is not None]
+    for path in paths:
+        for file in inputs if path.exists() else ():
+            if file != STDIN and is_same_file(path, file):
+                raise ValueError(overwritten(path, file))
+    if len(paths) == 2 and is_same_file(*paths):
+        raise ValueError(f"{paths[0]}: expected a file for each output, got one for two")
 
 
-def _check_outputs(files: list[str], table: str | None, overlays: dict[str, Path]) -> None:
-    """Refuse outputs that would take the place of a picture or of each other."""
-    outputs = [*overlays.values(), *([] if table is None else [Path(table)])]
-    present = [path for path in outputs if path.exists()]
-    for path in present:
+def _read_lexicon(path: str) -> list[str]:
+    """What stands in each line of a text file."""
+    with open(path, "rb") as file:
+        content = file.read(_MOST_TEXT + 1)
+    if len(content) > _MOST_TEXT:
+        raise ValueError(f"{path}: expected a lexicon of at most {_MOST_TEXT >> 20} MiB, got more")
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: expected a text file in UTF-8, got something else") from None
+    texts = [line.strip() for line in lines if line.strip()]
+    if not texts:
+        raise ValueError(f"{path}: expected a text in each line, got an empty file")
+    return texts
+
+
+def _read(reader: DigitReader, files: list[str], region: Any, prints: bool) -> Iterator[_Read]:
+    """Each page of each file; a message, and no page, where one cannot be read."""
+    is_quiet = not prints or not getattr(sys.stdout, "isatty", lambda: False)()
+    with without_warnings_of_pillow(), FileProgress(len(files), is_shown=is_quiet) as progress:
         for file in files:
-            if file != _STDIN and is_same_file(path, file):
-                raise ValueError(
-                    f"{path}: is read by this command ({file}), and would be overwritten. Give "
-                    "the output another name or folder"
-                )
-
-
-def _read(
-    reader: DigitReader, files: list[str], region: tuple[int, int, int, int] | None
-) -> Iterator[tuple[str, Page | None]]:
-    """Each file with its page; None, after a message, for one that cannot be read."""
-    with without_warnings_of_pillow():
-        for file in files:
+            number = n_pages = 1
             try:
-                source = sys.stdin.buffer.read() if file == _STDIN else Path(file)
-                page = reader.read(source, region=region)
+                source = sys.stdin.buffer.read() if file == STDIN else Path(file)
+                n_pages = Source(source).count_pages()
+                for number, page in enumerate(reader.read_pages(source, region=region), 1):
+                    if prints:
+                        progress.clear()
+                    yield _Read(file, number, n_pages, page)
             except Exception as error:
                 if not is_refusal(error):
                     raise
+                progress.clear()
                 is_of_system = isinstance(error, OSError)
                 why = describe_os_error(error) if is_of_system else first_line(error)  # type: ignore[arg-type]
                 say(f"digitcnn read: {why if file in why else f'{file}: {why}'}")
-                yield file, None
-            else:
-                yield file, page
+                yield _Read(file, number, n_pages, None)
+            progress.step()
 
 
-def _print(page: Page, start: str, options: argparse.Namespace) -> None:
-    for line in page.lines:
-        show(f"{start}{line.masked(options.min_confidence)}")
-    if not page.lines:
-        say(f"digitcnn read: {start}no number found")
-
-
-def _described(page: Page, min_confidence: float) -> dict[str, Any]:
-    described = page.to_dict()
-    if min_confidence:
-        described["masked"] = page.masked(min_confidence)
-    return described
-
-
-def _draw(page: Page, path: Path, min_confidence: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = page.draw(min_confidence or 0.9)
-    atomic_write(path, lambda file: image.save(file, format="PNG"))
+def _start(file: str | None, number: int, n_pages: int) -> str:
+    """What stands in front of a line."""
+    parts = [] if file is None else [printable(file)]
+    if n_pages > 1:
+        parts.append(f"page {number}")
+    return f"{', '.join(parts)}: " if parts else ""

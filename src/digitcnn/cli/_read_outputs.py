@@ -1,0 +1,136 @@
+"""Where ``digitcnn read`` writes what it has read: lines, a table, and pictures with frames."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from digitcnn._utils.atomic import atomic_write
+from digitcnn.cli._output import printable, show
+from digitcnn.cli._table import Table, write_table
+from digitcnn.reading import Line, Number, Page
+
+STDIN = "-"
+_COLUMNS = (
+    *("file", "page", "line", "text", "confidence", "doubtful", "x", "y", "width", "height"),
+)
+
+
+def is_doubtful(number: Number, min_confidence: float) -> bool:
+    """Whether a number is less sure as a whole than its digits are to be."""
+    return number.confidence < min_confidence
+
+
+def print_page(page: Page, start: str, min_confidence: float) -> None:
+    """Print a line for each line, with (?) behind numbers that are doubtful as a whole alone."""
+    for line in page.lines:
+        texts = []
+        for number in line.numbers:
+            text = number.masked(min_confidence)
+            is_shown = "?" in text or not is_doubtful(number, min_confidence)
+            texts.append(text if is_shown else f"{text}(?)")
+        show(start + printable(" ".join(texts)))
+
+
+def described(page: Page, min_confidence: float) -> dict[str, Any]:
+    """A page as plain data, with what is doubtful where that is asked for."""
+    data = page.to_dict()
+    if min_confidence:
+        data["masked"] = page.masked(min_confidence)
+        for line, part in zip(page.lines, data["lines"], strict=True):
+            for number, one in zip(line.numbers, part["numbers"], strict=True):
+                one["doubtful"] = is_doubtful(number, min_confidence)
+    return data
+
+
+class LineTable:
+    """A table with a row for each line."""
+
+    def __init__(self) -> None:
+        self.table: Table = {name: [] for name in _COLUMNS}
+
+    def __len__(self) -> int:
+        return len(self.table["file"])
+
+    def add(self, file: str, number: int, page: Page, min_confidence: float) -> None:
+        """Add the lines of a page, whose number counts from 1."""
+        for i, line in enumerate(page.lines, 1):
+            for name, cell in zip(
+                _COLUMNS, (file, number, i, *_cells(line, min_confidence)), strict=True
+            ):
+                self.table[name].append(cell)
+
+    def write(self, path: str) -> None:
+        """Write it to a CSV."""
+        write_table(path, [self.table])
+
+
+def _cells(line: Line, min_confidence: float) -> tuple[Any, ...]:
+    n_doubtful = sum(is_doubtful(number, min_confidence) for number in line.numbers)
+    box = (round(side, 1) for side in line.box)
+    return line.masked(min_confidence), round(line.confidence, 4), n_doubtful, *box
+
+
+class Overlays:
+    """A folder of pictures with what was read in them, which take the place of no input.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    files : list of str
+        The inputs.
+    """
+
+    def __init__(self, folder: Path, files: list[str]) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{folder}: expected a folder for --overlay, got a file")
+        self._folder = folder
+        self._inputs: dict[tuple[int, int], str] = {}
+        for file in files:
+            with suppress(OSError):
+                found = os.stat(file)
+                self._inputs[found.st_dev, found.st_ino] = file
+        paths = [self._path(file, 1, 1) for file in files]
+        if len(set(paths)) < len(paths):
+            raise ValueError(
+                "expected pictures of different names with --overlay, got two of one name in "
+                "different folders. Read each folder by itself"
+            )
+        for path in paths:
+            self._check(path)
+        self._written: set[Path] = set()
+
+    def write(
+        self, file: str, number: int, n_pages: int, page: Page, min_confidence: float
+    ) -> None:
+        """Write a page of a file."""
+        path = self._path(file, number, n_pages)
+        self._check(path)
+        if path in self._written:
+            raise ValueError(
+                f"{path}: expected pages of different names with --overlay, got two of one name. "
+                "Read these files by themselves"
+            )
+        self._written.add(path)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        image = page.draw(min_confidence or 0.9)
+        atomic_write(path, lambda opened: image.save(opened, format="PNG"))
+
+    def _path(self, file: str, number: int, n_pages: int) -> Path:
+        name = "picture" if file == STDIN else Path(file).name
+        return self._folder / (f"{name}.png" if n_pages == 1 else f"{name}-{number}.png")
+
+    def _check(self, path: Path) -> None:
+        with suppress(FileNotFoundError):
+            found = path.stat()
+            file = self._inputs.get((found.st_dev, found.st_ino))
+            if file is not None:
+                raise ValueError(overwritten(path, file))
+
+
+def overwritten(path: Path, file: str) -> str:
+    """That an output would take the place of an input."""
+    return (
+        f"{path}: is read by this command ({file}), and would be overwritten. Give the output "
+        "another name or folder"
+    )
