@@ -17,7 +17,8 @@ from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
 from digitcnn.reading.strips import DIGITS, OTHER, Strip, reaches, refined, signs_of
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
-_DIGIT_PART = 0.6  # Of a number's signs; separators do not count.
+# Of a number's signs, before and after the classifier has seen them; separators do not count.
+_MAYBE_PART, _DIGIT_PART = 0.5, 0.6
 # Of a line with many other signs only long numbers count, all of whose digits are sure.
 _TEXT_PART, _FEW, _LONG, _SURE = 0.4, 4, 3, 0.9
 
@@ -88,7 +89,7 @@ def read_lines(
     found = chosen.strips, chosen.lines, chosen.cuts, chosen.shades, chosen.components
     strips = refined(*found, classifier, signs)
     # The classifier may have doubts of its own.
-    words = [_numbers_of(strip, reject_below) for strip in strips]
+    words = [_numbers_of(strip, reject_below, _DIGIT_PART) for strip in strips]
     return [replace(strip, words=kept) for strip, kept in zip(strips, words, strict=True) if kept]
 
 
@@ -131,7 +132,7 @@ def _with_numbers_only(guess: _Guess, reject_below: float) -> _Guess:
     """A guess without the words that are no numbers, and without lines that have none."""
     kept = []
     for i, strip in enumerate(guess.strips):
-        words = _numbers_of(strip, reject_below)
+        words = _numbers_of(strip, reject_below, _MAYBE_PART)
         if words:
             kept.append((i, replace(strip, words=words)))
     return replace(
@@ -142,7 +143,7 @@ def _with_numbers_only(guess: _Guess, reject_below: float) -> _Guess:
     )
 
 
-def _numbers_of(strip: Strip, reject_below: float) -> tuple[tuple[int, int], ...]:
+def _numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[int, int], ...]:
     """The words of a line that are numbers."""
     words = []
     for start, stop in strip.words:
@@ -157,7 +158,7 @@ def _numbers_of(strip: Strip, reject_below: float) -> tuple[tuple[int, int], ...
     is_text = n_digits + n_other >= _FEW and n_other > _TEXT_PART * (n_digits + n_other)
     numbers = []
     for start, stop, sure, n in words:
-        if not sure or len(sure) < _DIGIT_PART * (len(sure) + n) or np.mean(sure) < reject_below:
+        if not sure or len(sure) < least * (len(sure) + n) or np.mean(sure) < reject_below:
             continue
         if is_text and (n or len(sure) < _LONG or min(sure) < _SURE):
             continue
