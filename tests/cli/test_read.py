@@ -89,6 +89,15 @@ def test_doubtful_digits_are_question_marks(folder, run):
     assert run("scans/a10.png", "--min-confidence", "0.999999999")[1] == "????\n"
 
 
+def test_numbers_are_doubtful_that_may_be_wrong_more_often_than_is_allowed(folder, run):
+    text = run("scans/a10.png", "--max-error", "0.2")[1]
+    assert text == "2718\n"
+    assert "?" in run("scans/a10.png", "--max-error", "0.000001")[1]
+    status, _, err = run("scans/a10.png", "--max-error", "2")
+    assert status == 2
+    assert "expected a number between 0 and 1" in err
+
+
 def test_overlays_are_pictures_of_the_same_size(folder, run):
     assert run("scans", "--overlay", "seen")[0] == 0
     with Image.open("seen/a9.png.png") as seen, Image.open("scans/a9.png") as original:

@@ -9,9 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 import digitcnn
 from digitcnn import DigitReader
-from digitcnn.preprocessing.shades import two_shades
-from digitcnn.reading.layout import find_components
-from digitcnn.reading.recogniser import cut_line
 from digitcnn.tables.image_files import ImageFileError
 from image_samples import encoded
 from number_sheets import compose, on_paper
@@ -386,14 +383,6 @@ def test_pixels_that_are_given_are_not_changed(reader):
     tight.flags.writeable = False
     assert reader.read(tight).text == reader.read(tight).text
     np.testing.assert_array_equal(tight, before)
-
-
-def test_drawing_a_piece_that_fills_the_page_leaves_the_page_as_it_was():
-    shades = two_shades(on_paper(compose(["3805"], gap=-9))[40:68, 40:110, None], "auto")
-    components = find_components(shades.mask)
-    before = shades.contrast.copy()
-    cut_line(shades, components, [0])
-    np.testing.assert_array_equal(shades.contrast, before)
 
 
 def test_public_names():

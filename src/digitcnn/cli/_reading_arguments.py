@@ -57,6 +57,13 @@ def add_reading_arguments(read: argparse.ArgumentParser, model_help: str) -> Non
         "less sure as a whole",
     )
     read.add_argument(
+        "--max-error",
+        type=fraction,
+        metavar="RATE",
+        help="the same for numbers and digits that are less sure than composed lines of which that "
+        "part was wrong, such as 0.01",
+    )
+    read.add_argument(
         "--csv",
         type=path,
         metavar="FILE",

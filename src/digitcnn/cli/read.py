@@ -59,6 +59,9 @@ def read(options: argparse.Namespace) -> int:
         check=options.check,
     )
     reader.load()
+    if options.max_error is not None:
+        least = reader.confidence_for(options.max_error)
+        options.min_confidence = max(options.min_confidence, least)
     pages: list[dict[str, Any]] = []
     table = LineTable()
     failed: list[str] = []

@@ -38,6 +38,7 @@ def best_allowed(
 
 def number_of(
     decoded: Decoded,
+    confidence: float,
     symbols: Sequence[str],
     polygons: Sequence[Polygon],
     allowed: Allowed | None = None,
@@ -48,6 +49,8 @@ def number_of(
     Parameters
     ----------
     decoded : Decoded
+    confidence : float
+        Of the whole text.
     symbols : sequence of str
         What was read with.
     polygons : sequence of polygons
@@ -69,7 +72,7 @@ def number_of(
         others = tuple((symbols[i], float(shares[i])) for i in order[:n_alternatives])
         share = float(shares[list(symbols).index(sign)])
         digits.append(Digit(sign, share, polygons[place], others))
-    return Number(tuple(_with_places(digits)), decoded.probability)
+    return Number(tuple(_with_places(digits)), confidence)
 
 
 def _with_places(digits: list[Digit | str]) -> list[Digit]:
@@ -117,7 +120,12 @@ def numbers_of_line(
         read, decoded = found
         spans = [(-1, first + start, last + start) for first, last in decoded.spans]
         polygons = [place(read.outline(*reach)) for reach in reaches(spans, start, stop)]
-        numbers.append(number_of(decoded, read.symbols, polygons, allowed, n_alternatives))
+        confidence = decoded.probability
+        if strip.calibration is not None:
+            confidence = strip.calibration.confidence(confidence)
+        numbers.append(
+            number_of(decoded, confidence, read.symbols, polygons, allowed, n_alternatives)
+        )
         if (start, stop) not in strip.words:
             break
     return numbers

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from digitcnn.preprocessing.shades import Shades, mean_depth
+from digitcnn.reading.calibration import Calibration
 from digitcnn.reading.layout import Components
 
 # What the network tells apart, after the blank; the last one stands for every other sign.
@@ -59,29 +60,38 @@ class LineRecogniser:
     """The string recogniser in the package; any number of threads may ask it."""
 
     def __init__(self) -> None:
-        self._session: Any = None
+        self._loaded: tuple[Any, Calibration] | None = None
+
+    @property
+    def calibration(self) -> Calibration:
+        """How sure it is of whole lines."""
+        return self._load()[1]
 
     def read(self, lines: Sequence[CutLine]) -> list[np.ndarray]:
         """Logarithms of probabilities, (n_steps, 1 + len(SYMBOLS)), of each line.
 
         A step is two columns; the first probability is that of the blank.
         """
-        if self._session is None:
-            # Of several threads that come here at once each may make one; the last one stays.
-            self._session = _make_session()
+        session, _ = self._load()
         return [
-            self._session.run(["log_probabilities"], {"lines": line.pixels[None]})[0][0]
-            for line in lines
+            session.run(["log_probabilities"], {"lines": line.pixels[None]})[0][0] for line in lines
         ]
 
+    def _load(self) -> tuple[Any, Calibration]:
+        if self._loaded is None:
+            import onnxruntime
 
-def _make_session() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    content = (files("digitcnn") / "pretrained" / _MODEL_FILE).read_bytes()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1
+            content = (files("digitcnn") / "pretrained" / _MODEL_FILE).read_bytes()
+            session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+            told = session.get_modelmeta().custom_metadata_map.get("calibration")
+            calibration = Calibration() if told is None else Calibration.from_json(told)
+            # Of several threads that come here at once each may make one; the last one stays.
+            self._loaded = session, calibration
+        return self._loaded
 
 
 def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> CutLine | None:

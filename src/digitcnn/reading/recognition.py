@@ -111,7 +111,9 @@ def _read(shades: Shades, recogniser: LineRecogniser, is_one_line: bool) -> _Gue
     kept = [(tuple(line), cut) for line, cut in zip(lines, cuts, strict=True) if cut is not None]
     answers = recogniser.read([cut for _, cut in kept])
     strips = [
-        Strip.of_line(cut, answer, _words_of(components.boxes[list(line)], cut))
+        Strip.of_line(
+            cut, answer, _words_of(components.boxes[list(line)], cut), recogniser.calibration
+        )
         for (line, cut), answer in zip(kept, answers, strict=True)
     ]
     return _Guess(

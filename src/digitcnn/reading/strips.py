@@ -8,6 +8,7 @@ import numpy as np
 
 from digitcnn.preprocessing.foreground import draw_group
 from digitcnn.preprocessing.shades import Shades
+from digitcnn.reading.calibration import Calibration
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components
 from digitcnn.reading.recogniser import BODY, STEP, SYMBOLS, CutLine
@@ -38,16 +39,23 @@ class Strip:
         The steps, first and after the last, that stand together, without a wide gap.
     outline : callable
         Gives the corners (4, 2) in the picture of what stands at the steps from a first to a last.
+    calibration : Calibration or None, default=None
+        How sure a reading of some probability is; None where that is the probability.
     """
 
     log_probabilities: np.ndarray
     symbols: str
     words: tuple[tuple[int, int], ...]
     outline: Callable[[int, int], np.ndarray]
+    calibration: Calibration | None = None
 
     @classmethod
     def of_line(
-        cls, cut: CutLine, log_probabilities: np.ndarray, words: Sequence[tuple[float, float]]
+        cls,
+        cut: CutLine,
+        log_probabilities: np.ndarray,
+        words: Sequence[tuple[float, float]],
+        calibration: Calibration,
     ) -> "Strip":
         """A line that was read by the recogniser.
 
@@ -57,6 +65,7 @@ class Strip:
         log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(SYMBOLS))
         words : sequence of pairs of float
             Columns of the cut line where words begin and end, from left to right.
+        calibration : Calibration
         """
         # The middle of each gap, and both ends.
         edges = [0.0, *((b + a) / 2 for (_, b), (a, _) in itertools.pairwise(words)), np.inf]
@@ -66,6 +75,7 @@ class Strip:
             SYMBOLS,
             tuple(itertools.pairwise(steps)),
             lambda first, last: cut.polygon(first * STEP, last * STEP + STEP - 1),
+            calibration,
         )
 
     @classmethod
@@ -75,10 +85,10 @@ class Strip:
             logs = np.log(np.concatenate([[0.0], probabilities]))[None]
         return cls(logs.astype(np.float32), symbols, ((0, 1),), lambda first, last: corners)
 
-    def only(self, symbols: str) -> "Strip":
+    def only(self, symbols: Collection[str]) -> "Strip":
         """The same where no other signs are told from blank paper."""
-        kept = [self.symbols.index(sign) + 1 for sign in symbols if sign in self.symbols]
-        gone = [0, *(i + 1 for i, sign in enumerate(self.symbols) if i + 1 not in kept)]
+        kept = [i + 1 for i, sign in enumerate(self.symbols) if sign in symbols]
+        gone = [0, *(i + 1 for i, sign in enumerate(self.symbols) if sign not in symbols)]
         blank = np.logaddexp.reduce(self.log_probabilities[:, gone], axis=1)
         logs = np.column_stack([blank, self.log_probabilities[:, kept]])
         return replace(

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from digitcnn.preprocessing.shades import two_shades
+from digitcnn.reading.layout import find_components
+from digitcnn.reading.recogniser import BODY, HEIGHT, SYMBOLS, LineRecogniser, cut_line
+from number_sheets import compose, on_paper
+
+
+def cut(rows, **how):
+    shades = two_shades(on_paper(compose(rows, **how))[..., None], "auto")
+    components = find_components(shades.mask)
+    line = np.argsort(components.boxes[:, 0]).tolist()
+    return shades, components, line, cut_line(shades, components, line)
+
+
+def inked_rows(pixels):
+    rows = np.flatnonzero((pixels > 96).any(axis=1))
+    return rows[0], rows[-1]
+
+
+@pytest.mark.parametrize("fall", [-0.2, 0.0, 0.15])
+def test_line_is_level_and_of_one_height(fall):
+    *_, line = cut(["12345678"], fall=fall, margin=90)
+    assert line.pixels.shape[0] == HEIGHT
+    assert line.pixels.shape[1] % 2 == 0
+    half = line.pixels.shape[1] // 2
+    for part in (line.pixels[:, :half], line.pixels[:, half:]):
+        top, bottom = inked_rows(part)
+        assert abs((top + bottom) / 2 - HEIGHT / 2) < 3
+        assert abs(bottom - top - BODY) < 5
+
+
+def test_places_lead_back_to_the_picture():
+    _, components, line, made = cut(["12345678"], fall=0.1, margin=60)
+    box = components.boxes[line[0]]
+    forward = np.linalg.inv(np.vstack([made.matrix, [0, 0, 1]]))
+    left, right = ((forward @ [box[side], box[1], 1])[0] for side in (0, 2))
+    corners = made.polygon(int(left), int(right))
+    np.testing.assert_allclose(corners.min(axis=0), box[:2], atol=4)
+    np.testing.assert_allclose(corners.max(axis=0), box[2:], atol=4)
+
+
+def test_ink_of_other_lines_is_left_out():
+    shades = two_shades(on_paper(compose(["111", "888"], gap=4))[..., None], "auto")
+    components = find_components(shades.mask)
+    upper = [i for i in range(6) if components.boxes[i, 1] < np.median(components.boxes[:, 1])]
+    with_both = cut_line(shades, components, upper)
+    alone = cut(["111"], gap=4)[3]
+    assert inked_rows(with_both.pixels)[1] <= inked_rows(alone.pixels)[1] + 1
+
+
+def test_thin_strokes_are_drawn_with_a_thicker_pen():
+    ink = np.zeros((400, 300), np.uint8)
+    ink[50:350, 149:151] = 255
+    shades = two_shades(on_paper(ink)[..., None], "auto")
+    line = cut_line(shades, find_components(shades.mask), [0])
+    assert (line.pixels.max(axis=1) > 200).sum() >= BODY - 3
+
+
+def test_pixels_that_are_given_are_not_changed():
+    shades = two_shades(on_paper(compose(["3805"], gap=-9))[40:68, 40:110, None], "auto")
+    components = find_components(shades.mask)
+    before = shades.contrast.copy(), components.ink.copy()
+    cut_line(shades, components, [0])
+    np.testing.assert_array_equal(shades.contrast, before[0])
+    np.testing.assert_array_equal(components.ink, before[1])
+
+
+def test_answers_are_probabilities_for_every_second_column():
+    *_, line = cut(["2718"])
+    (logs,) = LineRecogniser().read([line])
+    assert logs.shape == (line.pixels.shape[1] // 2, 1 + len(SYMBOLS))
+    np.testing.assert_allclose(np.logaddexp.reduce(logs, axis=1), 0, atol=1e-4)
