@@ -180,7 +180,7 @@ class DigitReader:
         pixels = part.pixels
         classifier = self._classifier()
         if self.layout == "single":
-            found = read_single(pixels, classifier)
+            found = read_single(pixels, classifier, _RECOGNISER)
         else:
             is_one_line = self.layout == "line"
             signs = frozenset() if allowed is None else allowed.signs

@@ -133,6 +133,35 @@ def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> Cut
     ink = _ink_of(shades, components, line, rows, columns)
     here = forward.copy()
     here[:, 2] += forward[:, :2] @ [columns.start, rows.start]
+    pixels = _drawn(ink, here, width)
+    inverse = np.linalg.inv(np.vstack([forward, [0, 0, 1]]))[:2]
+    return CutLine(pixels, inverse)
+
+
+def cut_digit(strokes: np.ndarray) -> CutLine:
+    """A picture of one digit's strokes as a line.
+
+    Parameters
+    ----------
+    strokes : ndarray of uint8 of shape (height, width)
+        0 for the background.
+    """
+    left, top, width, height = cv2.boundingRect(strokes)
+    scale = BODY / max(height, 1)
+    forward = np.array(
+        [
+            [scale, 0, _MARGIN - left * scale],
+            [0, scale, HEIGHT / 2 - (top + height / 2) * scale],
+        ]
+    )
+    columns = min(math.ceil(width * scale) + 2 * _MARGIN, _WIDEST)
+    pixels = _drawn(strokes.astype(np.float32) / 255, forward, columns + columns % STEP)
+    return CutLine(pixels, np.linalg.inv(np.vstack([forward, [0, 0, 1]]))[:2])
+
+
+def _drawn(ink: np.ndarray, forward: np.ndarray, width: int) -> np.ndarray:
+    """Ink, 0 to 1, as a line's pixels, with a pen that does not vanish."""
+    scale = float(forward[0, 0])
     if scale < 1:
         missing = round(_THINNEST / scale - _thickness(ink))
         if missing > 0:
@@ -140,9 +169,8 @@ def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> Cut
             ink = cv2.dilate(ink, pen)
         # Else single pixels would be taken out of many.
         ink = cv2.GaussianBlur(ink, (0, 0), 0.4 / scale)
-    pixels = cv2.warpAffine(ink, here, (width, HEIGHT), flags=cv2.INTER_LINEAR)
-    inverse = np.linalg.inv(np.vstack([forward, [0, 0, 1]]))[:2]
-    return CutLine(np.rint(pixels * 255).astype(np.uint8), inverse)
+    pixels = cv2.warpAffine(ink, forward, (width, HEIGHT), flags=cv2.INTER_LINEAR)
+    return np.rint(pixels * 255).astype(np.uint8)
 
 
 def _ink_of(

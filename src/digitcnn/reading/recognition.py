@@ -13,8 +13,8 @@ from digitcnn.preprocessing.strokes import rate_group
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
 from digitcnn.reading.lines import link_lines, split_numbers
-from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
-from digitcnn.reading.strips import DIGITS, OTHER, Strip, reaches, refined, signs_of
+from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_digit, cut_line
+from digitcnn.reading.strips import DIGITS, OTHER, Strip, reaches, refined, refined_digit, signs_of
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
 # Of a number's signs, before and after the classifier has seen them; separators do not count.
@@ -36,7 +36,9 @@ class _Guess:
     strips: tuple[Strip, ...]
 
 
-def read_single(pixels: np.ndarray, classifier: DigitClassifier) -> list[Strip]:
+def read_single(
+    pixels: np.ndarray, classifier: DigitClassifier, recogniser: LineRecogniser
+) -> list[Strip]:
     """The digit in a picture of one digit, as the one of one line."""
     strokes = find_strokes(pixels)
     if strokes is None:
@@ -47,6 +49,9 @@ def read_single(pixels: np.ndarray, classifier: DigitClassifier) -> list[Strip]:
     top, bottom = rows[0] * scale[1], (rows[-1] + 1) * scale[1]
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     answer = classifier.predict([strokes])[0]
+    if classifier.is_own:
+        (logs,) = recogniser.read([cut_digit(strokes)])
+        answer = refined_digit(answer, logs, classifier)
     return [Strip.of_digit(answer, "".join(classifier.classes), corners)]
 
 

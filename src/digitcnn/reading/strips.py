@@ -173,8 +173,8 @@ def refined(
             continue
         here = slice(alone.start, alone.stop)
         one = _of_one_sign(found[i][here])
-        digits = one[columns] * (_TRUST if classifier.is_own else 0) + np.log(answer)
-        one[columns] = digits + np.logaddexp.reduce(one[columns]) - np.logaddexp.reduce(digits)
+        mass = np.logaddexp.reduce(one[columns])
+        one[columns] = mass + _both(one[columns], answer, classifier)
         if is_sure:
             # A bar is a letter among letters, and a slash among dates.
             share = np.logaddexp.reduce(one[[0, *unread]]) + np.log(answer)
@@ -185,6 +185,35 @@ def refined(
     return [
         replace(strip, log_probabilities=logs) for strip, logs in zip(strips, found, strict=True)
     ]
+
+
+def refined_digit(
+    answer: np.ndarray, log_probabilities: np.ndarray, classifier: DigitClassifier
+) -> np.ndarray:
+    """What a classifier says of a single digit, with the recogniser as a second witness.
+
+    Parameters
+    ----------
+    answer : ndarray of shape (n_classes,)
+        The classifier's probabilities.
+    log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(SYMBOLS))
+        The recogniser's.
+    classifier : DigitClassifier
+    """
+    if not (classifier.is_own and set(classifier.classes) <= set(DIGITS)):
+        return answer
+    columns = [1 + SYMBOLS.index(label) for label in classifier.classes]
+    one = _of_one_sign(log_probabilities)[columns]
+    found: np.ndarray = answer.sum() * np.exp(_both(one, answer, classifier))
+    return found
+
+
+def _both(logs: np.ndarray, answer: np.ndarray, classifier: DigitClassifier) -> np.ndarray:
+    """The product of a recogniser's and a classifier's probabilities of digits, as logarithms."""
+    trust = _TRUST if classifier.is_own else 0.0
+    digits = trust * np.maximum(logs, np.log(_LEAST)) + np.log(np.maximum(answer, _LEAST))
+    found: np.ndarray = digits - np.logaddexp.reduce(digits)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
