@@ -1,14 +1,20 @@
+import base64
+import io
 import json
 import math
 import pickle
+import sys
+import xml.etree.ElementTree as ET
 from dataclasses import FrozenInstanceError, fields
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from digitcnn.reading import Digit, Line, Number, Page
-from digitcnn.reading.page import polygon_around, rectangle
+from digitcnn.reading.polygons import polygon_around, rectangle
 
 
 def digit(text="4", confidence=0.9, x=10.0, y=5.0, width=12.0, height=20.0):
@@ -106,3 +112,57 @@ def test_turned_digits_are_drawn_where_they_are_and_separators_without_ink_are_n
         assert any(low < 255 for low, _ in around.getextrema())
     assert image.getpixel((40, 40)) == (255, 255, 255)
     assert image.getpixel((10, 60)) == (255, 255, 255)
+
+
+def test_separators_without_ink_are_not_drawn_on_turned_pages_either():
+    diagonal = Digit("-", 1.0, ((10.0, 10.0), (10.0, 10.0), (40.0, 40.0), (40.0, 40.0)))
+    image = Page((Line((Number((digit(x=60), diagonal)),)),), 100, 60).draw()
+    assert image.getpixel((25, 25)) == (255, 255, 255)
+
+
+@pytest.fixture
+def pyplot():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    yield pyplot
+    pyplot.close("all")
+
+
+def test_plot_has_the_picture_and_a_frame_for_each_digit_in_its_pixels(page, pyplot):
+    shrunk = np.full((25, 50, 1), 200, np.uint8)
+    pictured = Page(page.lines, page.width, page.height, shrunk)
+    ax = pictured.plot(min_confidence=0.6)
+    assert ax.images[0].get_extent() == [0, 100, 50, 0]
+    corners = {tuple(map(tuple, patch.get_xy()[:4].tolist())) for patch in ax.patches}
+    digits = [one for line in page.lines for number in line.numbers for one in number.digits]
+    assert corners == {one.polygon for one in digits}
+    assert [text.get_text() for text in ax.texts] == ["4", "2", "7", "4", "2"]
+    assert ax.texts[0].get_color() != ax.texts[1].get_color()
+    assert ax.texts[0].get_color() == ax.texts[2].get_color()
+
+
+def test_plot_takes_axes_and_a_page_without_its_picture(page, pyplot):
+    figure, ax = pyplot.subplots()
+    assert page.plot(ax) is ax
+    assert not ax.images
+    assert ax.get_ylim() == (50, 0)
+    figure.canvas.draw()
+
+
+def test_plot_without_matplotlib_is_refused(page, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"digitcnn\[plots\]"):
+        page.plot()
+
+
+def test_notebook_shows_the_picture_in_bounded_size_with_its_text():
+    pixels = np.random.default_rng(0).integers(0, 256, (1000, 1600, 3), np.uint8)
+    odd = Line((Number((digit("<"), digit('"', x=30), digit("&", x=50))),))
+    shown = Page((odd,), 3200, 2000, pixels)._repr_html_()
+    figure = ET.fromstring(shown)
+    image = figure.find("img")
+    assert image.get("alt").endswith('<"&')
+    assert figure.find("figcaption/pre").text == '<"&'
+    content = base64.b64decode(image.get("src").partition("base64,")[2])
+    assert Image.open(io.BytesIO(content)).size == (800, 500)
+    assert (image.get("width"), image.get("height")) == ("800", "500")
+    assert "no number found" in Page((), 30, 20)._repr_html_()

@@ -5,34 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import numpy as np
-
-Box = tuple[float, float, float, float]
-Polygon = tuple[tuple[float, float], ...]
-
-
-def rectangle(x: float, y: float, width: float, height: float) -> Polygon:
-    """The corners of an upright box, clockwise from its upper left one."""
-    return (x, y), (x + width, y), (x + width, y + height), (x, y + height)
-
-
-def box_of(polygon: Polygon) -> Box:
-    """The smallest upright box around a polygon: x, y, width and height."""
-    across, down = zip(*polygon, strict=True)
-    return min(across), min(down), max(across) - min(across), max(down) - min(down)
-
-
-def polygon_around(polygons: list[Polygon]) -> Polygon:
-    """The smallest rectangle around polygons that is turned as they are on average."""
-    corners = np.array(polygons, float)
-    along = (corners[:, 1] - corners[:, 0]).sum(axis=0)
-    length = math.hypot(*along)
-    along = along / length if length else np.array([1.0, 0.0])
-    axes = np.array([along, (-along[1], along[0])])
-    placed = corners.reshape(-1, 2) @ axes.T
-    (left, top), (right, bottom) = placed.min(axis=0), placed.max(axis=0)
-    turned = np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) @ axes
-    return tuple((float(x), float(y)) for x, y in turned)
+from digitcnn.reading.polygons import Box, Polygon, box_of, polygon_around, rectangle
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +268,35 @@ class Page(_Group):
         from digitcnn.reading.overlay import draw_page
 
         return draw_page(self, self._picture, min_confidence)
+
+    def plot(self, ax: Any = None, min_confidence: float = 0.9) -> Any:
+        """The picture as `draw` shows it, in matplotlib's axes, whose coordinates are its pixels.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            None makes a new figure.
+        min_confidence : float, default=0.9
+            Digits that are less sure are drawn in orange instead of green.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from digitcnn.reading.overlay import plot_page
+
+        return plot_page(self, self._picture, ax, min_confidence)
+
+    def _repr_html_(self) -> str:
+        from digitcnn.reading.overlay import page_as_html
+
+        return page_as_html(self)
 
 
 def _product(parts: tuple[Any, ...]) -> float:
