@@ -4,7 +4,8 @@
         --optdigits OPTDIGITS_NPZ [--write MODEL.onnx] [--lines 4000]
 
 Reads photos of lines that are composed, as strings.py does it, of digits and fonts that no training
-has seen. One half of them chooses the calibration, the other half measures it. With --write the
+has seen: with the contrast, the size and the paper that most people's have, where the training's
+are often hardly to be read. One half of them chooses the calibration, the other half measures it. With --write the
 calibration is written into the model. The reader uses the model in the package: copy it there
 first.
 """
@@ -36,7 +37,7 @@ def photos(sources: Sources, n: int, seed: int) -> list[tuple[np.ndarray, str, s
             continue
         hand = Hand(sources, by_label, rng)
         ink, top = compose(text, hand, rng)
-        photo = photograph(_surroundings(ink, top, hand, rng), rng)
+        photo = photograph(_surroundings(ink, top, hand, rng), rng, is_plain=True)
         digits = "".join(sign for sign in text if sign in "0123456789")
         made.append((photo.picture, digits, hand.kind))
     return made

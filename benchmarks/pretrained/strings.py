@@ -329,9 +329,10 @@ class Photo(NamedTuple):
     body: float  # pixels of a digit's height
 
 
-def photograph(ink: np.ndarray, rng: Rng) -> Photo:
-    """Ink on paper as a camera or a scanner has it."""
-    body = float(np.exp(rng.uniform(np.log(13), np.log(52))))  # pixels in the picture
+def photograph(ink: np.ndarray, rng: Rng, is_plain: bool = False) -> Photo:
+    """Ink on paper as a camera or a scanner has it; a plain one is as most people's are."""
+    smallest = 20 if is_plain else 13
+    body = float(np.exp(rng.uniform(np.log(smallest), np.log(52))))  # pixels in the picture
     scale = body / _INK
     size = max(4, round(ink.shape[1] * scale)), max(4, round(ink.shape[0] * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -341,12 +342,13 @@ def photograph(ink: np.ndarray, rng: Rng) -> Photo:
         drawn *= np.clip(texture * rng.uniform(1.2, 2.2), 0, 1)
     if rng.random() < 0.6:
         drawn = cv2.GaussianBlur(drawn, (0, 0), body * rng.uniform(0.01, 0.05))
-    strength = rng.uniform(0.25, 0.95)
+    strength = rng.uniform(0.45 if is_plain else 0.25, 0.95)
     contrast = drawn * strength
-    if rng.random() < 0.5:
+    if rng.random() < (0.15 if is_plain else 0.5):
         faint = strength * rng.uniform(0.05, 0.4)
         contrast = np.maximum(contrast, faint * _pattern(contrast.shape, body, rng))
-    contrast += rng.normal(0, strength * rng.exponential(0.04), contrast.shape)
+    grain = rng.exponential(0.015 if is_plain else 0.04)
+    contrast += rng.normal(0, strength * grain, contrast.shape)
     paper = rng.uniform(120, 245)
     picture = np.clip(paper * (1 - contrast), 0, 255).astype(np.uint8)
     if rng.random() < 0.6:

@@ -1,7 +1,7 @@
 """The lines of digits in a picture's pixels."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,10 +17,10 @@ from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_digit, cut_
 from digitcnn.reading.strips import DIGITS, OTHER, Strip, reaches, refined, refined_digit, signs_of
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
-# Of a number's signs, before and after the classifier has seen them; separators do not count.
-_MAYBE_PART, _DIGIT_PART = 0.5, 0.6
-# Of a line with many other signs only long numbers count, all of whose digits are sure.
-_TEXT_PART, _FEW, _LONG, _SURE = 0.4, 4, 3, 0.9
+_DIGIT_PART = 0.6  # Of a number's signs; separators do not count.
+# A line of so many signs, of which such a part are no digits, is text. In text only long numbers
+# count, all of whose digits are sure.
+_FEW, _TEXT_PART, _LONG, _SURE = 4, 0.4, 3, 0.9
 
 _LEAST_RATING = 40.0  # Of `rate_group`: noise and shadows are rated lower.
 
@@ -81,21 +81,23 @@ def read_lines(
     signs : collection of str, default=()
         Those that are read besides digits.
     """
-    best, chosen = 0.0, None
+    best: tuple[float, list[Strip]] = (0.0, [])
     for shades in _guesses(pixels):
         guess = _read(shades, recogniser, is_one_line)
-        if guess is not None:
-            guess = _with_numbers_only(guess, reject_below)
-            merit = _merit(guess)
-            if merit > best:
-                best, chosen = merit, guess
-    if chosen is None:
-        return []
-    found = chosen.strips, chosen.lines, chosen.cuts, chosen.shades, chosen.components
-    strips = refined(*found, classifier, signs)
-    # The classifier may have doubts of its own.
-    words = [_numbers_of(strip, reject_below, _DIGIT_PART) for strip in strips]
-    return [replace(strip, words=kept) for strip, kept in zip(strips, words, strict=True) if kept]
+        if guess is None:
+            continue
+        strips = _with_classifier(guess, classifier, signs)
+        numbers = [_numbers_of(strip, reject_below) for strip in strips]
+        found = [
+            replace(strip, words=words)
+            for strip, words in zip(strips, numbers, strict=True)
+            if words
+        ]
+        n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in strips)
+        merit = _merit(shades, found, n_signs)
+        if merit > best[0]:
+            best = merit, found
+    return best[1]
 
 
 def _guesses(pixels: np.ndarray) -> list[Shades]:
@@ -135,72 +137,84 @@ def _words_of(boxes: np.ndarray, cut: CutLine) -> list[tuple[float, float]]:
     return [(float(left[group].min()), float(right[group].max())) for group in split_numbers(boxes)]
 
 
-def _with_numbers_only(guess: _Guess, reject_below: float) -> _Guess:
-    """A guess without the words that are no numbers, and without lines that have none."""
-    kept = []
-    for i, strip in enumerate(guess.strips):
-        words = _numbers_of(strip, reject_below, _MAYBE_PART)
-        if words:
-            kept.append((i, replace(strip, words=words)))
-    return replace(
-        guess,
-        lines=tuple(guess.lines[i] for i, _ in kept),
-        cuts=tuple(guess.cuts[i] for i, _ in kept),
-        strips=tuple(strip for _, strip in kept),
+def _with_classifier(
+    guess: _Guess, classifier: DigitClassifier, signs: Collection[str]
+) -> list[Strip]:
+    """Lines that the classifier has seen too, unless they are text: it takes letters for digits."""
+    chosen = [i for i, strip in enumerate(guess.strips) if not _is_text(strip)]
+    refined_ones = refined(
+        [guess.strips[i] for i in chosen],
+        [guess.lines[i] for i in chosen],
+        [guess.cuts[i] for i in chosen],
+        guess.shades,
+        guess.components,
+        classifier,
+        signs,
     )
+    strips = list(guess.strips)
+    for i, strip in zip(chosen, refined_ones, strict=True):
+        strips[i] = strip
+    return strips
 
 
-def _numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[int, int], ...]:
+def _is_text(strip: Strip) -> bool:
+    """Whether a line has many signs that are neither digits nor separators."""
+    read = [strip.symbols[i] for i, _, _ in signs_of(strip.log_probabilities)]
+    n_other = read.count(OTHER)
+    n_signs = n_other + sum(sign in DIGITS for sign in read)
+    return n_signs >= _FEW and n_other > _TEXT_PART * n_signs
+
+
+def _numbers_of(strip: Strip, reject_below: float) -> tuple[tuple[int, int], ...]:
     """The words of a line that are numbers."""
-    words = []
+    is_text = _is_text(strip)
+    numbers = []
     for start, stop in strip.words:
         part = strip.log_probabilities[start:stop]
-        signs = [(strip.symbols[i], part[first : last + 1].max(axis=0)[i + 1])
-                 for i, first, last in signs_of(part)] if stop > start else []  # fmt: skip
-        sure = [math.exp(p) for sign, p in signs if sign in DIGITS]
-        n_other = sum(sign == OTHER for sign, _ in signs)
-        words.append((start, stop, sure, n_other))
-    n_digits = sum(len(sure) for _, _, sure, _ in words)
-    n_other = sum(n for _, _, _, n in words)
-    is_text = n_digits + n_other >= _FEW and n_other > _TEXT_PART * (n_digits + n_other)
-    numbers = []
-    for start, stop, sure, n in words:
-        if not sure or len(sure) < least * (len(sure) + n) or np.mean(sure) < reject_below:
+        signs = signs_of(part) if stop > start else []
+        sure = [
+            math.exp(part[first : last + 1, i + 1].max())
+            for i, first, last in signs
+            if strip.symbols[i] in DIGITS
+        ]
+        n_other = sum(strip.symbols[i] == OTHER for i, _, _ in signs)
+        if not sure or len(sure) < _DIGIT_PART * (len(sure) + n_other):
             continue
-        if is_text and (n or len(sure) < _LONG or min(sure) < _SURE):
+        if np.mean(sure) < reject_below:
+            continue
+        if is_text and (n_other or len(sure) < _LONG or min(sure) < _SURE):
             continue
         numbers.append((start, stop))
     return tuple(numbers)
 
 
-def _merit(guess: _Guess) -> float:
-    """Contrast of the digits, their part of all ink, and their confidence; 0 for noise."""
-    shades = guess.shades
-    confidences: list[float] = []
+def _merit(shades: Shades, strips: Sequence[Strip], n_signs: int) -> float:
+    """Contrast of the digits, their part of all ink, and their confidence; 0 for noise.
+
+    Signs that are in no number have no confidence.
+    """
+    confidence = 0.0
     ink = np.where(shades.mask > 0, shades.contrast, 0)
     is_digit = np.zeros(ink.shape, bool)
-    for strip in guess.strips:
+    for strip in strips:
         for start, stop in strip.words:
             part = strip.log_probabilities[start:stop]
             signs = [(i, first + start, last + start) for i, first, last in signs_of(part)]
-            for (i, first, last), (begin, end) in zip(
-                signs, reaches(signs, start, stop), strict=True
-            ):
+            steps = reaches(signs, start, stop)
+            for (i, first, last), (begin, end) in zip(signs, steps, strict=True):
+                confidence += math.exp(strip.log_probabilities[first : last + 1, i + 1].max())
                 if strip.symbols[i] not in DIGITS:
                     continue
-                p = strip.log_probabilities[first : last + 1, i + 1].max()
-                confidences.append(math.exp(float(p)))
                 corners = strip.outline(begin, end)
                 left, top = np.maximum(corners.min(axis=0).astype(int), 0)
                 right, bottom = np.ceil(corners.max(axis=0)).astype(int)
                 is_digit[top:bottom, left:right] = True
     group = (is_digit & (shades.mask > 0)).astype(np.uint8)
     n_pixels = cv2.countNonZero(group)
-    if not confidences or not n_pixels:
+    if not n_pixels:
         return 0.0
     mass = float(ink[is_digit].sum())
     share = mass / float(ink.sum())
     if rate_group(shades, group, share) < _LEAST_RATING:
         return 0.0
-    contrast = mass / n_pixels
-    return math.sqrt(contrast) * share * float(np.mean(confidences)) ** 4
+    return math.sqrt(mass / n_pixels) * share * (confidence / n_signs) ** 4

@@ -18,6 +18,7 @@ OTHER = SYMBOLS[-1]
 SIGNS = SYMBOLS[len(DIGITS) :]  # What is no digit, and is read only where it is asked for.
 
 _HIGH = 0.55  # Of a digit's height: what is lower is a sign, or a part.
+_NEAR = 0.45 * BODY / STEP  # Steps: a part of a digit lies no further from where it was read.
 _WIDE = 1.25  # Of a component's height: what is wider is more than one digit.
 _LEAST = 1e-6  # A classifier is never surer than that.
 _SURE = 0.8  # So sure a classifier knows a digit from another sign.
@@ -162,7 +163,7 @@ def refined(
         places += [(i, alone) for alone in _alone(strip, line, cut, components)]
     if not places:
         return list(strips)
-    drawn = [_draw(shades, components, alone.component) for _, alone in places]
+    drawn = [_draw(shades, components, alone.components) for _, alone in places]
     answers = np.maximum(classifier.predict(drawn), _LEAST)
     columns = [1 + SYMBOLS.index(label) for label in classifier.classes]
     unread = [1 + SYMBOLS.index(sign) for sign in SIGNS if sign not in signs]
@@ -218,9 +219,9 @@ def _both(logs: np.ndarray, answer: np.ndarray, classifier: DigitClassifier) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """A component in which one sign was read, or none, and the steps that belong to it."""
+    """Components in which one sign was read, or none, and the steps that belong to it."""
 
-    component: int
+    components: tuple[int, ...]
     start: int
     stop: int
     middle: int
@@ -236,33 +237,34 @@ def _alone(strip: Strip, line: Sequence[int], cut: CutLine, components: Componen
         for side in (0, 2)
     )
     heights = (boxes[:, 3] - boxes[:, 1]) * forward[1, 1]
-    middles = (left + right) / 2
-    # Each sign belongs to the component that it is in, or is nearest to.
     n_steps = len(strip.log_probabilities)
-    signs = [
-        (k, first, last)
-        for k, first, last in signs_of(strip.log_probabilities)
-        if strip.symbols[k] not in ".,"
-    ]
-    owners = []
-    for _, first, last in signs:
-        at = (first + last) / 2
-        off = np.maximum(np.maximum(left - at, at - right), 0) + 0.01 * np.abs(middles - at)
-        owners.append(int(off.argmin()))
-    for i in range(len(line)):
-        if i not in owners and heights[i] >= _HIGH * BODY:
-            at = int(np.clip(middles[i], 0, n_steps - 1))
-            if not any(first - 1 <= at <= last + 1 for _, first, last in signs):
-                signs.append((-1, at, at))
-                owners.append(i)
+    signs = [one for one in signs_of(strip.log_probabilities) if strip.symbols[one[0]] not in ".,"]
+    read = np.array([(first + last) / 2 for _, first, last in signs])
+    owned: list[list[int]] = [[] for _ in signs]
+    for i, middle in enumerate(((left + right) / 2).tolist()):
+        inside = np.flatnonzero((read >= left[i]) & (read <= right[i]))
+        near = inside if len(inside) else np.flatnonzero(np.abs(read - middle) <= _NEAR)
+        if len(near):
+            # One that has several signs in it is none of theirs alone.
+            for k in near if len(inside) else near[np.abs(read[near] - middle).argmin()][None]:
+                owned[int(k)].append(i)
+        elif heights[i] >= _HIGH * BODY:
+            at = int(np.clip(middle, 0, n_steps - 1))
+            signs.append((-1, at, at))
+            owned.append([i])
+    counts = np.bincount([i for one in owned for i in one], minlength=len(line))
     order = sorted(range(len(signs)), key=lambda k: signs[k][1])
+    found = []
     spans = reaches([signs[k] for k in order], 0, n_steps)
-    return [
-        _Alone(line[owners[k]], start, last + 1, signs[k][1], signs[k][0] >= 0)
-        for k, (start, last) in zip(order, spans, strict=True)
-        if owners.count(owners[k]) == 1
-        and (right - left)[owners[k]] * STEP <= _WIDE * max(heights[owners[k]], _HIGH * BODY)
-    ]
+    for k, (start, last) in zip(order, spans, strict=True):
+        mine = owned[k]
+        if not mine or (counts[mine] > 1).any() or heights[mine].max() < _HIGH * BODY:
+            continue
+        width = (right[mine].max() - left[mine].min()) * STEP
+        if width <= _WIDE * heights[mine].max():
+            parts = tuple(line[i] for i in mine)
+            found.append(_Alone(parts, start, last + 1, signs[k][1], signs[k][0] >= 0))
+    return found
 
 
 def _of_one_sign(logs: np.ndarray) -> np.ndarray:
@@ -278,14 +280,15 @@ def _of_one_sign(logs: np.ndarray) -> np.ndarray:
     return found
 
 
-def _draw(shades: Shades, components: Components, component: int) -> np.ndarray:
-    """The strokes of a component, cut out."""
+def _draw(shades: Shades, components: Components, owned: Sequence[int]) -> np.ndarray:
+    """The strokes of components, cut out."""
     margin = 3
-    left, top = np.maximum(components.boxes[component, :2].astype(int) - margin, 0)
-    right, bottom = components.boxes[component, 2:].astype(int) + margin
+    boxes = components.boxes[list(owned)]
+    left, top = np.maximum(boxes[:, :2].min(axis=0).astype(int) - margin, 0)
+    right, bottom = boxes[:, 2:].max(axis=0).astype(int) + margin
     rows, columns = slice(int(top), int(bottom)), slice(int(left), int(right))
     here = components.labels[rows, columns]
-    group = (here == component + 1).astype(np.uint8)
+    group = np.isin(here, np.asarray(owned) + 1).astype(np.uint8)
     contrast = shades.contrast[rows, columns].copy()
     # Ink of neighbours is none of this digit's soft edge.
     contrast[(here > 0) & (group == 0)] = 0
