@@ -181,3 +181,28 @@ def test_nothing_stays_open(reader, sheets, tmp_path, stop):
     pdf._lock.release()
     path.unlink()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["array", "TIFF", "JPEG", "PDF"])
+def test_region_of_a_large_picture_is_read_with_all_its_pixels(reader, kind):
+    line = on_paper(compose(["31415"], margin=10))
+    large = np.full((4200, 3000), 230, np.uint8)
+    height, width = line.shape
+    large[4000 : 4000 + height, 2500 : 2500 + width] = line
+    source = large
+    if kind != "array":
+        out = io.BytesIO()
+        Image.fromarray(large).save(out, kind, resolution=200, quality=95)
+        source = out.getvalue()
+    region = (2480, 3980, width + 40, height + 40)
+    opened = pictures.Source(source)
+    part = opened.open_region(opened.open(), None, region)
+    assert part.pixels.shape[:2] == pytest.approx((region[3], region[2]), abs=2)
+    np.testing.assert_allclose(part.pixels[20:-20, 20:-20, 0][:height, :width], line, atol=60)
+    page = reader.read(source, region=region)
+    assert page.text == "31415"
+    left, top, _, _ = page.lines[0].box
+    assert 2500 <= left <= 2525
+    assert 4000 <= top <= 4030
+    # What is drawn on stays small.
+    assert max(page.draw().size) <= 1600

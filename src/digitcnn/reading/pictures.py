@@ -93,7 +93,7 @@ class Source:
 
     def __init__(self, given: Any) -> None:
         self._file: Path | BinaryIO | None = None
-        self._only: Picture | None = None
+        self._array: np.ndarray | None = None
         self._is_pdf = False
         self._n_pages: int | None = None
         if isinstance(given, bytes | bytearray | memoryview):
@@ -103,7 +103,7 @@ class Source:
         elif hasattr(given, "read") and not hasattr(given, "getbands"):
             self._file = _seekable(given)
         else:
-            self._only, self._n_pages = _in_memory(given), 1
+            self._array, self._n_pages = _in_memory(given), 1
             return
         self._is_pdf = is_pdf(_start_of(self._file))
 
@@ -152,13 +152,39 @@ class Source:
         number = 0 if page is None else page
         if not isinstance(number, int | np.integer) or not 0 <= number < n_pages:
             raise ValueError(f"expected page to be from 0 to {n_pages - 1}, got {page!r}")
-        if self._only is not None:
-            return self._only
-        assert self._file is not None
-        if self._is_pdf:
-            pixels, (height, width) = draw_pdf_page(self._file, int(number), LONGEST_SIDE)
+        return self._decoded(int(number), LONGEST_SIDE)
+
+    def open_region(self, whole: Picture, page: int | None, region: Region) -> Picture:
+        """A part of a page, with more of its pixels than the whole page is opened with.
+
+        Parameters
+        ----------
+        whole : Picture
+            What `open` has given.
+        page : int or None
+        region : tuple of float
+
+        Raises
+        ------
+        ValueError
+            As `Picture.cut`.
+        """
+        part = whole.cut(region)
+        side = max(whole.width, whole.height)
+        needed = min(side, LONGEST_SIDE * side // max(part.width, part.height))
+        if needed <= max(whole.pixels.shape):
+            return part
+        return self._decoded(page or 0, needed).cut(region)
+
+    def _decoded(self, page: int, longest_side: int) -> Picture:
+        if self._array is not None:
+            pixels, (height, width) = to_bytes(self._array, longest_side), self._array.shape[:2]
+        elif self._is_pdf:
+            assert self._file is not None
+            pixels, (height, width) = draw_pdf_page(self._file, page, longest_side)
         else:
-            pixels, (height, width) = read_sized_image(self._file, LONGEST_SIDE, int(number))
+            assert self._file is not None
+            pixels, (height, width) = read_sized_image(self._file, longest_side, page)
         return Picture(pixels.reshape(*pixels.shape[:2], -1), height, width)
 
 
@@ -182,17 +208,17 @@ def _seekable(file: Any) -> Any:
     return io.BytesIO(content)
 
 
-def _in_memory(given: Any) -> Picture:
+def _in_memory(given: Any) -> np.ndarray:
     if hasattr(given, "getbands"):
         from PIL import ImageOps
 
         _check_size(given.height, given.width)
         upright = ImageOps.exif_transpose(given)
         (pixels,) = list_pictures([upright]) or [np.asarray(upright)]
-        return _from_array(pixels)
+        return _checked(pixels)
     if isinstance(given, np.ndarray | list | tuple):
         try:
-            return _from_array(np.asarray(given))
+            return _checked(np.asarray(given))
         except ValueError as error:
             raise ValueError(f"expected an array of pixels, got {error}") from None
     raise TypeError(
@@ -201,7 +227,7 @@ def _in_memory(given: Any) -> Picture:
     )
 
 
-def _from_array(pixels: np.ndarray) -> Picture:
+def _checked(pixels: np.ndarray) -> np.ndarray:
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise ValueError(
             f"shape {pixels.shape}; expected (height, width) or (height, width, channels)"
@@ -216,8 +242,7 @@ def _from_array(pixels: np.ndarray) -> Picture:
     _check_size(height, width)
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise ValueError("NaN or infinity among the pixels")
-    pixels = pixels.reshape(channels_last(pixels.shape))
-    return Picture(to_bytes(pixels, LONGEST_SIDE), height, width)
+    return pixels.reshape(channels_last(pixels.shape))
 
 
 def _check_size(height: int, width: int) -> None:

@@ -13,7 +13,7 @@ from digitcnn.reading.page import Line, Page, Polygon
 from digitcnn.reading.recogniser import LineRecogniser
 
 if TYPE_CHECKING:
-    from digitcnn.reading.pictures import Picture, Region
+    from digitcnn.reading.pictures import Region, Source
 
 _LAYOUTS = ("page", "line", "single")
 _RECOGNISER = LineRecogniser()  # Loaded once, when it is first asked.
@@ -119,7 +119,8 @@ class DigitReader:
             shape (height, width) or (height, width, channels), of any range.
         region : tuple of int or float (x, y, width, height) or None, default=None
             The part to read: whole numbers are pixels, others parts of the width and height from
-            0.0 to 1.0, as ``(0.5, 0.0, 0.5, 0.1)`` in the upper right corner. None reads all.
+            0.0 to 1.0, as ``(0.5, 0.0, 0.5, 0.1)`` in the upper right corner. None reads all. Of a
+            large picture a part is read in more detail than all of it.
         page : int or None, default=None
             The page of a PDF or a TIFF, from 0. None reads the only one.
 
@@ -143,7 +144,7 @@ class DigitReader:
         from digitcnn.reading.pictures import Source
 
         self._check()
-        return self._read(Source(picture).open(page), region)
+        return self._read(Source(picture), page, region)
 
     def read_pages(self, picture: Any, *, region: "Region | None" = None) -> Iterator[Page]:
         """Read all pages of a PDF or a TIFF, one after the other; of other pictures the only one.
@@ -169,14 +170,15 @@ class DigitReader:
         self._check()
         source = Source(picture)
         for page in range(source.count_pages()):
-            yield self._read(source.open(page), region)
+            yield self._read(source, page, region)
 
-    def _read(self, opened: "Picture", region: "Region | None") -> Page:
+    def _read(self, source: "Source", page: int | None, region: "Region | None") -> Page:
         from digitcnn.reading.assembly import numbers_of_line
         from digitcnn.reading.recognition import read_lines, read_single
 
         allowed = self._check()
-        part = opened if region is None else opened.cut(region)
+        opened = source.open(page)
+        part = opened if region is None else source.open_region(opened, page, region)
         pixels = part.pixels
         classifier = self._classifier()
         if self.layout == "single":
