@@ -10,6 +10,7 @@ from PIL import Image
 
 from digitcnn import DigitReader
 from digitcnn.reading import pdf, pictures
+from digitcnn.tables import image_files
 from number_sheets import compose, on_paper
 from pdf_files import (
     compose_pdf,
@@ -206,3 +207,15 @@ def test_region_of_a_large_picture_is_read_with_all_its_pixels(reader, kind):
     assert 4000 <= top <= 4030
     # What is drawn on stays small.
     assert max(page.draw().size) <= 1600
+
+
+def test_stream_without_an_end_is_refused_in_bounded_memory(reader, monkeypatch):
+    class Endless:
+        def read(self, size=-1):
+            assert size >= 0
+            return b"BM" + bytes(size - 2)
+
+    for module in (pictures, image_files):
+        monkeypatch.setattr(module, "MOST_BYTES", 2**20)
+    with pytest.raises(ValueError, match="at most 1 MiB, got more"):
+        reader.read(Endless())

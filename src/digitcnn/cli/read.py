@@ -26,7 +26,7 @@ from digitcnn.cli._read_outputs import (
 from digitcnn.cli._table import check_ending
 from digitcnn.reading import DigitReader, Page
 from digitcnn.reading.pictures import Source
-from digitcnn.tables.image_files import IMAGE_ENDINGS, without_warnings_of_pillow
+from digitcnn.tables.image_files import IMAGE_ENDINGS, MOST_BYTES, without_warnings_of_pillow
 from digitcnn.tables.image_sources import in_natural_order
 
 _ENDINGS = IMAGE_ENDINGS | {".pdf"}
@@ -163,7 +163,7 @@ def _read(reader: DigitReader, files: list[str], region: Any, prints: bool) -> I
         for file in files:
             number = n_pages = 1
             try:
-                source = sys.stdin.buffer.read() if file == STDIN else Path(file)
+                source = sys.stdin.buffer.read(MOST_BYTES + 1) if file == STDIN else Path(file)
                 n_pages = Source(source).count_pages()
                 for number, page in enumerate(reader.read_pages(source, region=region), 1):
                     if prints:

@@ -14,7 +14,7 @@ from digitcnn._utils.images import channels_last
 from digitcnn._utils.pictures import list_pictures
 from digitcnn.preprocessing.shades import to_bytes
 from digitcnn.reading.pdf import count_pdf_pages, draw_pdf_page, is_pdf, name_of
-from digitcnn.tables.image_files import count_images, read_sized_image
+from digitcnn.tables.image_files import MOST_BYTES, count_images, read_sized_image
 
 LONGEST_SIDE = 1600  # Pixels. Larger pictures are reduced: a page's digits stay large enough.
 _MOST_PIXELS = 2**26
@@ -202,7 +202,7 @@ def _seekable(file: Any) -> Any:
     """A binary file that can be read from its start."""
     if getattr(file, "seekable", lambda: False)() and not isinstance(file, io.TextIOBase):
         return file
-    content = file.read()
+    content = file.read(MOST_BYTES + 1)  # more is refused, and a stream may have no end
     if not isinstance(content, bytes):
         raise TypeError("expected a file opened in binary mode, got one of text")
     return io.BytesIO(content)

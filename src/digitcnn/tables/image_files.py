@@ -44,7 +44,7 @@ _FORMATS = {
 _PLUGINS = ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")
 _MOST_COUNTED = 100  # Pages of a TIFF that are counted for an error.
 _SAMPLE_FORMAT = 339  # a tag of TIFF
-_MOST_BYTES = 2**29
+MOST_BYTES = 2**29
 _MOST_PIXELS = 2**26
 # Of more pixels than this, one image is decoded at a time.
 _LARGE_PIXELS = 2**23
@@ -246,10 +246,10 @@ def _format_of(path: str | Path, file: BinaryIO) -> str:
     n_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(32)
-    if n_bytes > _MOST_BYTES:
+    if n_bytes > MOST_BYTES:
         raise ImageFileError(
-            f"{path}: expected an image file of at most {_MOST_BYTES >> 20} MiB, got "
-            f"{n_bytes >> 20} MiB"
+            f"{path}: expected an image file of at most {MOST_BYTES >> 20} MiB, got more. Shrink "
+            "it first"
         )
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return "WEBP"
