@@ -11,7 +11,7 @@ from digitcnn.reading.check_digits import Check, make_check
 DIGITS = frozenset("0123456789")
 # The signs of a pattern; None stands for a digit.
 Parts = tuple[str | None, ...]
-_MOST_STATES = 2**18
+_MOST_STATES = 2**17  # A line takes some hundred megabytes then.
 _TOO_MANY = (
     f"expected a pattern, lexicon and check of at most {_MOST_STATES:,} states, got more. Give "
     "fewer patterns or texts"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def best_reading(
        2006.
     """
     if automaton is not None:
-        path = _Search(automaton).best_path(log_probabilities)
+        path = _search_of(automaton).best_path(log_probabilities)
     elif np.isneginf(log_probabilities.max(axis=1)).any():
         path = None
     else:
@@ -187,6 +188,12 @@ class _Search:
             is_one = others[next_best] > _IMPOSSIBLE
             second[self._reached] = np.where(is_one, next_best, nowhere)
         return first, second
+
+
+@lru_cache(maxsize=8)
+def _search_of(automaton: Automaton) -> _Search:
+    """The same for each line, since it takes some milliseconds to make."""
+    return _Search(automaton)
 
 
 class _Segments:
