@@ -5,9 +5,9 @@
 
 Reads photos of lines that are composed, as strings.py does it, of digits and fonts that no training
 has seen: with the contrast, the size and the paper that most people's have, where the training's
-are often hardly to be read. One half of them chooses the calibration, the other half measures it. With --write the
-calibration is written into the model. The reader uses the model in the package: copy it there
-first.
+are often hardly to be read. One half of them chooses the calibration, the other half measures it.
+With --write the calibration is written into the model. The reader uses the model in the package:
+copy it there first.
 """
 
 import argparse

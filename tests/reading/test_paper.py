@@ -4,38 +4,7 @@ import pytest
 
 from digitcnn.reading.paper import find_paper, sheet_size
 from number_sheets import compose, on_paper
-from ruled_sheets import grid_sheet, seen_from
-
-CORNERS = [[150, 90], [560, 120], [600, 420], [110, 380]]
-
-
-def desk(kind, height=500, width=700):
-    rng = np.random.default_rng(0)
-    rows, columns = np.indices((height, width))
-    if kind == "plain":
-        return np.full((height, width, 1), 70, np.uint8)
-    if kind == "grain":
-        grain = cv2.GaussianBlur(rng.normal(0, 60, (height, width)).astype(np.float32), (0, 0), 2)
-        return (90 + 4 * grain).clip(0, 200).astype(np.uint8)[..., None]
-    if kind == "wood":
-        waves = np.sin(rows / 9 + 3 * np.sin(columns / 120))
-        return (
-            np.stack([c + 18 * waves for c in (110, 75, 40)], axis=2).clip(0, 255).astype("uint8")
-        )
-    cloth = np.array([90, 160, 170]) + rng.normal(0, 10, (height, width, 1))
-    return cloth.clip(0, 255).astype(np.uint8)
-
-
-def on_desk(sheet, ground, corners=CORNERS):
-    """A sheet on a desk, with its shadow."""
-    height, width, channels = ground.shape
-    seen, _ = seen_from(sheet, corners, width, height, 0)
-    covered, _ = seen_from(np.full_like(sheet, 255), corners, width, height, 0)
-    covered = covered[..., :1].astype(np.float32) / 255
-    shadow = cv2.GaussianBlur(np.roll(covered[..., 0], (6, -9), axis=(0, 1)), (0, 0), 7)
-    found = ground * (1 - 0.4 * shadow[..., None]) * (1 - covered) + seen * covered
-    return np.repeat(found, 3, 2)[..., :3].astype(np.uint8) if channels == 1 else found.astype("u1")
-
+from ruled_sheets import CORNERS, desk, grid_sheet, on_desk
 
 SHEETS = {
     "numbers": on_paper(compose(["31415 92653", "58979"]))[..., None],

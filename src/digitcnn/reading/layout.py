@@ -14,6 +14,8 @@ _INSIDE = 0.5  # Of a part's width: so much lies above or below its digit.
 _SAME = 0.7  # The same for two halves of one digit.
 _STACKED = 1.35  # Of a digit's height: two halves of one digit are together no higher.
 _THICKEST = 0.45  # Of a component's larger side: what is thicker is a shadow, no stroke.
+_BAR, _FULL = 0.25, 0.93  # The same for what fills its box.
+_SOLID = 0.005  # Of the picture: what is as thick and larger is no speck.
 # A frame or a grid: so large in the picture, so empty, and around so much other ink.
 _FRAME_SIDE, _FRAME_FILL, _FRAMED = 0.6, 0.2, 0.15
 _MANY = 2.2  # Width of a picture of several digits, of its height.
@@ -34,12 +36,15 @@ class Components:
         Of a typical digit, in pixels.
     ink : ndarray of uint8 of shape (height, width)
         1 where anything is written, specks included; 0 where rulings were.
+    solid : ndarray of uint8 of shape (height, width)
+        1 where something large is too thick for strokes.
     """
 
     labels: np.ndarray
     boxes: np.ndarray
     height: float
     ink: np.ndarray
+    solid: np.ndarray
 
 
 def find_components(mask: np.ndarray) -> Components:
@@ -58,14 +63,20 @@ def find_components(mask: np.ndarray) -> Components:
         n, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
         typical = typical_height(stats[1:], mask.shape)
     if n <= 1 or not typical:
-        return Components(np.zeros(mask.shape, np.int32), np.zeros((0, 4)), 0.0, mask)
+        return Components(
+            np.zeros(mask.shape, np.int32), np.zeros((0, 4)), 0.0, mask, np.zeros_like(mask)
+        )
     left, top, width, height, area = stats[1:].T.astype(float)
     boxes = np.column_stack([left, top, left + width, top + height])
     # Frames.
     is_none = (area < 0.12 * width * height) & (np.minimum(width, height) > 1.5 * typical)
     depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     thickness = 4 * np.bincount(labels.ravel(), depth.ravel(), n)[1:] / area
-    is_none |= thickness > _THICKEST * np.maximum(width, height)
+    is_thick = thickness > _THICKEST * np.maximum(width, height)
+    # A rectangle is no 1.
+    is_thick |= (thickness > _BAR * np.maximum(width, height)) & (area > _FULL * width * height)
+    is_none |= is_thick
+    is_solid = np.concatenate([[0], is_thick & (area > _SOLID * mask.size)]).astype(np.uint8)
     kept = (np.maximum(width, height) > _SPECK * typical) & (height < _HIGHEST * typical)
     owners = _join_parts(boxes, typical, kept & ~is_none)
     used = np.unique(owners[owners >= 0])
@@ -73,7 +84,7 @@ def find_components(mask: np.ndarray) -> Components:
     for i, owner in enumerate(used):
         places[1:][owners == owner] = i + 1
     joined = np.array([_around(boxes[owners == owner]) for owner in used]).reshape(-1, 4)
-    return Components(places[labels], joined, typical, mask)
+    return Components(places[labels], joined, typical, mask, is_solid[labels])
 
 
 def typical_height(stats: np.ndarray, shape: tuple[int, ...]) -> float:

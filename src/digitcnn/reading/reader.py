@@ -1,7 +1,7 @@
 """The reader: pictures to numbers."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from digitcnn.reading.recogniser import LineRecogniser
 
 if TYPE_CHECKING:
     from digitcnn.reading.pictures import Region, Source
+    from digitcnn.reading.strips import Strip
 
 _LAYOUTS = ("page", "line", "single")
 _RECOGNISER = LineRecogniser()  # Loaded once, when it is first asked.
@@ -174,32 +175,37 @@ class DigitReader:
 
     def _read(self, source: "Source", page: int | None, region: "Region | None") -> Page:
         from digitcnn.reading.assembly import numbers_of_line
-        from digitcnn.reading.recognition import read_lines, read_single
+        from digitcnn.reading.pages import read_page
+        from digitcnn.reading.recognition import LineReader, find_ink, one_line, read_single
+        from digitcnn.reading.views import View
 
         allowed = self._check()
         opened = source.open(page)
         part = opened if region is None else source.open_region(opened, page, region)
         pixels = part.pixels
         classifier = self._classifier()
+        view = View.of(pixels)
+        signs = frozenset() if allowed is None else allowed.signs
+        lines_of = LineReader(classifier, _RECOGNISER, self.reject_below, signs)
+        strips: Sequence[Strip]
         if self.layout == "single":
-            found = read_single(pixels, classifier, _RECOGNISER)
+            strips = read_single(pixels, classifier, _RECOGNISER)
+        elif self.layout == "line":
+            found = lines_of.read(find_ink(pixels), one_line)
+            strips = () if found is None else found.strips
         else:
-            is_one_line = self.layout == "line"
-            signs = frozenset() if allowed is None else allowed.signs
-            found = read_lines(
-                pixels, classifier, _RECOGNISER, is_one_line, self.reject_below, signs
-            )
+            strips, view = read_page(view, lines_of)
         scale = np.array([part.width / pixels.shape[1], part.height / pixels.shape[0]])
 
         def place(corners: np.ndarray) -> Polygon:
-            placed = corners * scale + [part.left, part.top]
+            placed = view.points(corners) * scale + [part.left, part.top]
             placed = np.clip(placed, 0, [opened.width, opened.height])
             return tuple((float(x), float(y)) for x, y in placed)
 
         is_one_number = self.layout == "line" or (allowed is not None and allowed.has_spaces)
         lines = tuple(
             Line(tuple(numbers))
-            for strip in found
+            for strip in strips
             if (
                 numbers := numbers_of_line(
                     strip, place, allowed, self.n_alternatives, is_one_number

@@ -1,7 +1,7 @@
 """The lines of digits in a picture's pixels."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -14,26 +14,141 @@ from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
 from digitcnn.reading.lines import link_lines, split_numbers
 from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_digit, cut_line
-from digitcnn.reading.strips import DIGITS, OTHER, Strip, reaches, refined, refined_digit, signs_of
+from digitcnn.reading.strips import DIGITS, Strip, reaches, refined, refined_digit, signs_of
+from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, numbers_of, numbers_only
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
-_DIGIT_PART = 0.6  # Of a number's signs; separators do not count.
-# A line of so many signs, of which such a part are no digits, is text. In text only long numbers
-# count, all of whose digits are sure.
-_FEW, _TEXT_PART, _LONG, _SURE = 4, 0.4, 3, 0.9
+_SURE = 0.9  # A digit.
+
+# Of texture a few parts look like digits, and many like 1.
+_FEW_DIGITS, _LEAST_SHARE = 4, 0.5
+_MANY_ONES, _ONES = 8, 0.7
+_BESIDE = 0.04  # Of the picture's shorter side: what is so near to something solid is its edge.
 
 _LEAST_RATING = 40.0  # Of `rate_group`: noise and shadows are rated lower.
+
+
+# The lines of a page, each as its words, each as its components; or that it is none of such lines.
+Grouping = Callable[[Components], "list[list[list[int]]] | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What may be ink, and the groups of strokes in it."""
+
+    shades: Shades
+    components: Components
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What ink says, if it is ink.
+
+    Attributes
+    ----------
+    ink : Ink
+    strips : tuple of Strip
+        The lines that have numbers, and the words of these that are.
+    merit : float
+        The guess about ink with the highest one is right.
+    sure_part, share : float
+        Of the digits, the sure ones, and of the ink, theirs.
+    """
+
+    ink: Ink
+    strips: tuple[Strip, ...]
+    merit: float
+    sure_part: float
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
     """What may be ink, and what it then says."""
 
-    shades: Shades
-    components: Components
+    ink: Ink
+    rows: tuple[int, ...]  # Of the page: what stands in the same one is one line.
     lines: tuple[tuple[int, ...], ...]
     cuts: tuple[CutLine, ...]
     strips: tuple[Strip, ...]
+
+
+class LineReader:
+    """How lines are read, whatever page they are on.
+
+    Parameters
+    ----------
+    classifier : DigitClassifier
+        Of digits.
+    recogniser : LineRecogniser
+    reject_below : float
+        Numbers whose digits are less sure are left out.
+    signs : collection of str, default=()
+        Those that are read besides digits.
+    """
+
+    def __init__(
+        self,
+        classifier: DigitClassifier,
+        recogniser: LineRecogniser,
+        reject_below: float,
+        signs: Collection[str] = (),
+    ) -> None:
+        self.classifier = classifier
+        self._recogniser = recogniser
+        self._reject_below = reject_below
+        self._signs = signs
+
+    def read(self, inks: Sequence[Ink], grouping: Grouping, is_apart: bool = False) -> Found | None:
+        """The lines of a picture, in the guess about its ink that is right.
+
+        Dark and light strokes are both tried. The guess is right whose ink is digits, surely read,
+        and stands out.
+
+        Parameters
+        ----------
+        inks : sequence of Ink
+        grouping : callable
+            Gives the lines of components; None where they have none of that kind.
+        is_apart : bool, default=False
+            Whether words have nothing to do with each other, as those in the cells of a table.
+
+        Returns
+        -------
+        Found or None
+            None where there is no number.
+        """
+        merit, sure_part, share, best = 0.0, 0.0, 0.0, None
+        for ink in inks:
+            lines = grouping(ink.components)
+            if lines is None:
+                continue
+            guess = _read(ink, lines, self._recogniser, is_apart)
+            n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in guess.strips)
+            strips = numbers_only(guess.strips, self._reject_below, MAYBE_PART)
+            judged = _merit(ink, strips, n_signs)
+            if judged[0] > merit:
+                (merit, sure_part, share), best = judged, replace(guess, strips=tuple(strips))
+        if best is None:
+            return None
+        # What may be a number is seen by the classifier too, which may have doubts of its own.
+        kept = [i for i, strip in enumerate(best.strips) if strip.words]
+        strips = refined(
+            [best.strips[i] for i in kept],
+            [best.lines[i] for i in kept],
+            [best.cuts[i] for i in kept],
+            best.ink.shades,
+            best.ink.components,
+            self.classifier,
+            self._signs,
+        )
+        rows: dict[int, list[Strip]] = {}
+        for i, strip in zip(kept, strips, strict=True):
+            words = numbers_of(strip, self._reject_below, DIGIT_PART)
+            if words:
+                rows.setdefault(best.rows[i], []).append(replace(strip, words=words))
+        found = tuple(Strip.joined(row) for row in rows.values())
+        return Found(best.ink, found, merit, sure_part, share) if found else None
 
 
 def read_single(
@@ -55,166 +170,113 @@ def read_single(
     return [Strip.of_digit(answer, "".join(classifier.classes), corners)]
 
 
-def read_lines(
-    pixels: np.ndarray,
-    classifier: DigitClassifier,
-    recogniser: LineRecogniser,
-    is_one_line: bool,
-    reject_below: float,
-    signs: Collection[str] = (),
-) -> list[Strip]:
-    """The lines of a picture that have numbers, and the words of these that are.
-
-    Dark and light strokes are both tried. The guess is right whose ink is digits, surely read, and
-    stands out.
+def find_ink(pixels: np.ndarray) -> list[Ink]:
+    """What may be ink: two shades, or dark or light strokes in uneven light.
 
     Parameters
     ----------
     pixels : ndarray of uint8 of shape (height, width, 1 or 3)
-    classifier : DigitClassifier
-        Of digits.
-    recogniser : LineRecogniser
-    is_one_line : bool
-        Whether all that is written stands in one line.
-    reject_below : float
-        Numbers whose digits are less sure are left out.
-    signs : collection of str, default=()
-        Those that are read besides digits.
     """
-    best: tuple[float, list[Strip]] = (0.0, [])
-    for shades in _guesses(pixels):
-        guess = _read(shades, recogniser, is_one_line)
-        if guess is None:
-            continue
-        strips = _with_classifier(guess, classifier, signs)
-        numbers = [_numbers_of(strip, reject_below) for strip in strips]
-        found = [
-            replace(strip, words=words)
-            for strip, words in zip(strips, numbers, strict=True)
-            if words
-        ]
-        n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in strips)
-        merit = _merit(shades, found, n_signs)
-        if merit > best[0]:
-            best = merit, found
-    return best[1]
+    even = two_shades(pixels, "auto")
+    uneven = [uneven_shades(pixels, is_dark) for is_dark in (True, False)]
+    found = [] if even is None else [Ink(even, find_components(even.mask))]
+    solid = found[0].components.solid if found else None
+    for shades in filter(None, uneven):
+        if solid is not None and solid.any():
+            # In uneven light what is around a solid thing seems to be a stroke.
+            reach = 2 * int(_BESIDE * min(solid.shape)) + 1
+            beside = cv2.dilate(solid, np.ones((reach, reach), np.uint8)) & ~solid & 1
+            shades = replace(shades, mask=shades.mask * (1 - beside))
+        found.append(Ink(shades, find_components(shades.mask)))
+    return [one for one in found if 0 < len(one.components.boxes) <= _MOST_COMPONENTS]
 
 
-def _guesses(pixels: np.ndarray) -> list[Shades]:
-    """What may be ink: two shades, or dark or light strokes in uneven light."""
-    found = [two_shades(pixels, "auto"), uneven_shades(pixels, True), uneven_shades(pixels, False)]
-    return [shades for shades in found if shades is not None]
+def one_line(components: Components) -> list[list[list[int]]]:
+    """All that is written as one line."""
+    order = np.argsort(components.boxes[:, 0], kind="stable").tolist()
+    return [_words_in(components.boxes, order)]
 
 
-def _read(shades: Shades, recogniser: LineRecogniser, is_one_line: bool) -> _Guess | None:
-    components = find_components(shades.mask)
-    if not 0 < len(components.boxes) <= _MOST_COMPONENTS:
-        return None
-    if is_one_line:
-        lines = [[int(i) for i in np.argsort(components.boxes[:, 0], kind="stable")]]
-    else:
-        lines = link_lines(components.boxes, components.height)
-    cuts = [cut_line(shades, components, line) for line in lines]
-    kept = [(tuple(line), cut) for line, cut in zip(lines, cuts, strict=True) if cut is not None]
-    answers = recogniser.read([cut for _, cut in kept])
-    strips = [
-        Strip.of_line(
-            cut, answer, _words_of(components.boxes[list(line)], cut), recogniser.calibration
-        )
-        for (line, cut), answer in zip(kept, answers, strict=True)
-    ]
-    return _Guess(
-        shades, components, tuple(line for line, _ in kept), tuple(cut for _, cut in kept),
-        tuple(strips),
-    )  # fmt: skip
+def lines_of_page(components: Components) -> list[list[list[int]]]:
+    """Neighbours at about the same height."""
+    lines = link_lines(components.boxes, components.height)
+    return [_words_in(components.boxes, line) for line in lines]
 
 
-def _words_of(boxes: np.ndarray, cut: CutLine) -> list[tuple[float, float]]:
-    """The columns of a cut line where its words begin and end."""
-    forward = np.linalg.inv(np.vstack([cut.matrix, [0, 0, 1]]))[0]
-    left, right = (forward[0] * boxes[:, side] + forward[1] * boxes[:, 1] + forward[2]
-                   for side in (0, 2))  # fmt: skip
-    return [(float(left[group].min()), float(right[group].max())) for group in split_numbers(boxes)]
+def _words_in(boxes: np.ndarray, line: list[int]) -> list[list[int]]:
+    return [[line[i] for i in group] for group in split_numbers(boxes[line])]
 
 
-def _with_classifier(
-    guess: _Guess, classifier: DigitClassifier, signs: Collection[str]
-) -> list[Strip]:
-    """Lines that the classifier has seen too, unless they are text: it takes letters for digits."""
-    chosen = [i for i, strip in enumerate(guess.strips) if not _is_text(strip)]
-    refined_ones = refined(
-        [guess.strips[i] for i in chosen],
-        [guess.lines[i] for i in chosen],
-        [guess.cuts[i] for i in chosen],
-        guess.shades,
-        guess.components,
-        classifier,
-        signs,
+def _read(
+    ink: Ink, lines: list[list[list[int]]], recogniser: LineRecogniser, is_apart: bool
+) -> _Guess:
+    """What the recogniser reads in lines of words of components."""
+    kept = []
+    for row, line in enumerate(lines):
+        for words in [[word] for word in line] if is_apart else [line]:
+            members = tuple(i for word in words for i in word)
+            cut = cut_line(ink.shades, ink.components, members)
+            if cut is not None:
+                columns = [_columns_of(ink.components.boxes[word], cut) for word in words]
+                kept.append((row, members, cut, columns))
+    answers = recogniser.read([cut for _, _, cut, _ in kept])
+    strips = tuple(
+        Strip.of_line(cut, answer, columns, recogniser.calibration)
+        for (_, _, cut, columns), answer in zip(kept, answers, strict=True)
     )
-    strips = list(guess.strips)
-    for i, strip in zip(chosen, refined_ones, strict=True):
-        strips[i] = strip
-    return strips
+    return _Guess(
+        ink,
+        tuple(row for row, _, _, _ in kept),
+        tuple(members for _, members, _, _ in kept),
+        tuple(cut for _, _, cut, _ in kept),
+        strips,
+    )
 
 
-def _is_text(strip: Strip) -> bool:
-    """Whether a line has many signs that are neither digits nor separators."""
-    read = [strip.symbols[i] for i, _, _ in signs_of(strip.log_probabilities)]
-    n_other = read.count(OTHER)
-    n_signs = n_other + sum(sign in DIGITS for sign in read)
-    return n_signs >= _FEW and n_other > _TEXT_PART * n_signs
+def _columns_of(boxes: np.ndarray, cut: CutLine) -> tuple[float, float]:
+    """The columns of a cut line where a word begins and ends."""
+    forward = np.linalg.inv(np.vstack([cut.matrix, [0, 0, 1]]))[0]
+    left, right = (
+        forward[0] * boxes[:, side] + forward[1] * boxes[:, 1] + forward[2] for side in (0, 2)
+    )
+    return float(left.min()), float(right.max())
 
 
-def _numbers_of(strip: Strip, reject_below: float) -> tuple[tuple[int, int], ...]:
-    """The words of a line that are numbers."""
-    is_text = _is_text(strip)
-    numbers = []
-    for start, stop in strip.words:
-        part = strip.log_probabilities[start:stop]
-        signs = signs_of(part) if stop > start else []
-        sure = [
-            math.exp(part[first : last + 1, i + 1].max())
-            for i, first, last in signs
-            if strip.symbols[i] in DIGITS
-        ]
-        n_other = sum(strip.symbols[i] == OTHER for i, _, _ in signs)
-        if not sure or len(sure) < _DIGIT_PART * (len(sure) + n_other):
-            continue
-        if np.mean(sure) < reject_below:
-            continue
-        if is_text and (n_other or len(sure) < _LONG or min(sure) < _SURE):
-            continue
-        numbers.append((start, stop))
-    return tuple(numbers)
-
-
-def _merit(shades: Shades, strips: Sequence[Strip], n_signs: int) -> float:
+def _merit(ink: Ink, strips: Sequence[Strip], n_signs: int) -> tuple[float, float, float]:
     """Contrast of the digits, their part of all ink, and their confidence; 0 for noise.
 
-    Signs that are in no number have no confidence.
+    Signs that are in no number have no confidence. Besides, the part of the digits that is sure,
+    and the part of all ink.
     """
-    confidence = 0.0
-    ink = np.where(shades.mask > 0, shades.contrast, 0)
-    is_digit = np.zeros(ink.shape, bool)
+    shades = ink.shades
+    digits: list[tuple[str, float]] = []
+    drawn = np.where(shades.mask > 0, shades.contrast, 0)
+    is_digit = np.zeros(drawn.shape, bool)
     for strip in strips:
         for start, stop in strip.words:
             part = strip.log_probabilities[start:stop]
             signs = [(i, first + start, last + start) for i, first, last in signs_of(part)]
             steps = reaches(signs, start, stop)
-            for (i, first, last), (begin, end) in zip(signs, steps, strict=True):
-                confidence += math.exp(strip.log_probabilities[first : last + 1, i + 1].max())
+            for (i, first, last), reach in zip(signs, steps, strict=True):
                 if strip.symbols[i] not in DIGITS:
                     continue
-                corners = strip.outline(begin, end)
+                p = strip.log_probabilities[first : last + 1, i + 1].max()
+                digits.append((strip.symbols[i], math.exp(float(p))))
+                corners = strip.outline(*reach)
                 left, top = np.maximum(corners.min(axis=0).astype(int), 0)
                 right, bottom = np.ceil(corners.max(axis=0)).astype(int)
                 is_digit[top:bottom, left:right] = True
     group = (is_digit & (shades.mask > 0)).astype(np.uint8)
     n_pixels = cv2.countNonZero(group)
     if not n_pixels:
-        return 0.0
-    mass = float(ink[is_digit].sum())
-    share = mass / float(ink.sum())
-    if rate_group(shades, group, share) < _LEAST_RATING:
-        return 0.0
-    return math.sqrt(mass / n_pixels) * share * (confidence / n_signs) ** 4
+        return 0.0, 0.0, 0.0
+    mass = float(drawn[is_digit].sum())
+    share = mass / float(drawn.sum())
+    n_ones = sum(sign == "1" for sign, _ in digits)
+    is_texture = len(digits) < _FEW_DIGITS and share < _LEAST_SHARE
+    is_texture |= n_ones > _MANY_ONES and n_ones > _ONES * len(digits)
+    if is_texture or rate_group(shades, group, share) < _LEAST_RATING:
+        return 0.0, 0.0, 0.0
+    confidence = sum(p for _, p in digits) / max(n_signs, len(digits))
+    merit = math.sqrt(mass / n_pixels) * share * confidence**4
+    return merit, float(np.mean([p >= _SURE for _, p in digits])), share

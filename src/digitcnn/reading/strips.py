@@ -86,6 +86,29 @@ class Strip:
             logs = np.log(np.concatenate([[0.0], probabilities]))[None]
         return cls(logs.astype(np.float32), symbols, ((0, 1),), lambda first, last: corners)
 
+    @classmethod
+    def joined(cls, strips: Sequence["Strip"]) -> "Strip":
+        """Strips beside each other as one; what stands in none of their words is left out."""
+        if len(strips) == 1:
+            return strips[0]
+        starts = np.cumsum([0, *(len(strip.log_probabilities) for strip in strips)]).tolist()
+
+        def outline(first: int, last: int) -> np.ndarray:
+            i = int(np.searchsorted(starts, first, side="right")) - 1
+            return strips[i].outline(first - starts[i], last - starts[i])
+
+        return cls(
+            np.concatenate([strip.log_probabilities for strip in strips]),
+            strips[0].symbols,
+            tuple(
+                (first + start, stop + start)
+                for start, strip in zip(starts, strips, strict=False)
+                for first, stop in strip.words
+            ),
+            outline,
+            strips[0].calibration,
+        )
+
     def only(self, symbols: Collection[str]) -> "Strip":
         """The same where no other signs are told from blank paper."""
         kept = [i + 1 for i, sign in enumerate(self.symbols) if sign in symbols]

@@ -1,0 +1,202 @@
+"""Pages: sheets on a desk, tilted and turned ones, on lined paper, and grids."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from digitcnn.reading.grids import Grid, find_grid
+from digitcnn.reading.layout import Components
+from digitcnn.reading.orientation import better_turn, tilt_of_lines, tilt_of_rows
+from digitcnn.reading.paper import find_paper, sheet_size
+from digitcnn.reading.recognition import Found, Ink, LineReader, find_ink, lines_of_page
+from digitcnn.reading.rulings import Ruling, Rulings, erased, find_rulings
+from digitcnn.reading.strips import Strip
+from digitcnn.reading.views import View
+
+_LEAST_TILT = 1.5  # Degrees: a page whose ruled lines fall or rise less is not rotated.
+# A page of which so many digits are sure, and so much of the ink is digits, is upright; and one is
+# turned if it then is like that.
+_SURE_PART, _SHARE = 0.9, 0.6
+_TURNED = 0.8, 0.7
+# Lines of paper: of the picture's side, as long, or so many with the same length.
+_ACROSS, _LONG, _COMPANY = 0.94, 0.5, 3
+_THIN = 0.015  # Of its length. A digit's stroke is thicker.
+_GRID_PART = 0.2  # Of the page: a smaller grid is a part of it among others.
+_HEIGHTS = 0.25, 1.0  # A digit's, of its cell.
+_INSIDE, _SLACK = 0.75, 0.12  # So many digits stand in one cell, but for this part of its sides.
+_WORD_GAP = 0.3  # Of a digit's height: components that are nearer are one word.
+_BETTER = 1.25  # Of the merit: numbers that are not written in cells are read better as lines.
+_FILLED = 4  # Cells of a grid at least.
+
+
+def read_page(picture: View, reader: LineReader) -> tuple[Sequence[Strip], View]:
+    """The lines of a page.
+
+    Parameters
+    ----------
+    picture : View
+    reader : LineReader
+
+    Returns
+    -------
+    strips : sequence of Strip
+        With places in the pixels of the view.
+    view : View
+        The page upright and straightened.
+    """
+    corners = find_paper(picture.pixels)
+    if corners is not None:
+        sheet = picture.straightened(corners, *sheet_size(corners))
+        found, view = _Page(reader, True).read(sheet)
+        if found is not None:
+            return found.strips, view
+    found, view = _Page(reader, False).read(picture)
+    return ([] if found is None else found.strips), view
+
+
+class _Page:
+    """How a page is read, that is a sheet of paper alone or not."""
+
+    def __init__(self, reader: LineReader, is_sheet: bool) -> None:
+        self._reader = reader
+        self._is_sheet = is_sheet
+
+    def read(self, view: View) -> tuple[Found | None, View]:
+        """What is on a page in any quarter turn, and the view in which it is upright."""
+        found, inks, upright = self._read_in(view)
+        if found is not None:
+            if found.sure_part >= _SURE_PART and found.share >= _SHARE:
+                return found, upright
+            inks = [found.ink]
+        predict = self._reader.classifier.predict
+        turns = [better_turn(ink.shades, ink.components, predict) for ink in inks]
+        quarters, _ = max(turns, key=lambda turn: turn[1], default=(0, 0.0))
+        if quarters:
+            other, _, turned = self._read_in(view.turned(quarters))
+            if (
+                other is not None
+                and other.sure_part >= _TURNED[0]
+                and other.share >= _TURNED[1]
+                and (found is None or other.merit > found.merit)
+            ):
+                return other, turned
+        return found, upright
+
+    def _read_in(self, view: View) -> tuple[Found | None, list[Ink], View]:
+        """What is on a page in this turn, what may be ink on it, and the view without tilt."""
+        rulings = find_rulings(view.pixels)
+        tilt = None if self._is_sheet else tilt_of_lines(rulings)
+        if tilt is not None and abs(tilt) >= _LEAST_TILT:
+            view = view.rotated(-tilt)
+            rulings = find_rulings(view.pixels)
+        grid = find_grid(view.pixels, rulings=rulings, is_sheet=self._is_sheet)
+        if grid is not None and grid.area >= _GRID_PART * view.pixels[..., 0].size:
+            cells, flat = self._read_grid(view, grid, rulings)
+            if cells is not None:
+                return cells, [cells.ink], flat
+        height, width = view.pixels.shape[:2]
+        lined = Rulings(
+            _lines_of_paper(rulings.level, width, grid is not None),
+            _lines_of_paper(rulings.upright, height, grid is not None),
+            rulings.mask,
+        )
+        pixels = erased(view.pixels, lined)
+        inks = find_ink(pixels)
+        found = self._reader.read(inks, lines_of_page)
+        if tilt is None:
+            best = inks if found is None else [found.ink]
+            tilt = max((tilt_of_rows(ink.components) for ink in best), key=abs, default=0.0)
+            if tilt:
+                rotated = View(pixels, view.matrix).rotated(-tilt)
+                inks_then = find_ink(rotated.pixels)
+                other = self._reader.read(inks_then, lines_of_page)
+                if other is not None and (found is None or other.merit >= 0.9 * found.merit):
+                    return other, inks_then, rotated
+        return found, inks, view
+
+    def _read_grid(self, view: View, grid: Grid, rulings: Rulings) -> tuple[Found | None, View]:
+        """The rows of a grid whose cells have one number each; None where it is just paper."""
+        width, height = sheet_size(grid.corners)
+        flat = View(erased(view.pixels, rulings), view.matrix).straightened(
+            grid.corners, width, height
+        )
+        to_flat = np.linalg.inv(flat.matrix) @ view.matrix
+        nodes = np.concatenate([grid.nodes, np.ones((*grid.nodes.shape[:2], 1))], axis=2)
+        nodes = nodes @ to_flat.T
+        places = nodes[..., :2] / nodes[..., 2:]
+        inks = find_ink(flat.pixels)
+        found = self._reader.read(
+            inks, lambda components: _cells_of(components, places), is_apart=True
+        )
+        if found is not None:
+            lines = self._reader.read(inks, lines_of_page)
+            if lines is not None and lines.merit > _BETTER * found.merit:
+                return None, view
+        return found, flat
+
+
+def _lines_of_paper(lines: list[Ruling], side: int, is_lattice: bool) -> list[Ruling]:
+    """The lines that are none of a digit's strokes."""
+    company = [line for line in lines if line.length >= _LONG * side]
+    return [
+        line
+        for line in company
+        if line.length >= _ACROSS * side
+        or is_lattice
+        or (len(company) >= _COMPANY and line.thickness <= _THIN * line.length)
+    ]
+
+
+def _cells_of(components: Components, nodes: np.ndarray) -> list[list[list[int]]] | None:
+    """The components in each cell, row by row; None unless cells are written in.
+
+    Parameters
+    ----------
+    components : Components
+    nodes : ndarray of shape (n_rows + 1, n_columns + 1, 2)
+        x and y of the cells' corners.
+    """
+    boxes = components.boxes
+    cell_height = float(np.median(np.diff(nodes[..., 1], axis=0)))
+    cell_width = float(np.median(np.diff(nodes[..., 0], axis=1)))
+    if not _HEIGHTS[0] * cell_height <= components.height <= _HEIGHTS[1] * cell_height:
+        return None
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
+    rows, columns = _places(x, y, nodes)
+    n_rows, n_columns = nodes.shape[0] - 1, nodes.shape[1] - 1
+    is_in = (rows >= 0) & (rows < n_rows) & (columns >= 0) & (columns < n_columns)
+    is_large = boxes[:, 3] - boxes[:, 1] >= 0.5 * components.height
+    counted = np.flatnonzero(is_in & is_large)
+    if len(counted) < _FILLED:
+        return None
+    slack = _SLACK * np.array([cell_width, cell_height, -cell_width, -cell_height])
+    corner = nodes[rows[counted], columns[counted]]
+    opposite = nodes[rows[counted] + 1, columns[counted] + 1]
+    beyond = boxes[counted] + slack
+    inside = (beyond[:, :2] >= corner).all(axis=1) & (beyond[:, 2:] <= opposite).all(axis=1)
+    if inside.mean() < _INSIDE:
+        return None
+    cells: list[list[list[int]]] = [[[] for _ in range(n_columns)] for _ in range(n_rows)]
+    last = np.full(n_rows, -1)
+    for i in np.argsort(boxes[:, 0], kind="stable").tolist():
+        if not is_in[i]:
+            continue
+        row, column = int(rows[i]), int(columns[i])
+        before = cells[row][last[row]] if last[row] >= 0 else []
+        # A word goes on in the next cell.
+        if before and boxes[i, 0] - boxes[before, 2].max() < _WORD_GAP * components.height:
+            column = int(last[row])
+        cells[row][column].append(i)
+        last[row] = column
+    return [[cell for cell in row if cell] for row in cells if any(row)]
+
+
+def _places(x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The row and column of the cell that points are in; -1 or the number of them outside."""
+    rows, columns = np.zeros(len(x), int), np.zeros(len(x), int)
+    for i in range(len(x)):
+        heights = [np.interp(x[i], line[:, 0], line[:, 1]) for line in nodes]
+        rows[i] = np.searchsorted(heights, y[i]) - 1
+        widths = [np.interp(y[i], line[:, 1], line[:, 0]) for line in nodes.transpose(1, 0, 2)]
+        columns[i] = np.searchsorted(widths, x[i]) - 1
+    return rows, columns

@@ -1,0 +1,97 @@
+"""Numbers told from words, by the signs that a line has been read as."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from digitcnn.reading.strips import DIGITS, OTHER, Strip, signs_of
+
+# Of a number's signs, before and after the classifier has seen them; separators do not count.
+MAYBE_PART, DIGIT_PART = 0.5, 0.6
+# A line of so many signs, of which such a part are no digits, is text. In text only long numbers
+# count, all of whose digits are sure.
+_FEW, _TEXT_PART, _LONG, _SURE = 4, 0.4, 3, 0.9
+
+# A page of text has more words than that, and than numbers. A number in it has so many digits, more
+# of them among many words, and not only such as O, I, l, S and B look like.
+_TEXT, _MANY, _AMONG_FEW, _AMONG_MANY = 2, 6, 2, 4
+_LOOK_ALIKES = frozenset("0158")
+
+_LONGEST = 40  # Digits without a gap.
+
+
+def numbers_only(strips: Sequence[Strip], reject_below: float, least: float) -> list[Strip]:
+    """Lines without the words that are no numbers.
+
+    Parameters
+    ----------
+    strips : sequence of Strip
+        All of a page.
+    reject_below : float
+        Numbers whose digits are less sure are left out.
+    least : float
+        The part of a number's signs that are digits.
+    """
+    numbers = [numbers_of(strip, reject_below, least) for strip in strips]
+    n_numbers = sum(map(len, numbers))
+    n_words = sum(len(strip.words) for strip in strips) - n_numbers
+    if n_words > max(_TEXT, n_numbers):
+        shortest = _AMONG_MANY if n_words > _MANY else _AMONG_FEW
+        numbers = [
+            tuple(word for word in words if _is_surely_number(strip, word, shortest))
+            for strip, words in zip(strips, numbers, strict=True)
+        ]
+    return [replace(strip, words=words) for strip, words in zip(strips, numbers, strict=True)]
+
+
+def _is_surely_number(strip: Strip, word: tuple[int, int], shortest: int) -> bool:
+    """Whether a word is a number even on a page of text."""
+    signs = _signs_in(strip, word)
+    text = "".join(sign for sign, _ in signs if sign in DIGITS)
+    return (
+        len(text) >= shortest
+        and OTHER not in (sign for sign, _ in signs)
+        and all(p >= _SURE for sign, p in signs if sign in DIGITS)
+        and not set(text) <= _LOOK_ALIKES
+        # Most strokes of texture are read as 1.
+        and 2 * text.count("1") <= len(text)
+    )
+
+
+def _is_text(strip: Strip) -> bool:
+    """Whether a line has many signs that are neither digits nor separators."""
+    read = [strip.symbols[i] for i, _, _ in signs_of(strip.log_probabilities)]
+    n_other = read.count(OTHER)
+    n_signs = n_other + sum(sign in DIGITS for sign in read)
+    return n_signs >= _FEW and n_other > _TEXT_PART * n_signs
+
+
+def numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[int, int], ...]:
+    """The words of a line that are numbers: see `numbers_only`."""
+    is_text = _is_text(strip)
+    numbers = []
+    for word in strip.words:
+        signs = _signs_in(strip, word)
+        sure = [p for sign, p in signs if sign in DIGITS]
+        n_other = sum(sign == OTHER for sign, _ in signs)
+        if not 0 < len(sure) <= _LONGEST or len(sure) < least * (len(sure) + n_other):
+            continue
+        if np.mean(sure) < reject_below:
+            continue
+        if is_text and (n_other or len(sure) < _LONG or min(sure) < _SURE):
+            continue
+        numbers.append(word)
+    return tuple(numbers)
+
+
+def _signs_in(strip: Strip, word: tuple[int, int]) -> list[tuple[str, float]]:
+    """The signs of a word, and how sure each is."""
+    part = strip.log_probabilities[slice(*word)]
+    if not len(part):
+        return []
+    return [
+        (strip.symbols[i], math.exp(part[first : last + 1, i + 1].max()))
+        for i, first, last in signs_of(part)
+    ]
