@@ -100,7 +100,7 @@ class _Group:
     @property
     def box(self) -> Box:
         """x, y, width and height of the smallest upright box, in pixels of the picture."""
-        return box_of(tuple(corner for part in self._parts for corner in part.polygon))
+        return box_of(tuple(corner for part in self._parts for corner in rectangle(*part.box)))
 
     def masked(self, min_confidence: float) -> str:
         """The text, with ``?`` for each digit that is not sure enough.

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 _SIDE = 320  # Pixels of the longer side: paper is looked for in a picture so small.
+_NARROWEST = 40  # Of the shorter side then.
 _INK = 0.06  # Of the side: gaps as wide, of strokes and rulings, are closed.
 _LEAST, _MOST = 0.08, 0.97  # Of the picture's area.
 _LIKE = 0.88  # Of the union of a shape and its quadrilateral: both have so much in common.
@@ -39,13 +40,13 @@ def find_paper(pixels: np.ndarray) -> np.ndarray | None:
     .. [1] D. Douglas and T. Peucker, "Algorithms for the reduction of the number of points required
        to represent a digitized line or its caricature", Cartographica 10(2), 1973.
     """
-    scale = _SIDE / max(pixels.shape[:2])
+    scale = min(_SIDE / max(pixels.shape[:2]), 1.0)
+    if min(pixels.shape[:2]) * scale < _NARROWEST:
+        return None
     small = pixels
     if scale < 1:
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         small = small.reshape(*small.shape[:2], -1)
-    if min(small.shape[:2]) < 40:
-        return None
     light = small.max(axis=2) if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     # Strokes on paper are closed, and so is the grain of what is under it.
     window = max(3, int(_INK * max(light.shape)) | 1)
