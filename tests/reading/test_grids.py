@@ -64,6 +64,13 @@ def test_sheet_of_squared_paper_has_cells_up_to_its_edges():
     np.testing.assert_allclose(grid.corners, [[0, 0], [460, 0], [460, 400], [0, 400]], atol=3)
 
 
+def test_lines_of_squared_paper_go_on_and_those_of_a_table_end():
+    squares = np.full((400, 500, 1), 230, np.uint8)
+    squares[::40] = squares[:, ::40] = 150
+    assert not find_grid(squares).is_closed
+    assert find_grid(grid_sheet(SUDOKU)).is_closed
+
+
 @pytest.mark.parametrize(
     "picture",
     [

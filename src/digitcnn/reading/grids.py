@@ -13,6 +13,7 @@ _BEYOND = 0.03  # Of a line's length: so far from its end it may still cross ano
 _DOUBLE = 0.3  # Of the usual distance of two lines: nearer ones are one line, drawn twice.
 _REGULAR, _EVEN = 0.15, 0.7  # Distances differ no more, and so many of them do not.
 _MOST_MISSING = 2  # Lines beside each other.
+_OVERSHOT = 0.25  # Of the same distance: lines that go further do not end at the grid.
 _EDGE = 0.6, 1.4  # Of the usual distance: what is left at a sheet's edge is cells.
 
 
@@ -24,9 +25,12 @@ class Grid:
     ----------
     nodes : ndarray of float of shape (n_rows + 1, n_columns + 1, 2)
         x and y of the corners of its cells, in pixels of the picture.
+    is_closed : bool, default=True
+        Whether its lines end at the outermost ones; those of squared paper go on.
     """
 
     nodes: np.ndarray
+    is_closed: bool = True
 
     @property
     def n_rows(self) -> int:
@@ -78,7 +82,8 @@ def find_grid(
     nodes = _regular(nodes, height if is_sheet else None)
     nodes = _regular(nodes.transpose(1, 0, 2)[..., ::-1], width if is_sheet else None)
     nodes = nodes.transpose(1, 0, 2)[..., ::-1]
-    return Grid(np.ascontiguousarray(nodes))
+    is_closed = is_sheet or not (_go_on(level, upright) or _go_on(upright, level))
+    return Grid(np.ascontiguousarray(nodes), is_closed)
 
 
 def cut_cells(
@@ -130,6 +135,17 @@ def _extended(line: Ruling, at: float) -> float:
     """A line's curve, and beyond its ends its tangent."""
     inside = min(max(at, line.start), line.stop)
     return float(line.curve(inside) + (at - inside) * line.curve.deriv()(inside))
+
+
+def _go_on(lines: list[Ruling], others: list[Ruling]) -> bool:
+    """Whether most of some lines go on beyond the first or the last line that they cross."""
+    step = abs(others[-1].middle - others[0].middle) / (len(others) - 1)
+    first, last = (
+        [_crossing(line, other)[0] for line in lines] for other in (others[0], others[-1])
+    )
+    before = [at - line.start > _OVERSHOT * step for line, at in zip(lines, first, strict=True)]
+    after = [line.stop - at > _OVERSHOT * step for line, at in zip(lines, last, strict=True)]
+    return bool(max(np.mean(before), np.mean(after)) > 0.5)
 
 
 def _that_cross(level: list[Ruling], upright: list[Ruling]) -> tuple[list[Ruling], list[Ruling]]:

@@ -14,7 +14,7 @@ _INSIDE = 0.5  # Of a part's width: so much lies above or below its digit.
 _SAME = 0.7  # The same for two halves of one digit.
 _STACKED = 1.35  # Of a digit's height: two halves of one digit are together no higher.
 _THICKEST = 0.45  # Of a component's larger side: what is thicker is a shadow, no stroke.
-_BAR, _FULL = 0.25, 0.93  # The same for what fills its box.
+_BAR, _FULL = 0.2, 0.93  # The same for what fills its box.
 _SOLID = 0.005  # Of the picture: what is as thick and larger is no speck.
 # A frame or a grid: so large in the picture, so empty, and around so much other ink.
 _FRAME_SIDE, _FRAME_FILL, _FRAMED = 0.6, 0.2, 0.15

@@ -14,6 +14,8 @@ from digitcnn.reading.strips import Strip
 from digitcnn.reading.views import View
 
 _LEAST_TILT = 1.5  # Degrees: a page whose ruled lines fall or rise less is not rotated.
+# Of the merit: a page is levelled if that becomes better, or no worse, with fewer pieces of lines.
+_LEVELLED, _WHOLE = 1.05, 0.85
 # A page of which so many digits are sure, and so much of the ink is digits, is upright; and one is
 # turned if it then is like that.
 _SURE_PART, _SHARE = 0.9, 0.6
@@ -90,7 +92,8 @@ class _Page:
             view = view.rotated(-tilt)
             rulings = find_rulings(view.pixels)
         grid = find_grid(view.pixels, rulings=rulings, is_sheet=self._is_sheet)
-        if grid is not None and grid.area >= _GRID_PART * view.pixels[..., 0].size:
+        least = _GRID_PART * view.pixels[..., 0].size
+        if grid is not None and grid.is_closed and grid.area >= least:
             cells, flat = self._read_grid(view, grid, rulings)
             if cells is not None:
                 return cells, [cells.ink], flat
@@ -110,7 +113,7 @@ class _Page:
                 rotated = View(pixels, view.matrix).rotated(-tilt)
                 inks_then = find_ink(rotated.pixels)
                 other = self._reader.read(inks_then, lines_of_page)
-                if other is not None and (found is None or other.merit >= 0.9 * found.merit):
+                if other is not None and (found is None or _is_level(other, found)):
                     return other, inks_then, rotated
         return found, inks, view
 
@@ -200,3 +203,10 @@ def _places(x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray
         widths = [np.interp(y[i], line[:, 1], line[:, 0]) for line in nodes.transpose(1, 0, 2)]
         columns[i] = np.searchsorted(widths, x[i]) - 1
     return rows, columns
+
+
+def _is_level(levelled: Found, found: Found) -> bool:
+    """Whether a page is better read levelled than as it is."""
+    n_words = [sum(len(strip.words) for strip in one.strips) for one in (levelled, found)]
+    least = _WHOLE if n_words[0] < n_words[1] else _LEVELLED
+    return levelled.merit > least * found.merit

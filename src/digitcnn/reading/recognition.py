@@ -23,6 +23,7 @@ _SURE = 0.9  # A digit.
 # Of texture a few parts look like digits, and many like 1.
 _FEW_DIGITS, _LEAST_SHARE = 4, 0.5
 _MANY_ONES, _ONES = 8, 0.7
+_PLAIN = 0.06  # Standard deviation of the contrast: a solid thing is no more uneven.
 _BESIDE = 0.04  # Of the picture's shorter side: what is so near to something solid is its edge.
 
 _LEAST_RATING = 40.0  # Of `rate_group`: noise and shadows are rated lower.
@@ -180,15 +181,26 @@ def find_ink(pixels: np.ndarray) -> list[Ink]:
     even = two_shades(pixels, "auto")
     uneven = [uneven_shades(pixels, is_dark) for is_dark in (True, False)]
     found = [] if even is None else [Ink(even, find_components(even.mask))]
-    solid = found[0].components.solid if found else None
+    beside = None if even is None else _beside_solid(even, found[0].components.solid)
     for shades in filter(None, uneven):
-        if solid is not None and solid.any():
-            # In uneven light what is around a solid thing seems to be a stroke.
-            reach = 2 * int(_BESIDE * min(solid.shape)) + 1
-            beside = cv2.dilate(solid, np.ones((reach, reach), np.uint8)) & ~solid & 1
+        if beside is not None:
             shades = replace(shades, mask=shades.mask * (1 - beside))
         found.append(Ink(shades, find_components(shades.mask)))
     return [one for one in found if 0 < len(one.components.boxes) <= _MOST_COMPONENTS]
+
+
+def _beside_solid(shades: Shades, solid: np.ndarray) -> np.ndarray | None:
+    """Where in uneven light the edges of something solid seem to be strokes; None for nowhere."""
+    if not solid.any():
+        return None
+    reach = 2 * int(_BESIDE * min(solid.shape)) + 1
+    window = np.ones((reach, reach), np.uint8)
+    inside = cv2.erode(solid, window)
+    beside: np.ndarray = cv2.dilate(solid, window)
+    # A shadow has something in it.
+    if inside.any() and float(shades.contrast[inside > 0].std()) > _PLAIN:
+        beside = beside & ~solid & 1
+    return beside
 
 
 def one_line(components: Components) -> list[list[list[int]]]:
