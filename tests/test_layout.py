@@ -48,6 +48,8 @@ WITHOUT_KERAS = (
     "cli.read",
     "cli.export",
     "cli.info",
+    "cli.serve",
+    "web.server",
 )
 
 
@@ -94,6 +96,14 @@ def test_help_of_the_command_loads_no_large_library(arguments):
         "    assert not e.code"
     )
     assert loaded_after(code, "tensorflow", "keras", "sklearn", "pandas") == []
+
+
+def test_server_loads_no_large_library():
+    code = (
+        "from digitcnn.web.server import run_server\nfrom digitcnn.web.app import make_app\n"
+        "from digitcnn.web.settings import Settings\nmake_app(Settings())"
+    )
+    assert loaded_after(code, "tensorflow", "keras", "sklearn", "pandas", "scipy") == []
 
 
 def test_reading_of_a_picture_loads_no_large_library():

@@ -6,7 +6,6 @@ imported when it is called, because its libraries take long to import.
 """
 
 import argparse
-import dis
 import importlib
 import os
 import sys
@@ -14,10 +13,9 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
+from digitcnn._utils.refusals import is_refusal
 from digitcnn.cli._arguments import TRACEBACK_VARIABLE, as_options, make_parser
 from digitcnn.cli._output import OutputClosedError, describe_os_error, say, settle
-
-_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,27 +79,3 @@ def _describe(error: Exception) -> str:
     else:
         kind = type(error).__name__
     return f"{kind}: {message}" if message else kind
-
-
-def is_refusal(error: BaseException) -> bool:
-    """Whether an error is the user's or the system's, as against a bug of this package.
-
-    That is an error of the system (files, disks, network, memory, missing libraries), or a
-    ValueError that a `raise` of this package or of scikit-learn's data checks has raised. A
-    ValueError that an operation raises by itself is unforeseen, and so a bug.
-
-    Parameters
-    ----------
-    error : exception
-        As it was caught, with its traceback.
-    """
-    if isinstance(error, OSError | ImportError | MemoryError):
-        return True
-    place = error.__traceback__
-    if not isinstance(error, ValueError) or place is None:
-        return False
-    while place.tb_next is not None:
-        place = place.tb_next
-    home = place.tb_frame.f_globals.get("__name__", "")
-    is_check = home.startswith("digitcnn.") or home == "sklearn.utils.validation"
-    return is_check and place.tb_frame.f_code.co_code[place.tb_lasti] == _RAISE

@@ -10,6 +10,7 @@ from digitcnn.cli._argument_types import positive as _positive
 from digitcnn.cli._argument_types import whole_number as _whole_number
 from digitcnn.cli._parser import Parser
 from digitcnn.cli._reading_arguments import add_reading_arguments
+from digitcnn.cli._serve_arguments import add_serve_arguments
 
 # Set to anything but 0, it has the effect of --traceback.
 TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
@@ -193,6 +194,9 @@ def make_parser() -> argparse.ArgumentParser:
     read = command("read", "Read the numbers in pictures: photos, scans, drawings.")
     add_reading_arguments(read, _MODEL_HELP)
 
+    serve = command("serve", "Serve a page to draw and drop pictures on, and an HTTP API.")
+    add_serve_arguments(serve, _MODEL_HELP)
+
     export = command(
         "export", "Write a model as an ONNX file, and check that it reads as the model does."
     )
@@ -218,7 +222,7 @@ def make_parser() -> argparse.ArgumentParser:
             action="store_true",
             help="leave out image files that cannot be read, and count them",
         )
-    for one in (train, evaluate, predict, read, export, info):
+    for one in (train, evaluate, predict, read, serve, export, info):
         one.add_argument(
             "--json", action="store_true", help="print one JSON object on standard output"
         )

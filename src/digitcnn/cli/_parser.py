@@ -8,7 +8,7 @@ from typing import NoReturn
 from digitcnn.architectures import ARCHITECTURES
 from digitcnn.cli._output import say
 
-COMMANDS = ("train", "evaluate", "predict", "read", "export", "info")
+COMMANDS = ("train", "evaluate", "predict", "read", "serve", "export", "info")
 
 
 class Parser(argparse.ArgumentParser):

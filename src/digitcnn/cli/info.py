@@ -2,22 +2,19 @@
 
 import argparse
 import json
-import os
 import sys
 import textwrap
 from collections import Counter
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from digitcnn._utils.array_file import is_model_file
-from digitcnn.architectures import PRETRAINED, get_layers
+from digitcnn.architectures import PRETRAINED
 from digitcnn.cli._files import NAMED_DATA, find_paths
 from digitcnn.cli._output import columns_of, show
-from digitcnn.layers import trace_shapes
+from digitcnn.serialization.description import describe_model
 from digitcnn.serialization.initial import model_path
-from digitcnn.serialization.schema import SerializedModel, read_model
 from digitcnn.tables.columns import find_pixel_columns
 from digitcnn.tables.image_batches import ImageReader
 from digitcnn.tables.image_sources import ImageList, find_images, in_natural_order
@@ -118,64 +115,6 @@ def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
     frame = read_raw_frame(find_paths(options.source), options.label)
     names = find_pixel_columns(list(frame.columns), options.label, options.source)
     return frame[names], frame.get(options.label)
-
-
-def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a model file's header says, and the layers of its network, which is not built.
-
-    Parameters
-    ----------
-    path : str or path-like
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As `digitcnn.load`.
-    """
-    model = read_model(path)
-    # Of an ensemble the networks differ in their seeds alone.
-    first = model.networks[0]
-    classes = first.classes if model.classes is None else model.classes
-    architecture = first.parameters.get("architecture", "compact")
-    summary = {
-        "written_by": f"digitcnn {model.written_by}",
-        "architecture": architecture,
-        "networks": len(model.networks),
-        **_describe_steps(model),
-        "weights": sum(array.size for network in model.networks for array in network.weights),
-        "image_shape": " x ".join(map(str, first.image_shape)),
-        "pixel_range": "{:g}..{:g}".format(*first.pixel_range),
-        "classes": classes.tolist(),
-        "epochs": len(first.history["loss"]),
-        "training_loss": round(first.history["loss"][-1], 5),
-        "training_accuracy": round(first.history["accuracy"][-1], 5),
-        "temperature": round(first.temperature, 4),
-    }
-    if model.validation is not None:
-        _, hits = model.validation
-        summary["validation_digits"] = len(hits)
-        summary["validation_accuracy"] = round(float(np.mean(hits)), 5)
-    summary["parameters"] = first.parameters
-    dropout = first.parameters.get("dropout")
-    layers = get_layers(architecture, first.image_shape, max(len(classes), 2), dropout)
-    summary["layers"] = [
-        {
-            "layer": str(step.layer),
-            "output_shape": list(step.output_shape),
-            "weights": sum(map(prod, step.weight_shapes)),
-        }
-        for step in trace_shapes(layers, first.image_shape)
-    ]
-    return summary
-
-
-def _describe_steps(model: SerializedModel) -> dict[str, str]:
-    """The transformers before the network, where there are any."""
-    described = []
-    for step in model.steps:
-        settings = ", ".join(f"{name}={value!r}" for name, value in step.parameters.items())
-        described.append(f"{step.kind}({settings})")
-    return {"before_the_network": ", then ".join(described)} if described else {}
 
 
 def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:

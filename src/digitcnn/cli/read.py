@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from digitcnn._utils.atomic import atomic_write, is_same_file
+from digitcnn._utils.refusals import is_refusal
 from digitcnn._utils.text import first_line
-from digitcnn.cli import is_refusal
 from digitcnn.cli._common import check_files
 from digitcnn.cli._files import find_paths
 from digitcnn.cli._measures import count

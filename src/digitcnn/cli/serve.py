@@ -1,0 +1,63 @@
+"""``digitcnn serve``: the page and the API."""
+
+import argparse
+import json
+import os
+import secrets
+import warnings
+import webbrowser
+from importlib.util import find_spec
+
+from digitcnn.cli._common import check_files
+from digitcnn.cli._output import say, show
+
+TOKEN_VARIABLE = "DIGITCNN_TOKEN"
+_LIBRARIES = ("starlette", "uvicorn")
+_FEW = 16  # Characters of a token: fewer can be guessed.
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Answer until Ctrl-C or SIGTERM."""
+    missing = [name for name in _LIBRARIES if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"digitcnn serve needs {' and '.join(missing)}, not installed here: install "
+            '"digitcnn[serve]"'
+        )
+    from digitcnn.web.server import open_socket, run_server
+    from digitcnn.web.settings import Settings, is_loopback
+
+    check_files(model=options.model)
+    token = options.token or os.environ.get(TOKEN_VARIABLE) or None
+    if token is not None and not (len(token) >= _FEW and token.isascii() and token.isprintable()):
+        raise ValueError(
+            f"expected a token of at least {_FEW} characters of ASCII, got one of {len(token)}. "
+            "Leave --token out, and one is made"
+        )
+    if token is None and not is_loopback(options.host):
+        token = secrets.token_urlsafe(24)
+    settings = Settings(
+        options.model, options.host, token, tuple(options.allow_host), options.collect
+    )
+    listener = open_socket(options.host, options.port)
+    url = _url_of(options.host, listener.getsockname()[1], token)
+
+    def ready() -> None:
+        if options.json:
+            show(json.dumps({"url": url, "token": token}))
+        else:
+            show(url)
+            say("digitcnn serve: ready. Ctrl-C stops it")
+        if options.open:
+            webbrowser.open(url)
+
+    # Pillow warns of harmless flaws, as in EXIF data; what is not harmless is refused anyway.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    run_server(settings, listener, options.workers, ready)
+
+
+def _url_of(host: str, port: int, token: str | None) -> str:
+    """The page's address. What stands behind # stays in the browser, and is sent to nobody."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/" + (f"#token={token}" if token else "")

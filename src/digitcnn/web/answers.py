@@ -1,0 +1,231 @@
+"""What the API answers, computed from what was sent: no network and no event loop."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from digitcnn._utils.text import first_line, some_of
+from digitcnn._version import __version__
+from digitcnn.architectures import PRETRAINED
+from digitcnn.calibration import choose_threshold
+from digitcnn.preprocessing.redraw import redraw
+from digitcnn.reading import DigitReader
+from digitcnn.serialization.description import describe_model
+from digitcnn.serialization.initial import model_path
+from digitcnn.serialization.stored_model import StoredModel
+from digitcnn.tables.image_files import LONGEST_SIDE, ImageFileError, read_sized_image
+
+_TARGETS = (0.05, 0.02, 0.01, 0.005, 0.001)
+_NOT_TOLD = ("layers", "parameters")
+
+File = tuple[str, bytes]
+
+
+class Answers:
+    """A model, and what it answers. Any number of threads may ask it at once.
+
+    Parameters
+    ----------
+    model : str
+        "pretrained" or a model file.
+
+    Raises
+    ------
+    OSError, ValueError
+        If there is no such model, or it is none of single characters in square grey pictures.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._readers = {
+            layout: DigitReader(model, layout=layout).load()
+            for layout in ("page", "line", "single")
+        }
+        with model_path(model) as path:
+            self._model = StoredModel(path)
+            self._described = describe_model(path)
+        self._name = model if model == PRETRAINED else Path(model).name
+        self.labels = [str(label) for label in self._model.classes_]
+        self.side = int(self._model.image_shape_[0])
+        # The first answer is slower than all others: what it imports and builds is there then.
+        self._classify(np.zeros((1, self.side, self.side), np.uint8))
+
+    def read(self, pictures: Sequence[File], layout: str) -> dict[str, Any]:
+        """What ``digitcnn read --json`` prints of files.
+
+        Parameters
+        ----------
+        pictures : sequence of pairs (name, content)
+        layout : {"page", "line", "single"}
+        """
+        pages = []
+        for name, content in pictures:
+            try:
+                page = self._readers[layout].read(content)
+            except ValueError as error:
+                if len(pictures) > 1 and isinstance(error, ImageFileError):
+                    raise ValueError(f"{name}: {first_line(error)}") from error
+                raise
+            pages.append({"file": name, **page.to_dict()})
+        return {"pages": pages, "failed": 0}
+
+    def classify_files(self, pictures: Sequence[File], with_pixels: bool) -> dict[str, Any]:
+        """The label of each picture of one digit, which is redrawn as MNIST's were.
+
+        Parameters
+        ----------
+        pictures : sequence of pairs (name, content)
+        with_pixels : bool
+            Whether to say what the network was given.
+        """
+        drawn = np.zeros((len(pictures), self.side, self.side), np.uint8)
+        for i, (name, content) in enumerate(pictures):
+            try:
+                pixels, _ = read_sized_image(io.BytesIO(content), LONGEST_SIDE)
+            except ImageFileError as error:
+                where = f"{name}: " if len(pictures) > 1 else ""
+                raise ValueError(f"{where}{first_line(error)}") from error
+            box = round(self.side * 20 / 28)
+            drawn[i] = redraw([pixels], self.side, box).reshape(self.side, self.side)
+        return {"answers": self._classify(drawn, with_pixels)}
+
+    def classify_arrays(self, body: bytes, most: int, with_pixels: bool) -> dict[str, Any]:
+        """The label of each picture of an array, which is taken as it is.
+
+        Parameters
+        ----------
+        body : bytes
+            JSON.
+        most : int
+            How many pictures there may be.
+        with_pixels : bool
+            Whether to say what the network was given.
+        """
+        given = parse_json(body)
+        if not isinstance(given, Mapping) or set(given) != {"images"}:
+            raise ValueError(
+                'expected {"images": ARRAY}, got '
+                + (some_of(list(given)) if isinstance(given, Mapping) else "something else")
+            )
+        images = as_images(given["images"], self.side)
+        if len(images) > most:
+            raise ValueError(f"expected at most {most:,} images, got {len(images):,}")
+        answers = self._model.predict_proba(images.reshape(len(images), -1))
+        return {"answers": self._describe(answers, images if with_pixels else None)}
+
+    def describe(self) -> dict[str, Any]:
+        """What is known of the model."""
+        model = self._model
+        thresholds = []
+        if model.validation_correct_ is not None and model.validation_confidences_ is not None:
+            confidences = model.validation_confidences_
+            for rate in _TARGETS:
+                if len(confidences) >= 1 / rate:
+                    least = choose_threshold(confidences, model.validation_correct_, rate)
+                    if np.isfinite(least):
+                        answered = round(float((confidences >= least).mean()), 4)
+                        thresholds.append(
+                            {
+                                "target_error_rate": rate,
+                                "confidence": round(least, 4),
+                                "answered": answered,
+                            }
+                        )
+        measured = []
+        if self._name == PRETRAINED:
+            path = files("digitcnn") / "pretrained" / "measured.json"
+            measured = json.loads(path.read_text(encoding="utf-8"))
+        told = {name: one for name, one in self._described.items() if name not in _NOT_TOLD}
+        return {
+            "model": self._name,
+            "digitcnn": __version__,
+            **told,
+            "classes": self.labels,
+            "measured": measured,
+            "thresholds": thresholds,
+        }
+
+    def _classify(self, drawn: np.ndarray, with_pixels: bool = False) -> list[dict[str, Any]]:
+        """Answers for redrawn pictures; none where nothing was found to draw."""
+        rows = drawn.reshape(len(drawn), -1)
+        black, white = self._model.pixel_range_
+        if (black, white) != (0, 255):
+            rows = (black + rows * ((white - black) / 255)).astype(np.float32)
+        answers = self._model.predict_proba(rows, is_normalized=True)
+        described = self._describe(answers, drawn if with_pixels else None)
+        for one, picture in zip(described, drawn, strict=True):
+            if not picture.any():
+                one |= {"label": None, "confidence": 0.0, "probabilities": {}}
+        return described
+
+    def _describe(
+        self, answers: np.ndarray, pictures: np.ndarray | None = None
+    ) -> list[dict[str, Any]]:
+        described: list[dict[str, Any]] = []
+        for i, probabilities in enumerate(answers):
+            rounded = [round(float(one), 6) for one in probabilities]
+            best = int(probabilities.argmax())
+            described.append(
+                {
+                    "label": self.labels[best],
+                    "confidence": rounded[best],
+                    "probabilities": dict(zip(self.labels, rounded, strict=True)),
+                }
+            )
+            if pictures is not None:
+                described[-1]["pixels"] = pictures[i].ravel().tolist()
+        return described
+
+
+def parse_json(body: bytes) -> Any:
+    """What JSON holds, without the numbers that are none of its standard.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or is nested too deeply.
+    """
+
+    def refuse(name: str) -> NoReturn:
+        raise ValueError(f"expected numbers as JSON has them, got {name}")
+
+    try:
+        return json.loads(body, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("expected an array of images, got one that is nested deeply") from None
+    except ValueError as error:
+        raise ValueError(f"expected JSON, got something else: {first_line(error)}") from None
+
+
+def as_images(given: Any, side: int) -> np.ndarray:
+    """Images of shape (n, side, side) of nested lists.
+
+    Parameters
+    ----------
+    given : object
+        One image or many, as rows of pixels or not.
+    side : int
+
+    Raises
+    ------
+    ValueError
+        If it is no such array, or not of finite numbers.
+    """
+    expected = f"expected images of {side} x {side} numbers"
+    try:
+        array = np.asarray(given)
+    except (ValueError, OverflowError, RecursionError):
+        raise ValueError(f"{expected}, got lists of different lengths") from None
+    if array.dtype.kind not in "uif" or not array.size:
+        raise ValueError(f"{expected}, got none" if not array.size else f"{expected}, got others")
+    if array.shape in ((side, side), (side * side,)):
+        array = array[None]
+    if array.shape[1:] not in ((side, side), (side * side,)):
+        raise ValueError(f"{expected}, got an array of shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{expected}, got one that is infinite")
+    return array.reshape(len(array), side, side)

@@ -1,0 +1,199 @@
+"""The application: its addresses, and what is done at each."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from digitcnn.web.answers import Answers, File
+from digitcnn.web.corrections import Corrections
+from digitcnn.web.guard import Guard
+from digitcnn.web.openapi import describe_api
+from digitcnn.web.pages import page_routes
+from digitcnn.web.problems import RequestError, answer_to, is_bug, report_bug
+from digitcnn.web.settings import Settings
+from digitcnn.web.uploads import Part, Uploads, split_form
+from digitcnn.web.work import Pool
+
+_FORM, _JSON = "multipart/form-data", "application/json"
+_FLAGS = {"": True, "1": True, "true": True, "0": False, "false": False}
+
+
+def make_app(settings: Settings) -> ASGIApp:
+    """The page and the API, as an ASGI application.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    OSError, ValueError
+        If the model is none that reads pictures, or corrections cannot be kept.
+    """
+    api = _Api(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            api.pool.close()
+
+    async def tell(_: Request, error: Exception) -> Response:
+        return answer_to(error)
+
+    app = Starlette(
+        routes=[*api.routes(), *page_routes()],
+        exception_handlers={HTTPException: tell},
+        lifespan=lifespan,
+    )
+    return Guard(app, settings)
+
+
+class _Api:
+    def __init__(self, settings: Settings) -> None:
+        self._limits = settings.limits
+        self._answers = Answers(settings.model)
+        self._uploads = Uploads(settings.limits)
+        self._corrections = None
+        if settings.collect is not None:
+            side = self._answers.side
+            self._corrections = Corrections(settings.collect, side, settings.limits.collected)
+        self._described = {
+            **self._answers.describe(),
+            "limits": {"body": self._limits.body, "pictures": self._limits.pictures},
+            "collects": self._corrections is not None,
+        }
+        self._document = describe_api(settings)
+        self.pool = Pool(settings.limits.threads, settings.limits.waiting)
+
+    def routes(self) -> list[Route]:
+        """What is served below ``/api/``, and whether this is well."""
+        found = [
+            Route("/api/read", _answered(self.read), methods=["POST"]),
+            Route("/api/classify", _answered(self.classify), methods=["POST"]),
+            Route("/api/model", _answered(self.model), methods=["GET"]),
+            Route("/api/openapi.json", _answered(self.document), methods=["GET"]),
+            Route("/healthz", _answered(self.health), methods=["GET"]),
+        ]
+        if self._corrections is not None:
+            route = Route("/api/corrections", _answered(self.correct), methods=["POST"])
+            found.append(route)
+        return found
+
+    async def read(self, request: Request) -> Any:
+        """The numbers in pictures."""
+        options = _options_of(request, {"line": _flag, "single": _flag})
+        if options.get("line") and options.get("single"):
+            raise RequestError(422, "expected one of line and single, got both")
+        single, line = options.get("single"), options.get("line")
+        layout = "single" if single else "line" if line else "page"
+        if _type_of(request) == _JSON:
+            raise RequestError(415, "expected a picture or multipart/form-data, got JSON")
+        async with self._uploads.receive(request, self._limits.body) as body:
+            pictures = self._files_of(request, body)
+            return await self.pool.run(self._answers.read, pictures, layout)
+
+    async def classify(self, request: Request) -> Any:
+        """The label of each picture of one digit."""
+        options = _options_of(request, {"pixels": _flag})
+        with_pixels = bool(options.get("pixels"))
+        if _type_of(request) == _JSON:
+            async with self._uploads.receive(request, self._limits.json) as body:
+                most = self._limits.pictures
+                return await self.pool.run(self._answers.classify_arrays, body, most, with_pixels)
+        async with self._uploads.receive(request, self._limits.body) as body:
+            pictures = self._files_of(request, body)
+            return await self.pool.run(self._answers.classify_files, pictures, with_pixels)
+
+    async def correct(self, request: Request) -> Any:
+        """Keep a corrected digit."""
+        _options_of(request, {})
+        if _type_of(request) != _JSON:
+            raise RequestError(415, f"expected {_JSON}, got {_type_of(request)[:40]!r}")
+        assert self._corrections is not None
+        async with self._uploads.receive(request, min(self._limits.json, 2**16)) as body:
+            return await self.pool.run(self._corrections.add, body)
+
+    async def model(self, request: Request) -> Any:
+        """What is known of the model."""
+        _options_of(request, {})
+        return self._described
+
+    async def document(self, request: Request) -> Any:
+        """The description of all this."""
+        _options_of(request, {})
+        return self._document
+
+    async def health(self, request: Request) -> Any:
+        """Whether requests are answered."""
+        _options_of(request, {})
+        if self.pool.is_stuck(self._limits.seconds):
+            raise RequestError(503, "all threads are at work for longer than a request may take")
+        return {"status": "ok"}
+
+    def _files_of(self, request: Request, body: bytes) -> list[File]:
+        """The pictures in a body, be it one of them or a form."""
+        if _type_of(request) != _FORM:
+            if not body:
+                raise RequestError(422, "expected a picture, got an empty body")
+            return [("picture", body)]
+        parts = split_form(body, request.headers["content-type"], self._limits.pictures)
+        return _pictures_of(parts)
+
+
+def _pictures_of(parts: list[Part]) -> list[File]:
+    other = next((part.name for part in parts if part.filename is None), None)
+    if other is not None:
+        raise RequestError(422, f"expected files in the form, got the field {other[:40]!r}")
+    if not parts:
+        raise RequestError(422, "expected a picture, got an empty form")
+    return [(part.filename or "picture", part.content) for part in parts]
+
+
+def _answered(
+    handler: Callable[[Request], Awaitable[Any]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """A handler whose errors are answers too."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return JSONResponse(await handler(request), headers={"Cache-Control": "no-store"})
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        except Exception as error:
+            if is_bug(error):
+                report_bug(error, request.url.path)
+            return answer_to(error)
+
+    return answer
+
+
+def _type_of(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _options_of(request: Request, known: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """The query, checked: what is not known is refused, so that a slip of the pen is noticed."""
+    found: dict[str, Any] = {}
+    for name, text in request.query_params.multi_items():
+        if name not in known:
+            expected = f"one of {', '.join(known)}" if known else "no options"
+            raise RequestError(422, f"expected {expected} in the query, got {name[:40]!r}")
+        if name in found:
+            raise RequestError(422, f"expected {name} once, got it again")
+        found[name] = known[name](text)
+    return found
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise RequestError(422, f"expected true or false, got {text[:40]!r}")
+    return _FLAGS[text.lower()]

@@ -1,0 +1,246 @@
+"""The description of the API, as OpenAPI 3.1 has it."""
+
+from typing import Any
+
+from digitcnn._version import __version__
+from digitcnn.web.problems import MEDIA_TYPE
+from digitcnn.web.settings import Settings
+
+_PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/tiff", "image/webp", "image/gif")
+_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
+_BOX = {
+    "description": "left, top, width and height in pixels of the picture",
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 4,
+    "maxItems": 4,
+}
+_FILES = {
+    "type": "object",
+    "additionalProperties": {"type": "string", "contentMediaType": "image/*"},
+}
+
+
+def describe_api(settings: Settings) -> dict[str, Any]:
+    """The OpenAPI document.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is not served is not described.
+    """
+    limits = settings.limits
+    paths: dict[str, Any] = {
+        "/api/read": {"post": _read(limits.body)},
+        "/api/classify": {"post": _classify(limits.pictures)},
+        "/api/model": {"get": _operation("What is known of the model", "Model")},
+        "/api/openapi.json": {"get": _operation("This document", None)},
+        "/healthz": {"get": _operation("Whether requests are answered", "Health")},
+    }
+    if settings.collect is not None:
+        paths["/api/corrections"] = {"post": _correct()}
+    schemas = {**_answers(), **_models()}
+    if settings.collect is not None:
+        schemas["Correction"], schemas["Kept"] = _correction(), _kept()
+    components: dict[str, Any] = {"schemas": schemas}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "digitcnn",
+            "version": __version__,
+            "description": "Reads handwritten digits and numbers in pictures.",
+        },
+        "paths": paths,
+        "components": components,
+    }
+    if settings.token is not None:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        paths["/healthz"]["get"]["security"] = []
+    return document
+
+
+def _operation(
+    summary: str, schema: str | None, statuses: tuple[int, ...] = (), **more: Any
+) -> dict[str, Any]:
+    content = {"type": "object"} if schema is None else _reference(schema)
+    what = {
+        401: "The token is missing or another",
+        413: "Too long",
+        415: "Of another type",
+        422: "Not as expected; the message is the command's",
+        429: "Too much to do; Retry-After says when to try again",
+        503: "Took too long",
+        507: "No room for more",
+    }
+    responses = {"200": {"description": "OK", "content": {"application/json": {"schema": content}}}}
+    for status in statuses:
+        problem = {MEDIA_TYPE: {"schema": _reference("Problem")}}
+        responses[str(status)] = {"description": what[status], "content": problem}
+    return {"summary": summary, **more, "responses": responses}
+
+
+def _read(most: int) -> dict[str, Any]:
+    picture = {"schema": {"type": "string", "contentMediaType": "image/*"}}
+    return _operation(
+        "Read the numbers in a picture",
+        "Reading",
+        (413, 415, 422, 429, 503),
+        description=(
+            "The answer is what `digitcnn read --json` prints. A form may hold several pictures, "
+            "as files under any names."
+        ),
+        parameters=[
+            _flag("line", "The picture shows one line"),
+            _flag("single", "The picture shows one digit"),
+        ],
+        requestBody={
+            "required": True,
+            "description": f"At most {most >> 20} MiB.",
+            "content": {
+                **dict.fromkeys(_PICTURE_TYPES, picture),
+                "multipart/form-data": {"schema": _FILES},
+            },
+        },
+    )
+
+
+def _classify(most: int) -> dict[str, Any]:
+    picture = {"schema": {"type": "string", "contentMediaType": "image/*"}}
+    return _operation(
+        "Classify pictures of one digit each",
+        "Classification",
+        (413, 415, 422, 429, 503),
+        description=(
+            "Pictures of any size are redrawn as MNIST's were. Arrays are taken as they are, light "
+            "on dark, in the range and size that the model was trained on."
+        ),
+        parameters=[_flag("pixels", "Say what the network was given")],
+        requestBody={
+            "required": True,
+            "description": f"At most {most:,} pictures.",
+            "content": {
+                "application/json": {"schema": _reference("Images")},
+                **dict.fromkeys(_PICTURE_TYPES, picture),
+                "multipart/form-data": {"schema": _FILES},
+            },
+        },
+    )
+
+
+def _correct() -> dict[str, Any]:
+    return _operation(
+        "Keep a corrected digit in the server's folder",
+        "Kept",
+        (413, 415, 422, 429, 507),
+        requestBody={
+            "required": True,
+            "content": {"application/json": {"schema": _reference("Correction")}},
+        },
+    )
+
+
+def _flag(name: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": {"type": "boolean", "default": False},
+    }
+
+
+def _reference(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _list(name: str) -> dict[str, Any]:
+    return {"type": "array", "items": _reference(name)}
+
+
+def _answers() -> dict[str, Any]:
+    text = {"type": "string"}
+    placed = {"text": text, "confidence": _PROBABILITY, "box": _BOX}
+    ranked = {"type": "array", "prefixItems": [text, _PROBABILITY]}
+    return {
+        "Reading": _object({"pages": _list("Page"), "failed": {"type": "integer"}}),
+        "Page": _object(
+            {
+                "file": text,
+                "width": {"type": "integer"},
+                "height": {"type": "integer"},
+                "text": text,
+                "lines": _list("Line"),
+            }
+        ),
+        "Line": _object({**placed, "numbers": _list("Number")}),
+        "Number": _object({**placed, "digits": _list("Digit")}),
+        "Digit": _object({**placed, "alternatives": {"type": "array", "items": ranked}}),
+        "Images": _object(
+            {
+                "images": {
+                    "description": "one or many: 28 rows of 28 numbers, or 784 numbers, each",
+                    "type": "array",
+                }
+            }
+        ),
+        "Classification": _object({"answers": _list("Answer")}),
+        "Answer": _object(
+            {
+                "label": {
+                    "type": ["string", "null"],
+                    "description": "null where there is no digit",
+                },
+                "confidence": _PROBABILITY,
+                "probabilities": {"type": "object", "additionalProperties": _PROBABILITY},
+                "pixels": {
+                    "description": "what the network was given, row by row",
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0, "maximum": 255},
+                },
+            },
+            ("pixels",),
+        ),
+    }
+
+
+def _models() -> dict[str, Any]:
+    text = {"type": "string"}
+    rows = {"type": "array", "items": {"type": "object"}}
+    return {
+        "Model": _object(
+            {
+                "model": text,
+                "digitcnn": text,
+                "architecture": text,
+                "weights": {"type": "integer"},
+                "image_shape": text,
+                "classes": {"type": "array", "items": text},
+                "temperature": {"type": "number"},
+                "measured": {**rows, "description": "accuracy on pictures that were held out"},
+                "thresholds": {**rows, "description": "confidences that keep an error rate"},
+                "collects": {"type": "boolean"},
+            }
+        ),
+        "Health": _object({"status": {"const": "ok"}}),
+        "Problem": _object(
+            {"type": text, "title": text, "status": {"type": "integer"}, "detail": text}
+        ),
+    }
+
+
+def _correction() -> dict[str, Any]:
+    return _object(
+        {
+            "label": {"type": "string", "pattern": "^[0-9A-Za-z]$"},
+            "pixels": {"type": "string", "contentEncoding": "base64"},
+        }
+    )
+
+
+def _kept() -> dict[str, Any]:
+    return _object({"kept": {"type": "string"}, "corrections": {"type": "integer"}})

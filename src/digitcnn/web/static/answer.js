@@ -1,0 +1,88 @@
+// What was read of a drawing: the number, each digit as the network saw it, and its probabilities.
+
+import { element, percent, seen } from "./dom.js";
+
+const DOUBTFUL = 0.9;
+
+export class AnswerView {
+  // `correct` is called with digits to be corrected; without it there is no such button.
+  constructor(root, correct = null) {
+    this.correct = correct;
+    this.number = element("p", { className: "number none", textContent: "–" });
+    this.said = element("p", { className: "quiet", role: "status" });
+    this.digits = element("ul", { className: "digits" });
+    this.detail = element("div", { className: "detail" });
+    this.button = element("button", { textContent: "Correct this", hidden: true });
+    this.button.addEventListener("click", () => this.correct(this.shown));
+    root.append(this.number, this.said, this.digits, this.detail, this.button);
+    this.chosen = 0;
+    this.show(null);
+  }
+
+  // `found` is null for an empty canvas, else { text, digits }: each digit has a label, a
+  // confidence, probabilities and pixels. Where there is no digit, `other` has what was seen.
+  show(found) {
+    const digits = found?.digits ?? [];
+    const confidence = digits.reduce((product, digit) => product * digit.confidence, 1);
+    this.shown = digits;
+    this.chosen = Math.min(this.chosen, Math.max(0, digits.length - 1));
+    this.number.textContent = digits.length ? found.text : found ? "no digit" : "–";
+    this.number.className = "number";
+    if (!digits.length) this.number.classList.add("none");
+    if (found?.text?.length > 8) this.number.classList.add("long");
+    let said = "Nothing is drawn yet.";
+    if (digits.length) {
+      said = `Read as ${found.text}, ${percent(confidence)} sure${confidence < DOUBTFUL ? ": doubtful" : ""}.`;
+    } else if (found) said = "There is no digit in what is drawn.";
+    if (this.said.textContent !== said) this.said.textContent = said;
+    this.said.classList.toggle("doubtful", digits.length > 0 && confidence < DOUBTFUL);
+    this.button.hidden = !this.correct || !digits.length;
+    this.#list(digits);
+    this.#explain(digits[this.chosen] ?? found?.other ?? null, digits.length > 0);
+  }
+
+  #list(digits) {
+    const hadFocus = this.digits.contains(document.activeElement);
+    this.digits.replaceChildren();
+    this.digits.hidden = digits.length < 2;
+    if (digits.length < 2) return;
+    digits.forEach((digit, i) => {
+      const button = element("button", { title: "Show its probabilities" });
+      button.setAttribute("aria-pressed", String(i === this.chosen));
+      button.append(seen(digit.pixels, `Digit ${i + 1}`), `${digit.label} `);
+      button.append(element("span", { className: "quiet", textContent: percent(digit.confidence) }));
+      button.addEventListener("click", () => {
+        this.chosen = i;
+        this.#list(digits);
+        this.#explain(digit, true);
+      });
+      this.digits.append(element("li", {}, button));
+    });
+    if (hadFocus) this.digits.children[this.chosen].firstChild.focus();
+  }
+
+  #explain(digit, isDigit) {
+    this.detail.replaceChildren();
+    if (!digit) return;
+    const figure = element("figure", {}, seen(digit.pixels, "What the network was given", "seen large"));
+    const side = Math.round(Math.sqrt(digit.pixels.length));
+    figure.append(element("figcaption", { textContent: `What the network was given: ${side} × ${side} pixels` }));
+    const body = element("tbody");
+    for (const [label, probability] of Object.entries(digit.probabilities)) {
+      const meter = element("meter", { min: 0, max: 1, value: probability });
+      meter.setAttribute("aria-label", `Probability of ${label}`);
+      const row = element(
+        "tr",
+        {},
+        element("th", { scope: "row", textContent: label }),
+        element("td", {}, meter),
+        element("td", { textContent: percent(probability) }),
+      );
+      if (isDigit && label === digit.label) row.className = "best";
+      body.append(row);
+    }
+    const head = element("caption", { className: "quiet", textContent: "Probability of each digit" });
+    this.detail.append(figure);
+    if (body.children.length) this.detail.append(element("table", { className: "bars" }, head, body));
+  }
+}

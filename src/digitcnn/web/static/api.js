@@ -1,0 +1,83 @@
+// The OpenAPI document, to be read by people.
+
+import { call, takeToken } from "./client.js";
+import { element } from "./dom.js";
+
+function rows(names, lines, caption) {
+  const cells = (kind, row) => element("tr", {}, ...row.map((cell) => element(kind, {}, cell)));
+  const table = element(
+    "table",
+    { className: "figures" },
+    element("caption", { textContent: caption }),
+    element("thead", {}, cells("th", names)),
+    element("tbody", {}, ...lines.map((line) => cells("td", line))),
+  );
+  const room = element("div", { className: "scroll", tabIndex: 0, role: "region" }, table);
+  room.setAttribute("aria-label", caption);
+  return room;
+}
+
+function nameOf(schema) {
+  if (!schema) return "";
+  if (schema.$ref) return schema.$ref.split("/").at(-1);
+  if (schema.type === "array") return schema.items ? `list of ${nameOf(schema.items)}` : "list";
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  return [schema.type ?? "any"].flat().join(" or ");
+}
+
+function operation(path, method, told, hasToken) {
+  const parts = [
+    element("h2", {}, element("span", { className: "method", textContent: method.toUpperCase() }), ` ${path}`),
+    element("p", { textContent: told.summary + "." }),
+  ];
+  if (told.description) parts.push(element("p", { textContent: told.description }));
+  if (told.parameters?.length) {
+    const lines = told.parameters.map((one) => [one.name, nameOf(one.schema), one.description]);
+    parts.push(rows(["name", "type", "what"], lines, `Query of ${path}`));
+  }
+  if (told.requestBody) {
+    const types = Object.entries(told.requestBody.content).map(([type, one]) => [type, nameOf(one.schema)]);
+    parts.push(rows(["content type", "content"], types, `Body of ${path}`));
+    if (told.requestBody.description) parts.push(element("p", { textContent: told.requestBody.description }));
+    const [type] = types[0];
+    const data = type === "application/json" ? "@request.json" : "@picture.jpg";
+    const token = hasToken ? " -H 'Authorization: Bearer TOKEN'" : "";
+    const code = `curl${token} -H 'Content-Type: ${type === "image/png" ? "image/jpeg" : type}' --data-binary ${data} ${location.origin}${path}`;
+    const block = element("pre", { tabIndex: 0 }, element("code", { textContent: code }));
+    block.setAttribute("aria-label", `Example of ${path}`);
+    parts.push(block);
+  }
+  const answers = Object.entries(told.responses).map(([status, one]) => [
+    status,
+    nameOf(Object.values(one.content ?? {})[0]?.schema),
+    one.description,
+  ]);
+  parts.push(rows(["status", "content", "what"], answers, `Answers of ${path}`));
+  return element("section", {}, ...parts);
+}
+
+async function start() {
+  takeToken();
+  try {
+    const found = await call("/api/openapi.json");
+    const operations = Object.entries(found.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, told]) => operation(path, method, told, "security" in found)),
+    );
+    document.getElementById("operations").replaceChildren(...operations);
+    const schemas = Object.entries(found.components.schemas).map(([name, schema]) => {
+      const lines = Object.entries(schema.properties ?? {}).map(([key, one]) => [
+        key,
+        nameOf(one),
+        one.description ?? "",
+      ]);
+      return element("section", {}, element("h3", { textContent: name }), rows(["name", "type", "what"], lines, `Parts of ${name}`));
+    });
+    document.getElementById("schemas").replaceChildren(...schemas);
+  } catch (problem) {
+    const error = document.getElementById("error");
+    error.textContent = problem.status === 401 ? "This server wants its token. Open its page with the token first." : problem.message;
+    error.hidden = false;
+  }
+}
+
+start();

@@ -1,0 +1,54 @@
+// Calls of the server's API. An error's message is the server's own.
+
+const KEY = "digitcnn.token";
+
+export class ServerError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+// The token stands behind # in the address, which no browser sends to a server.
+export function takeToken() {
+  const found = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (found) {
+    setToken(found);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+}
+
+export function setToken(token) {
+  sessionStorage.setItem(KEY, token);
+}
+
+export async function call(path, { body, type, signal } = {}) {
+  const headers = {};
+  const token = sessionStorage.getItem(KEY);
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (type) headers["Content-Type"] = type;
+  const method = body === undefined ? "GET" : "POST";
+  for (let tries = 0; ; tries += 1) {
+    let response;
+    try {
+      response = await fetch(path, { method, headers, body, signal, cache: "no-store" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ServerError(0, "The server cannot be reached. Is it still running?");
+    }
+    if (response.ok) return response.json();
+    const seconds = Number(response.headers.get("Retry-After"));
+    if (response.status === 429 && tries < 3 && seconds > 0 && seconds <= 10) {
+      await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+      continue;
+    }
+    const problem = await response.json().catch(() => ({}));
+    throw new ServerError(response.status, problem.detail || `The server answers ${response.status}.`);
+  }
+}
+
+export function classify(pictures) {
+  const form = new FormData();
+  pictures.forEach((picture, i) => form.append("digit", picture, `${i}.png`));
+  return call("/api/classify?pixels=true", { body: form }).then((found) => found.answers);
+}

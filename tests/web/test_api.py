@@ -1,0 +1,294 @@
+import base64
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import TESTS
+from digitcnn import DigitReader
+from digitcnn._utils.array_file import read_model_file, write_model_file
+from digitcnn.cli import main
+from web_servers import png, running, sheet
+
+
+def problem_of(response):
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["status"] == response.status_code
+    return problem["detail"]
+
+
+def test_read_answers_what_the_command_prints(client, tmp_path, capsys):
+    (tmp_path / "picture").write_bytes(sheet("314 159", "26"))
+    assert main(["read", "--json", str(tmp_path / "picture")]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    printed["pages"][0]["file"] = "picture"
+    answer = client.post("/api/read", content=sheet("314 159", "26"))
+    assert answer.json() == printed
+    assert answer.json()["pages"][0]["text"] == "314 159\n26"
+
+
+@pytest.mark.parametrize(("option", "layout"), [("line", "line"), ("single=true", "single")])
+def test_line_and_single_say_what_the_picture_shows(client, option, layout):
+    picture = sheet("4")
+    page = DigitReader(layout=layout).read(picture)
+    (answer,) = client.post(f"/api/read?{option}", content=picture).json()["pages"]
+    assert answer == {"file": "picture", **page.to_dict()}
+
+
+def test_form_may_hold_several_pictures(client):
+    files = [
+        ("any", ('first "one".png', sheet("271"))),
+        ("any", ("zwei-ü.png", sheet("828"))),
+    ]
+    pages = client.post("/api/read", files=files).json()["pages"]
+    assert [(page["file"], page["text"]) for page in pages] == [
+        ('first "one".png', "271"),
+        ("zwei-ü.png", "828"),
+    ]
+
+
+def test_picture_without_numbers_has_no_lines(client):
+    answer = client.post("/api/read", content=png(np.full((60, 60), 255, np.uint8)))
+    assert answer.json()["pages"][0]["lines"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "got an empty body"),
+        (b"no picture", "expected PNG, JPEG"),
+        (b"\x89PNG\r\n\x1a\nbroken", "damaged"),
+        (sheet("12")[:300], "damaged"),
+    ],
+)
+def test_bad_picture_is_refused_in_the_commands_words(client, content, message):
+    answer = client.post("/api/read", content=content)
+    assert answer.status_code == 422
+    assert message in problem_of(answer)
+
+
+def test_bad_picture_among_several_is_named(client):
+    files = [("a", ("good.png", sheet("1"))), ("b", ("bad.png", b"\x89PNG\r\n\x1a\n"))]
+    assert problem_of(client.post("/api/read", files=files)).startswith("bad.png: ")
+
+
+def test_picture_of_too_many_pixels_is_refused_by_its_header(client):
+    # 16 kB that would be 1.6 GB when decoded.
+    bomb = png(np.zeros((40000, 40000), bool))
+    assert len(bomb) < 2**20
+    answer = client.post("/api/read", content=bomb)
+    assert answer.status_code == 422
+    assert "expected an image of at most" in problem_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("lines", "expected one of line, single"),
+        ("line=maybe", "expected true or false"),
+        ("line&single", "got both"),
+        ("line&line", "expected line once"),
+    ],
+)
+def test_mistake_in_the_query_is_told(client, query, message):
+    answer = client.post(f"/api/read?{query}", content=sheet("1"))
+    assert answer.status_code == 422
+    assert message in problem_of(answer)
+
+
+def test_flag_that_is_false_is_none(client):
+    answers = [client.post(f"/api/read{q}", content=sheet("12")) for q in ("", "?line=false")]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_digits_are_classified_as_files_and_as_arrays(client, glyph):
+    files = [("digit", (f"{i}.png", png(one))) for i, one in enumerate(glyph)]
+    nested = [one.tolist() for one in glyph]
+    flat = [one.ravel().tolist() for one in glyph]
+    answers = [
+        client.post("/api/classify", files=files),
+        client.post("/api/classify", json={"images": nested}),
+        client.post("/api/classify", json={"images": flat}),
+    ]
+    for answer in answers:
+        found = answer.json()["answers"]
+        assert [one["label"] for one in found] == list("0123456789")
+        for one in found:
+            assert one["confidence"] == max(one["probabilities"].values())
+            assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    assert answers[1].json() == answers[2].json()
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (784,)])
+def test_one_array_is_one_digit(client, glyph, shape):
+    images = glyph[7].reshape(shape).tolist()
+    (answer,) = client.post("/api/classify", json={"images": images}).json()["answers"]
+    assert answer["label"] == "7"
+
+
+def test_pixels_are_what_the_network_was_given(client, glyph):
+    drawn = 255 - np.kron(glyph[4], np.ones((6, 6), np.uint8))
+    (seen,) = client.post("/api/classify?pixels", content=png(drawn)).json()["answers"]
+    (again,) = client.post("/api/classify", json={"images": seen["pixels"]}).json()["answers"]
+    assert np.reshape(seen.pop("pixels"), (28, 28)).max() == 255
+    assert again == seen
+
+
+def test_picture_without_a_digit_has_no_label(client):
+    answer = client.post("/api/classify", content=png(np.full((60, 60), 255, np.uint8)))
+    assert answer.json()["answers"] == [{"label": None, "confidence": 0.0, "probabilities": {}}]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('{"images": [[NaN]]}', "got NaN"),
+        ('{"images": [-Infinity]}', "got -Infinity"),
+        ('{"images": ' + str([[1e300] * 784]).replace("1e+300", "1e999") + "}", "infinite"),
+        ("[" * 200_000, "nested deeply"),
+        ('{"images": ' + "[" * 200 + "]" * 200 + "}", "expected images of 28 x 28"),
+        ('{"images": [[1, 2], [3]]}', "different lengths"),
+        ('{"images": [["7"]]}', "got others"),
+        ('{"images": [[true]]}', "got others"),
+        ('{"images": [[' + "9" * 5000 + "]]}", "expected JSON"),
+        ('{"images": [[' + "9" * 400 + "]]}", "got others"),
+        ('{"images": []}', "got none"),
+        ('{"images": [[1, 2, 3]]}', "got an array of shape (1, 3)"),
+        ('{"images": [], "more": 1}', "got 'images', 'more'"),
+        ("[]", "got something else"),
+        ("{", "expected JSON"),
+        (b"\xff\xfe\xff", "expected JSON"),
+        (json.dumps({"images": [[0.5] * 784]}), "0..255"),
+    ],
+)
+def test_bad_array_is_refused(client, body, message):
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/api/classify", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert message in problem_of(answer)
+
+
+def test_model_is_described(client, served):
+    found = client.get("/api/model").json()
+    assert found["model"] == "pretrained"
+    assert found["classes"] == list("0123456789")
+    assert found["measured"][0]["accuracy"] > 0.99
+    assert found["collects"] is True
+
+
+@pytest.fixture(scope="module")
+def own_model(tmp_path_factory):
+    """A model of 8 x 8 pixels that was calibrated on digits held out."""
+    path = tmp_path_factory.mktemp("model") / "mine.digitcnn"
+    path.write_bytes(gzip.decompress((TESTS / "data" / "model_v1.digitcnn.gz").read_bytes()))
+    content, arrays = read_model_file(path)
+    # Its classes are "d0" to "d9".
+    (member,) = content["members"]
+    for name, value in member["fitted"].items():
+        member["fitted"][name] = json.loads(re.sub(r'"d(\d)"', r'"\1"', json.dumps(value)))
+    member["parameters"]["class_weight"] = None
+    write_model_file(path, content, arrays)
+    return path
+
+
+def test_model_of_ones_own_is_named_without_its_folder(own_model, digits):
+    X, y = digits
+    with running(model=str(own_model)) as served:
+        found = served.client.get("/api/model").json()
+        images = X[:50].astype(int).tolist()
+        answers = served.client.post("/api/classify", json={"images": images}).json()["answers"]
+    assert str(own_model.parent) not in json.dumps(found)
+    assert found["model"] == "mine.digitcnn"
+    assert found["image_shape"] == "8 x 8 x 1"
+    assert found["thresholds"][0]["target_error_rate"] == 0.05
+    assert 0.5 < found["thresholds"][0]["answered"] <= 1
+    labels = [one["label"] for one in answers]
+    assert np.mean([label == str(truth) for label, truth in zip(labels, y, strict=False)]) > 0.9
+
+
+def correction(label, pixels):
+    return {"label": label, "pixels": base64.b64encode(pixels.tobytes()).decode()}
+
+
+def test_correction_becomes_an_image_in_the_folder_of_its_class(client, collected, glyph):
+    answers = [client.post("/api/corrections", json=correction("7", glyph[7])) for _ in range(2)]
+    kept = collected / answers[0].json()["kept"]
+    assert kept.parent == collected / "7"
+    assert (np.asarray(Image.open(kept)) == glyph[7]).all()
+    assert answers[0].json() == answers[1].json()
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"label": "../7"},
+        {"label": "/"},
+        {"label": ".."},
+        {"label": "77"},
+        {"label": ""},
+        {"label": "é"},
+        {"label": "7\n"},
+        {"label": 7},
+        {"label": None},
+        {"pixels": "AAAA"},
+        {"pixels": "not base64"},
+        {"pixels": 3},
+        {"name": "../evil.png"},
+    ],
+)
+def test_correction_that_is_none_leaves_no_file(client, collected, glyph, change):
+    before = sorted(collected.rglob("*")), sorted(collected.parent.iterdir())
+    answer = client.post("/api/corrections", json={**correction("7", glyph[1]), **change})
+    assert answer.status_code == 422
+    assert "expected" in problem_of(answer)
+    assert (sorted(collected.rglob("*")), sorted(collected.parent.iterdir())) == before
+
+
+def test_corrections_are_bounded(tmp_path, glyph):
+    with running(collect=str(tmp_path), limits={"collected": 1}) as served:
+        first, second = (
+            served.client.post("/api/corrections", json=correction(str(i), glyph[i]))
+            for i in (1, 2)
+        )
+    assert first.status_code == 200
+    assert second.status_code == 507
+    assert "no more fit" in problem_of(second)
+    assert len(list(tmp_path.rglob("*.png"))) == 1
+
+
+def test_server_without_a_folder_keeps_nothing(glyph, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with running() as served:
+        answer = served.client.post("/api/corrections", json=correction("7", glyph[7]))
+        assert served.client.get("/api/model").json()["collects"] is False
+        served.client.post("/api/read", content=sheet("12"))
+    assert answer.status_code == 404
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("GET", "/api/read", 405), ("GET", "/..%2fapp.py", 404)],
+)
+def test_what_is_not_there_is_a_problem_too(client, method, path, status):
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert problem_of(answer)
+
+
+def test_bug_is_told_without_what_was_read(client, served, monkeypatch, capfd):
+    def fail(*_):
+        raise KeyError("secret 4711")
+
+    monkeypatch.setattr("digitcnn.web.answers.DigitReader.read", fail)
+    answer = client.post("/api/read", content=sheet("12"))
+    assert answer.status_code == 500
+    assert "4711" not in answer.text
+    said = capfd.readouterr().err
+    assert "KeyError in test_api.py" in said
+    assert "4711" not in said
