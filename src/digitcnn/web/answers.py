@@ -41,10 +41,7 @@ class Answers:
     """
 
     def __init__(self, model: str) -> None:
-        self._readers = {
-            layout: DigitReader(model, layout=layout).load()
-            for layout in ("page", "line", "single")
-        }
+        self._reader = DigitReader(model).load()
         with model_path(model) as path:
             self._model = StoredModel(path)
             self._described = describe_model(path)
@@ -54,22 +51,23 @@ class Answers:
         # The first answer is slower than all others: what it imports and builds is there then.
         self._classify(np.zeros((1, self.side, self.side), np.uint8))
 
-    def read(self, pictures: Sequence[File], layout: str) -> dict[str, Any]:
+    def read(self, pictures: Sequence[File], settings: Mapping[str, Any]) -> dict[str, Any]:
         """What ``digitcnn read --json`` prints of files.
 
         Parameters
         ----------
         pictures : sequence of pairs (name, content)
-        layout : {"page", "line", "single"}
+        settings : mapping
+            Parameters of `DigitReader`.
         """
+        reader = DigitReader(self._reader.model, **settings)
+        reader._loaded = self._reader._loaded  # what takes time to load is shared
         pages = []
         for name, content in pictures:
             try:
-                page = self._readers[layout].read(content)
-            except ValueError as error:
-                if len(pictures) > 1 and isinstance(error, ImageFileError):
-                    raise ValueError(f"{name}: {first_line(error)}") from error
-                raise
+                page = reader.read(content)
+            except ImageFileError as error:
+                raise _named(name, error) from error
             pages.append({"file": name, **page.to_dict()})
         return {"pages": pages, "failed": 0}
 
@@ -87,8 +85,7 @@ class Answers:
             try:
                 pixels, _ = read_sized_image(io.BytesIO(content), LONGEST_SIDE)
             except ImageFileError as error:
-                where = f"{name}: " if len(pictures) > 1 else ""
-                raise ValueError(f"{where}{first_line(error)}") from error
+                raise _named(name, error) from error
             box = round(self.side * 20 / 28)
             drawn[i] = redraw([pixels], self.side, box).reshape(self.side, self.side)
         return {"answers": self._classify(drawn, with_pixels)}
@@ -179,6 +176,11 @@ class Answers:
             if pictures is not None:
                 described[-1]["pixels"] = pictures[i].ravel().tolist()
         return described
+
+
+def _named(name: str, error: ImageFileError) -> ValueError:
+    """An error that calls the picture as the client does."""
+    return ValueError(f"{name}: {first_line(error).removeprefix('picture: ')}")
 
 
 def parse_json(body: bytes) -> Any:

@@ -22,6 +22,7 @@ from digitcnn.web.uploads import Part, Uploads, split_form
 from digitcnn.web.work import Pool
 
 _FORM, _JSON = "multipart/form-data", "application/json"
+_LONGEST = 1000  # Characters of an option.
 _FLAGS = {"": True, "1": True, "true": True, "0": False, "false": False}
 
 
@@ -90,16 +91,22 @@ class _Api:
 
     async def read(self, request: Request) -> Any:
         """The numbers in pictures."""
-        options = _options_of(request, {"line": _flag, "single": _flag})
-        if options.get("line") and options.get("single"):
+        known: dict[str, Callable[[str], Any]] = {
+            "line": _flag,
+            "single": _flag,
+            "length": _text,
+            "pattern": _text,
+        }
+        settings = _options_of(request, known)
+        line, single = settings.pop("line", False), settings.pop("single", False)
+        if line and single:
             raise RequestError(422, "expected one of line and single, got both")
-        single, line = options.get("single"), options.get("line")
-        layout = "single" if single else "line" if line else "page"
+        settings["layout"] = "single" if single else "line" if line else "page"
         if _type_of(request) == _JSON:
             raise RequestError(415, "expected a picture or multipart/form-data, got JSON")
         async with self._uploads.receive(request, self._limits.body) as body:
             pictures = self._files_of(request, body)
-            return await self.pool.run(self._answers.read, pictures, layout)
+            return await self.pool.run(self._answers.read, pictures, settings)
 
     async def classify(self, request: Request) -> Any:
         """The label of each picture of one digit."""
@@ -191,6 +198,12 @@ def _options_of(request: Request, known: dict[str, Callable[[str], Any]]) -> dic
             raise RequestError(422, f"expected {name} once, got it again")
         found[name] = known[name](text)
     return found
+
+
+def _text(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise RequestError(422, f"expected at most {_LONGEST:,} characters, got {len(text):,}")
+    return text
 
 
 def _flag(text: str) -> bool:

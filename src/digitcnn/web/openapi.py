@@ -15,6 +15,11 @@ _BOX = {
     "minItems": 4,
     "maxItems": 4,
 }
+_POLYGON = {
+    "description": "the corners, clockwise from the upper left one of the text as it is read",
+    "type": "array",
+    "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+}
 _FILES = {
     "type": "object",
     "additionalProperties": {"type": "string", "contentMediaType": "image/*"},
@@ -93,6 +98,8 @@ def _read(most: int) -> dict[str, Any]:
         parameters=[
             _flag("line", "The picture shows one line"),
             _flag("single", "The picture shows one digit"),
+            _text("length", "How many digits a number has: 5, or 3-5 with both ends"),
+            _text("pattern", "What a number looks like: # is a digit, | stands between patterns"),
         ],
         requestBody={
             "required": True,
@@ -149,6 +156,15 @@ def _flag(name: str, description: str) -> dict[str, Any]:
     }
 
 
+def _text(name: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": {"type": "string", "maxLength": 1000},
+    }
+
+
 def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -164,7 +180,7 @@ def _list(name: str) -> dict[str, Any]:
 
 def _answers() -> dict[str, Any]:
     text = {"type": "string"}
-    placed = {"text": text, "confidence": _PROBABILITY, "box": _BOX}
+    placed = {"text": text, "confidence": _PROBABILITY, "box": _BOX, "polygon": _POLYGON}
     ranked = {"type": "array", "prefixItems": [text, _PROBABILITY]}
     return {
         "Reading": _object({"pages": _list("Page"), "failed": {"type": "integer"}}),
@@ -174,6 +190,7 @@ def _answers() -> dict[str, Any]:
                 "width": {"type": "integer"},
                 "height": {"type": "integer"},
                 "text": text,
+                "confidence": _PROBABILITY,
                 "lines": _list("Line"),
             }
         ),

@@ -194,6 +194,13 @@ export class Drawing {
     context.clearRect(0, 0, this.canvas.clientWidth, this.canvas.clientHeight);
     const style = getComputedStyle(this.canvas);
     this.#paint(context, this.strokes, style.getPropertyValue("--ink").trim() || "#000");
+    if (!this.strokes.length && !this.pen) {
+      context.font = "1.1rem system-ui, sans-serif";
+      context.textAlign = "center";
+      context.fillStyle = style.getPropertyValue("--quiet").trim() || "#777";
+      const { clientWidth, clientHeight } = this.canvas;
+      context.fillText("Draw here", clientWidth / 2, clientHeight / 2);
+    }
     if (this.pen) {
       context.strokeStyle = style.getPropertyValue("--accent").trim() || "#00f";
       context.lineWidth = 2;
