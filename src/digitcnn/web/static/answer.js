@@ -7,6 +7,7 @@ const DOUBTFUL = 0.9;
 export class AnswerView {
   // `correct` is called with digits to be corrected; without it there is no such button.
   constructor(root, correct = null) {
+    this.root = root;
     this.correct = correct;
     this.number = element("p", { className: "number none", textContent: "–" });
     this.said = element("p", { className: "quiet", role: "status" });
@@ -17,6 +18,10 @@ export class AnswerView {
     root.append(this.number, this.said, this.digits, this.detail, this.button);
     this.chosen = 0;
     this.show(null);
+  }
+
+  setBusy(isBusy) {
+    this.root.setAttribute("aria-busy", String(isBusy));
   }
 
   // `found` is null for an empty canvas, else { text, digits }: each digit has a label, a

@@ -36,6 +36,7 @@ class Latest {
 
   ask(delay) {
     this.isAsked = true;
+    this.view.setBusy(true);
     if (delay && this.timer !== null) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
@@ -58,6 +59,7 @@ class Latest {
       }
     }
     this.isRunning = false;
+    this.view.setBusy(this.isAsked);
   }
 }
 
