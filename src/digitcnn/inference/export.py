@@ -12,6 +12,7 @@ from digitcnn._utils.ensembles import last_step, named_networks, networks_of
 from digitcnn._utils.images import to_images
 from digitcnn.architectures import Architecture, count_outputs, get_layers
 from digitcnn.inference.graph import FittedNetwork, build_graph, input_dtype
+from digitcnn.inference.runtime import import_onnx_runtime
 from digitcnn.layers import Softmax
 from digitcnn.preprocessing.normalizer import DigitNormalizer
 
@@ -141,7 +142,7 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
     difference : float
         The largest one between two probabilities.
     """
-    import onnxruntime
+    onnxruntime = import_onnx_runtime()
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     clf = last_step(clf)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from digitcnn.inference.graph import FittedNetwork, build_graph
+from digitcnn.inference.runtime import import_onnx_runtime
 
 
 class NetworkSession:
@@ -39,8 +40,7 @@ class NetworkSession:
         return answers
 
     def _make(self) -> Any:
-        import onnxruntime
-
+        onnxruntime = import_onnx_runtime()
         graph = build_graph([self._network], np.arange(self._n_outputs))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
