@@ -53,7 +53,8 @@ def serve(options: argparse.Namespace) -> None:
 
     # Pillow warns of harmless flaws, as in EXIF data; what is not harmless is refused anyway.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    run_server(settings, listener, options.workers, ready)
+    with listener:
+        run_server(settings, listener, options.workers, ready)
 
 
 def _url_of(host: str, port: int, token: str | None) -> str:

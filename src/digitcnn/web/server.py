@@ -71,7 +71,6 @@ def run_server(
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
-        listener.close()
 
 
 class Server(uvicorn.Server):
