@@ -1,8 +1,10 @@
 import base64
 import gzip
+import io
 import json
 import re
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -38,7 +40,7 @@ def test_length_and_pattern_say_what_a_number_may_be(client, settings):
     picture = sheet("2718 31")
     page = DigitReader(**settings).read(picture)
     answer = client.post("/api/read", content=picture, params=settings).json()
-    assert answer["pages"] == [{"file": "picture", **page.to_dict()}]
+    assert answer["pages"] == [{"file": "picture", "page": 1, **page.to_dict()}]
     assert page.text not in ("", "2718 31")
 
 
@@ -54,7 +56,7 @@ def test_line_and_single_say_what_the_picture_shows(client, option, layout):
     picture = sheet("4")
     page = DigitReader(layout=layout).read(picture)
     (answer,) = client.post(f"/api/read?{option}", content=picture).json()["pages"]
-    assert answer == {"file": "picture", **page.to_dict()}
+    assert answer == {"file": "picture", "page": 1, **page.to_dict()}
 
 
 def test_form_may_hold_several_pictures(client):
@@ -67,6 +69,36 @@ def test_form_may_hold_several_pictures(client):
         ('first "one".png', "271"),
         ("zwei-ü.png", "828"),
     ]
+
+
+def pdf(*pictures):
+    """A document with a picture on each page."""
+    first, *others = (Image.open(io.BytesIO(one)).convert("L") for one in pictures)
+    file = io.BytesIO()
+    first.save(file, format="PDF", save_all=True, append_images=others, resolution=150)
+    return file.getvalue()
+
+
+def test_document_has_pages(client):
+    content = pdf(sheet("271"), sheet("828", "18"))
+    pages = client.post("/api/read", content=content).json()["pages"]
+    assert [(page["page"], page["text"]) for page in pages] == [(1, "271"), (2, "828\n18")]
+
+
+def test_document_of_too_many_pages_is_refused():
+    with running(limits={"pictures": 2}) as served:
+        answer = served.client.post("/api/read", content=pdf(*[sheet("1")] * 3))
+    assert answer.status_code == 413
+    assert "at most 2 pages" in problem_of(answer)
+
+
+def test_document_is_read_no_longer_than_a_request_may_take():
+    content = pdf(*[sheet("1")] * 100)
+    with running(limits={"seconds": 0.2, "threads": 1}) as served:
+        assert served.client.post("/api/read", content=content).status_code == 503
+        start = time.monotonic()
+        while served.client.get("/healthz").status_code != 200:
+            assert time.monotonic() - start < 20
 
 
 def test_picture_without_numbers_has_no_lines(client):
@@ -303,7 +335,7 @@ def test_bug_is_told_without_what_was_read(client, served, monkeypatch, capfd):
     def fail(*_):
         raise KeyError("secret 4711")
 
-    monkeypatch.setattr("digitcnn.web.answers.DigitReader.read", fail)
+    monkeypatch.setattr("digitcnn.web.answers.DigitReader.read_pages", fail)
     answer = client.post("/api/read", content=sheet("12"))
     assert answer.status_code == 500
     assert "4711" not in answer.text

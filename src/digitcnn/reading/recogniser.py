@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from digitcnn.inference.runtime import import_onnx_runtime
 from digitcnn.preprocessing.shades import Shades, mean_depth
 from digitcnn.reading.calibration import Calibration
 from digitcnn.reading.layout import Components
@@ -79,8 +80,7 @@ class LineRecogniser:
 
     def _load(self) -> tuple[Any, Calibration]:
         if self._loaded is None:
-            import onnxruntime
-
+            onnxruntime = import_onnx_runtime()
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = 1
             content = (files("digitcnn") / "pretrained" / _MODEL_FILE).read_bytes()

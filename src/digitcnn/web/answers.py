@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,8 @@ from digitcnn.serialization.description import describe_model
 from digitcnn.serialization.initial import model_path
 from digitcnn.serialization.stored_model import StoredModel
 from digitcnn.tables.image_files import LONGEST_SIDE, ImageFileError, read_sized_image
+from digitcnn.web.problems import RequestError, too_slow
+from digitcnn.web.settings import Limits
 
 _TARGETS = (0.05, 0.02, 0.01, 0.005, 0.001)
 _NOT_TOLD = ("layers", "parameters")
@@ -51,7 +54,9 @@ class Answers:
         # The first answer is slower than all others: what it imports and builds is there then.
         self._classify(np.zeros((1, self.side, self.side), np.uint8))
 
-    def read(self, pictures: Sequence[File], settings: Mapping[str, Any]) -> dict[str, Any]:
+    def read(
+        self, pictures: Sequence[File], settings: Mapping[str, Any], limits: Limits
+    ) -> dict[str, Any]:
         """What ``digitcnn read --json`` prints of files.
 
         Parameters
@@ -59,16 +64,23 @@ class Answers:
         pictures : sequence of pairs (name, content)
         settings : mapping
             Parameters of `DigitReader`.
+        limits : Limits
+            Nobody waits for more pages than fit into the time that they leave.
         """
         reader = DigitReader(self._reader.model, **settings)
         reader._loaded = self._reader._loaded  # what takes time to load is shared
-        pages = []
+        end = time.monotonic() + limits.seconds
+        pages: list[dict[str, Any]] = []
         for name, content in pictures:
             try:
-                page = reader.read(content)
+                for number, page in enumerate(reader.read_pages(content), 1):
+                    pages.append({"file": name, "page": number, **page.to_dict()})
+                    if len(pages) > limits.pictures:
+                        raise RequestError(413, f"expected at most {limits.pictures:,} pages")
+                    if time.monotonic() > end:
+                        raise too_slow(limits.seconds)
             except ImageFileError as error:
                 raise _named(name, error) from error
-            pages.append({"file": name, **page.to_dict()})
         return {"pages": pages, "failed": 0}
 
     def classify_files(self, pictures: Sequence[File], with_pixels: bool) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class _Api:
             raise RequestError(415, "expected a picture or multipart/form-data, got JSON")
         async with self._uploads.receive(request, self._limits.body) as body:
             pictures = self._files_of(request, body)
-            return await self.pool.run(self._answers.read, pictures, settings)
+            return await self.pool.run(self._answers.read, pictures, settings, self._limits)
 
     async def classify(self, request: Request) -> Any:
         """The label of each picture of one digit."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from digitcnn.web.problems import RequestError, answer_to
+from digitcnn.web.problems import RequestError, answer_to, too_slow
 from digitcnn.web.settings import Settings, as_address, is_loopback
 
 # All that a page needs comes from here, and nothing in it is script or style but files.
@@ -135,11 +135,7 @@ class Guard:
 
     def _late(self, is_received: bool) -> RequestError:
         if is_received:
-            return RequestError(
-                503,
-                f"the request took longer than {self._seconds:g} seconds. Try a smaller picture",
-                {"Retry-After": "10"},
-            )
+            return too_slow(self._seconds)
         return RequestError(
             408,
             f"expected the whole request within {self._seconds:g} seconds",

@@ -7,6 +7,7 @@ from digitcnn.web.problems import MEDIA_TYPE
 from digitcnn.web.settings import Settings
 
 _PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/tiff", "image/webp", "image/gif")
+_DOCUMENT_TYPES = (*_PICTURE_TYPES, "application/pdf")
 _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 _BOX = {
     "description": "left, top, width and height in pixels of the picture",
@@ -88,7 +89,7 @@ def _operation(
 def _read(most: int) -> dict[str, Any]:
     picture = {"schema": {"type": "string", "contentMediaType": "image/*"}}
     return _operation(
-        "Read the numbers in a picture",
+        "Read the numbers in a picture or a PDF",
         "Reading",
         (413, 415, 422, 429, 503),
         description=(
@@ -105,7 +106,7 @@ def _read(most: int) -> dict[str, Any]:
             "required": True,
             "description": f"At most {most >> 20} MiB.",
             "content": {
-                **dict.fromkeys(_PICTURE_TYPES, picture),
+                **dict.fromkeys(_DOCUMENT_TYPES, picture),
                 "multipart/form-data": {"schema": _FILES},
             },
         },
@@ -187,6 +188,7 @@ def _answers() -> dict[str, Any]:
         "Page": _object(
             {
                 "file": text,
+                "page": {"type": "integer", "description": "of the file, from 1"},
                 "width": {"type": "integer"},
                 "height": {"type": "integer"},
                 "text": text,

@@ -40,6 +40,15 @@ class RequestError(Exception):
         self.headers = dict(headers or {})
 
 
+def too_slow(seconds: float) -> RequestError:
+    """The problem of a request that takes longer than it may."""
+    return RequestError(
+        503,
+        f"the request took longer than {seconds:g} seconds. Try a smaller picture",
+        {"Retry-After": "10"},
+    )
+
+
 def answer_to(error: Exception) -> JSONResponse:
     """The answer that tells a client of an error.
 
