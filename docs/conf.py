@@ -21,6 +21,7 @@ copyright = "2026, The digitcnn developers"
 release = version = __version__
 
 extensions = [
+    "drawing_page",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -71,4 +72,6 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 # Pages of code want the width.
-html_sidebars = {page: [] for page in ("getting_started", "design", "changelog", "gallery/*")}
+html_sidebars = {
+    page: [] for page in ("getting_started", "draw", "design", "changelog", "gallery/*")
+}

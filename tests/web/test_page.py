@@ -1,5 +1,6 @@
 """The page, in Chromium: drawing, pictures, corrections, the keyboard, a phone's width."""
 
+import base64
 import csv
 import io
 import itertools
@@ -16,6 +17,9 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from conftest import ROOT
+from digitcnn.preprocessing.placement import draw_centred
+from number_sheets import glyphs
 from web_servers import running, sheet
 
 pytestmark = pytest.mark.slow
@@ -346,6 +350,32 @@ def test_server_that_has_gone_is_told(browser):
         wait(browser, lambda: find(browser, "#model").get_attribute("textContent"))
     draw(browser, SEVEN)
     wait(browser, lambda: "cannot be reached" in find(browser, "#error").text)
+
+
+def test_browser_redraws_strokes_as_the_normalizer_does(browser):
+    """What the documentation's page does without a server."""
+    source = (ROOT / "docs" / "_drawing" / "redraw.js").read_bytes()
+    address = f"data:text/javascript;base64,{base64.b64encode(source).decode()}"
+    strokes = np.array([np.kron(glyph, np.ones((5, 5), np.uint8)) for glyph in glyphs()])
+    strokes = np.pad(strokes, ((0, 0), (9, 30), (17, 4)))
+    code = """
+        const [address, pictures, width, done] = arguments;
+        import(address).then(({ redraw }) => done(pictures.map((picture) => {
+          const canvas = document.createElement("canvas");
+          canvas.width = width;
+          canvas.height = picture.length / width;
+          const image = new ImageData(width, canvas.height);
+          picture.forEach((ink, i) => image.data.fill(255 - ink, 4 * i, 4 * i + 3));
+          picture.forEach((_, i) => (image.data[4 * i + 3] = 255));
+          canvas.getContext("2d").putImageData(image, 0, 0);
+          return [...redraw(canvas, 28)];
+        })));
+    """
+    browser.get("about:blank")
+    pictures = [one.ravel().tolist() for one in strokes]
+    found = browser.execute_async_script(code, address, pictures, strokes.shape[2])
+    expected = np.array([draw_centred(one, 28, 20).ravel() for one in strokes]).astype(int)
+    assert np.abs(np.array(found) - expected).max() <= 2
 
 
 @pytest.fixture(scope="module")

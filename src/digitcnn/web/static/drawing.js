@@ -19,10 +19,10 @@ export class Drawing {
     canvas.addEventListener("blur", () => {
       this.#lift();
       this.pen = null;
-      this.#draw();
+      this.redraw();
     });
     new ResizeObserver(() => this.#resize()).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
     this.#resize();
   }
 
@@ -146,7 +146,7 @@ export class Drawing {
     if (this.current) {
       this.current.push({ ...this.pen });
       this.#changed(true);
-    } else this.#draw();
+    } else this.redraw();
   }
 
   #toggle() {
@@ -166,7 +166,7 @@ export class Drawing {
   }
 
   #changed(isDrawing = false) {
-    this.#draw();
+    this.redraw();
     this.onChange(isDrawing);
   }
 
@@ -184,10 +184,10 @@ export class Drawing {
     this.drawnWidth = canvas.clientWidth;
     canvas.width = Math.round(canvas.clientWidth * scale);
     canvas.height = Math.round(canvas.clientHeight * scale);
-    this.#draw();
+    this.redraw();
   }
 
-  #draw() {
+  redraw() {
     const context = this.canvas.getContext("2d");
     const scale = this.canvas.width / Math.max(1, this.canvas.clientWidth);
     context.setTransform(scale, 0, 0, scale, 0, 0);

@@ -70,14 +70,16 @@ export function startPicture(show, correct, limits) {
     try {
       const form = new FormData();
       form.append("picture", one, one.name);
-      const query = layout === "page" ? "" : `?${layout}=true`;
-      const found = await call(`/api/read${query}`, { body: form });
-      const picture = await open(one);
-      for (const page of found.pages) {
-        const article = describe(page, picture);
-        results.unshift({ page, picture, article });
-        pages.prepend(article);
+      const query = new URLSearchParams(layout === "page" ? {} : { [layout]: "true" });
+      for (const name of ["length", "pattern"]) {
+        const text = get(name).value.trim();
+        if (text) query.set(name, text);
       }
+      const found = await call(`/api/read?${query}`, { body: form });
+      const picture = await open(one);
+      const made = found.pages.map((page) => ({ page, picture, article: describe(page, picture) }));
+      results.unshift(...made);
+      pages.prepend(...made.map((one) => one.article));
       const n = found.pages.reduce((sum, page) => sum + page.lines.length, 0);
       update(`${one.name}: ${n === 0 ? "no number found" : n === 1 ? "1 line" : `${n} lines`}.`);
     } catch (error) {
@@ -116,10 +118,10 @@ export function startPicture(show, correct, limits) {
   }
 
   function asTable() {
-    const rows = [["file", "line", "text", "confidence", "x", "y", "width", "height"]];
+    const rows = [["file", "page", "line", "text", "confidence", "x", "y", "width", "height"]];
     for (const { page } of results) {
       page.lines.forEach((line, i) => {
-        rows.push([page.file, i + 1, line.text, line.confidence, ...line.box]);
+        rows.push([page.file, page.page, i + 1, line.text, line.confidence, ...line.box]);
       });
     }
     return rows.map((row) => `${row.map(asCell).join(",")}\r\n`).join("");
@@ -163,7 +165,8 @@ export function startPicture(show, correct, limits) {
       const text = "The browser cannot show this file. The boxes stand where the numbers are on the page.";
       right.append(element("p", { className: "quiet", textContent: text }));
     }
-    const heading = element("h2", { textContent: page.file });
+    const title = page.page > 1 ? `${page.file}, page ${page.page}` : page.file;
+    const heading = element("h2", { textContent: title });
     return element("article", { className: "page" }, heading, element("div", { className: "page-columns" }, sheet, right));
   }
 

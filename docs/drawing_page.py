@@ -1,0 +1,98 @@
+"""The page to draw on, with all that it needs to read in the reader's own browser.
+
+The exported model is run there by ONNX Runtime for the web, which comes from npm. Where npm is not
+to be had, the page says so, and the rest of the documentation is built as ever.
+"""
+
+import base64
+import hashlib
+import io
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from sphinx.util import logging
+
+PACKAGE = "onnxruntime-web"
+VERSION = "1.30.0"
+# As the registry tells it.
+DIGEST = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+SECONDS = 120
+# What the server's page draws and shows answers with.
+SHARED = ("answer.js", "dom.js", "drawing.js")
+HERE = Path(__file__).parent
+STATIC = HERE.parent / "src" / "digitcnn" / "web" / "static"
+
+logger = logging.getLogger(__name__)
+
+
+def fetch_runtime(folder):
+    """The files of ONNX Runtime in a folder, which keeps them; whether they are there."""
+    if all((folder / name).is_file() for name in FILES):
+        return True
+    npm = shutil.which("npm")
+    if npm is None:
+        return False
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            subprocess.run(
+                [npm, "pack", f"{PACKAGE}@{VERSION}", "--silent", "--pack-destination", place],
+                check=True,
+                capture_output=True,
+                timeout=SECONDS,
+            )
+            (packed,) = Path(place).glob("*.tgz")
+        except (OSError, ValueError, subprocess.SubprocessError):
+            return False
+        content = packed.read_bytes()
+    digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    if digest != DIGEST:
+        raise RuntimeError(f"expected {PACKAGE} {VERSION} with the digest {DIGEST}, got {digest}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for name in FILES:
+            file = archive.extractfile(f"package/dist/{name}")
+            assert file is not None
+            (folder / name).write_bytes(file.read())
+    return True
+
+
+def begin(app):
+    """Decide whether the page can read."""
+    app.drawing_runtime = None
+    if app.builder.format != "html":
+        return
+    folder = Path(app.doctreedir) / "npm" / f"{PACKAGE}-{VERSION}"
+    if fetch_runtime(folder):
+        app.drawing_runtime = folder
+        app.tags.add("drawing")
+    else:
+        logger.info("npm cannot be reached: the page to draw on is left out")
+
+
+def finish(app, error):
+    """Put all that the page loads beside it."""
+    if error is not None or getattr(app, "drawing_runtime", None) is None:
+        return
+    import digitcnn
+    from digitcnn.inference.export import export_onnx
+
+    target = Path(app.outdir) / "_static" / "drawing"
+    target.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copyfile(app.drawing_runtime / name, target / name)
+    for name in SHARED:
+        shutil.copyfile(STATIC / name, target / name)
+    for path in (HERE / "_drawing").iterdir():
+        shutil.copyfile(path, target / path.name)
+    export_onnx(digitcnn.load_pretrained(), target / "digits.onnx")
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.connect("builder-inited", begin)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
