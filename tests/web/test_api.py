@@ -44,7 +44,29 @@ def test_length_and_pattern_say_what_a_number_may_be(client, settings):
     assert page.text not in ("", "2718 31")
 
 
-@pytest.mark.parametrize("query", ["length=0", "length=x", "pattern=.", f"pattern={'%23' * 101}"])
+def test_what_is_too_unsure_for_an_error_rate_is_named(client, tmp_path, capsys):
+    picture = sheet("2718 31")
+    (tmp_path / "picture").write_bytes(picture)
+    assert main(["read", "--json", "--max-error", "0.0001", str(tmp_path / "picture")]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    printed["pages"][0]["file"] = "picture"
+    answer = client.post("/api/read?max_error=0.0001", content=picture).json()
+    assert answer == printed
+    assert "masked" in answer["pages"][0]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "max_error=0",
+        "max_error=nan",
+        "max_error=x",
+        "length=0",
+        "length=x",
+        "pattern=.",
+        f"pattern={'%23' * 101}",
+    ],
+)
 def test_bad_length_or_pattern_is_refused(client, query):
     answer = client.post(f"/api/read?{query}", content=sheet("12"))
     assert answer.status_code == 422

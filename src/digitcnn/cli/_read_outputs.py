@@ -8,17 +8,13 @@ from typing import Any
 from digitcnn._utils.atomic import atomic_write
 from digitcnn.cli._output import printable, show
 from digitcnn.cli._table import Table, write_table
-from digitcnn.reading import Line, Number, Page
+from digitcnn.reading import Line, Page
+from digitcnn.reading.description import is_doubtful
 
 STDIN = "-"
 _COLUMNS = (
     *("file", "page", "line", "text", "confidence", "doubtful", "x", "y", "width", "height"),
 )
-
-
-def is_doubtful(number: Number, min_confidence: float) -> bool:
-    """Whether a number is less sure as a whole than its digits are to be."""
-    return number.confidence < min_confidence
 
 
 def print_page(page: Page, start: str, min_confidence: float) -> None:
@@ -30,17 +26,6 @@ def print_page(page: Page, start: str, min_confidence: float) -> None:
             is_shown = "?" in text or not is_doubtful(number, min_confidence)
             texts.append(text if is_shown else f"{text}(?)")
         show(start + printable(" ".join(texts)))
-
-
-def described(page: Page, min_confidence: float) -> dict[str, Any]:
-    """A page as plain data, with what is doubtful where that is asked for."""
-    data = page.to_dict()
-    if min_confidence:
-        data["masked"] = page.masked(min_confidence)
-        for line, part in zip(page.lines, data["lines"], strict=True):
-            for number, one in zip(line.numbers, part["numbers"], strict=True):
-                one["doubtful"] = is_doubtful(number, min_confidence)
-    return data
 
 
 class LineTable:

@@ -19,12 +19,12 @@ from digitcnn.cli._read_outputs import (
     STDIN,
     LineTable,
     Overlays,
-    described,
     overwritten,
     print_page,
 )
 from digitcnn.cli._table import check_ending
 from digitcnn.reading import DigitReader, Page
+from digitcnn.reading.description import described
 from digitcnn.reading.pictures import Source
 from digitcnn.tables.image_files import IMAGE_ENDINGS, MOST_BYTES, without_warnings_of_pillow
 from digitcnn.tables.image_sources import in_natural_order

@@ -16,6 +16,7 @@ from digitcnn.architectures import PRETRAINED
 from digitcnn.calibration import choose_threshold
 from digitcnn.preprocessing.redraw import redraw
 from digitcnn.reading import DigitReader
+from digitcnn.reading.description import described
 from digitcnn.serialization.description import describe_model
 from digitcnn.serialization.initial import model_path
 from digitcnn.serialization.stored_model import StoredModel
@@ -53,6 +54,7 @@ class Answers:
         self.side = int(self._model.image_shape_[0])
         # The first answer is slower than all others: what it imports and builds is there then.
         self._classify(np.zeros((1, self.side, self.side), np.uint8))
+        self._reader.read(np.kron(np.eye(9) < 1, np.ones((4, 4))))
 
     def read(
         self, pictures: Sequence[File], settings: Mapping[str, Any], limits: Limits
@@ -63,18 +65,21 @@ class Answers:
         ----------
         pictures : sequence of pairs (name, content)
         settings : mapping
-            Parameters of `DigitReader`.
+            Parameters of `DigitReader`, and ``max_error``.
         limits : Limits
             Nobody waits for more pages than fit into the time that they leave.
         """
-        reader = DigitReader(self._reader.model, **settings)
+        known = dict(settings)
+        max_error = known.pop("max_error", None)
+        reader = DigitReader(self._reader.model, **known)
         reader._loaded = self._reader._loaded  # what takes time to load is shared
+        least = 0.0 if max_error is None else reader.confidence_for(max_error)
         end = time.monotonic() + limits.seconds
         pages: list[dict[str, Any]] = []
         for name, content in pictures:
             try:
                 for number, page in enumerate(reader.read_pages(content), 1):
-                    pages.append({"file": name, "page": number, **page.to_dict()})
+                    pages.append({"file": name, "page": number, **described(page, least)})
                     if len(pages) > limits.pictures:
                         raise RequestError(413, f"expected at most {limits.pictures:,} pages")
                     if time.monotonic() > end:

@@ -96,6 +96,7 @@ class _Api:
             "single": _flag,
             "length": _text,
             "pattern": _text,
+            "max_error": _number,
         }
         settings = _options_of(request, known)
         line, single = settings.pop("line", False), settings.pop("single", False)
@@ -204,6 +205,13 @@ def _text(text: str) -> str:
     if len(text) > _LONGEST:
         raise RequestError(422, f"expected at most {_LONGEST:,} characters, got {len(text):,}")
     return text
+
+
+def _number(text: str) -> float:
+    try:
+        return float(_text(text))
+    except ValueError:
+        raise RequestError(422, f"expected a number, got {text[:40]!r}") from None
 
 
 def _flag(text: str) -> bool:

@@ -101,6 +101,12 @@ def _read(most: int) -> dict[str, Any]:
             _flag("single", "The picture shows one digit"),
             _text("length", "How many digits a number has: 5, or 3-5 with both ends"),
             _text("pattern", "What a number looks like: # is a digit, | stands between patterns"),
+            {
+                "name": "max_error",
+                "in": "query",
+                "description": "Name what is too unsure for this part of wrong numbers",
+                "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            },
         ],
         requestBody={
             "required": True,
