@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import TESTS
+from conftest import ROOT, TESTS
 from digitcnn import DigitReader
 from digitcnn._utils.array_file import read_model_file, write_model_file
 from digitcnn.cli import main
@@ -364,3 +364,11 @@ def test_bug_is_told_without_what_was_read(client, served, monkeypatch, capfd):
     said = capfd.readouterr().err
     assert "KeyError in test_api.py" in said
     assert "4711" not in said
+
+
+def test_figures_of_the_model_are_those_of_its_card(client):
+    card = (ROOT / "docs" / "model_card.rst").read_text(encoding="utf-8")
+    for row in client.get("/api/model").json()["measured"]:
+        accuracy = "-" if row["accuracy"] is None else f"{row['accuracy']:.2%}"
+        cells = (row["pictures"], f"{row['number']:,}", accuracy, f"{row['confident']:.2%}")
+        assert "\n     - ".join(cells) in card

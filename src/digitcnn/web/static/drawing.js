@@ -1,6 +1,10 @@
 // A canvas to draw on: with mouse, finger, pen or keyboard. Strokes are kept as points.
 
 const STEP = 8; // Pixels that an arrow key moves the pen.
+// Of a picture that is read, in pixels: digits of a hundred are read as well as larger ones, and
+// faster.
+const HIGHEST = 128;
+const WIDEST = 640;
 
 export class Drawing {
   constructor(canvas, onChange) {
@@ -48,12 +52,12 @@ export class Drawing {
 
   // Dark strokes on white, with a margin, no larger than needed: what a reader is given.
   // Only some strokes, and only what lies in a box, if these are named.
-  picture({ strokes = this.strokes, box = null, longest = 480 } = {}) {
+  picture({ strokes = this.strokes, box = null } = {}) {
     const [left, top, right, bottom] = box ?? this.#around(strokes);
     const margin = 0.25 * Math.max(bottom - top, 40);
     const width = right - left + 2 * margin;
     const height = bottom - top + 2 * margin;
-    const scale = Math.min(1, longest / Math.max(width, height));
+    const scale = Math.min(1, HIGHEST / height, WIDEST / width);
     const canvas = document.createElement("canvas");
     canvas.width = Math.ceil(width * scale);
     canvas.height = Math.ceil(height * scale);
