@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from digitcnn.cli import main
+from digitcnn.web.app import make_app
 from web_servers import sheet
 
 pytestmark = pytest.mark.slow
@@ -74,6 +75,17 @@ def test_signal_ends_it_after_what_is_under_way(by):
         assert (command.process.returncode, out, err) == (0, "", "")
 
 
+@pytest.mark.parametrize("by", SIGNALS)
+def test_signal_while_it_starts_is_not_lost(by, monkeypatch, capsys):
+    def make(settings):
+        signal.raise_signal(by)
+        return make_app(settings)
+
+    monkeypatch.setattr("digitcnn.web.server.make_app", make)
+    assert main(["serve", "--port", "0"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_workers_share_a_port_and_a_killed_one_is_replaced():
     with Command("--workers", "2") as command:
@@ -107,6 +119,28 @@ def test_workers_share_a_port_and_a_killed_one_is_replaced():
         assert set(statuses) <= {200, None}
         assert statuses.count(None) <= 2
         assert command.stop() == (0, "", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="looks for processes")
+def test_workers_end_with_the_process_that_started_them():
+    with Command("--workers", "2") as command:
+        pid = command.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        assert len(children) >= 2
+        command.process.kill()
+        end = time.monotonic() + 60
+        while any(is_running(child) for child in children) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert [child for child in children if is_running(child)] == []
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_other_machines_need_a_token_that_is_made_and_printed():

@@ -2,23 +2,24 @@
 
 import asyncio
 import functools
-import http.client
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.supervisors import Multiprocess
 
 from digitcnn.web.app import make_app
 from digitcnn.web.settings import Settings
 
 _BACKLOG = 1024
+_PAUSE = 0.1  # Seconds between two looks at the processes.
+_GRACE = 5.0  # Seconds that a process has to end after its last request.
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -59,34 +60,54 @@ def run_server(
     OSError, ValueError
         As `make_app`.
     """
+    stopping = threading.Event()
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         # Once it is done, uvicorn raises the signals that it has caught again. They end nothing.
         for one in before:
-            signal.signal(one, lambda *_: None)
+            signal.signal(one, lambda *_: stopping.set())
+        app = make_app(settings)  # What is wrong with the model is told once, and here.
         if n_workers == 1:
-            Server(settings, make_app(settings), ready).run(sockets=[listener])
+            Server(settings, app, ready, stopping).run(sockets=[listener])
         else:
-            _run_many(settings, listener, n_workers, ready)
+            _run_many(settings, listener, n_workers, ready, stopping)
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is ready."""
+    """uvicorn's server, which tells when it is ready, and ends if it is to stop before that.
 
-    def __init__(self, settings: Settings, app: Any, ready: Callable[[], None]) -> None:
+    Parameters
+    ----------
+    settings : Settings
+    app : ASGI application
+    ready : callable
+    stopping : threading.Event or None, default=None
+        Set by a signal that came before uvicorn's own handlers were there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: Any,
+        ready: Callable[[], None],
+        stopping: threading.Event | None = None,
+    ) -> None:
         super().__init__(_configure(settings, app))
         self._ready = ready
+        self._stopping = stopping or threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if self._stopping.is_set():
+            self.should_exit = True
+        elif self.started:
             self._ready()
 
 
-def _configure(settings: Settings, app: Any, **more: Any) -> uvicorn.Config:
+def _configure(settings: Settings, app: Any) -> uvicorn.Config:
     limits = settings.limits
     return uvicorn.Config(
         app,
@@ -103,7 +124,6 @@ def _configure(settings: Settings, app: Any, **more: Any) -> uvicorn.Config:
         limit_concurrency=limits.connections,
         timeout_keep_alive=round(limits.header_seconds),
         timeout_graceful_shutdown=round(limits.seconds) + 1,
-        **more,
     )
 
 
@@ -146,30 +166,55 @@ class _Protocol(H11Protocol):
 
 
 def _run_many(
-    settings: Settings, listener: socket.socket, n_workers: int, ready: Callable[[], None]
+    settings: Settings,
+    listener: socket.socket,
+    n_workers: int,
+    ready: Callable[[], None],
+    stopping: threading.Event,
 ) -> None:
-    make_app(settings)  # What is wrong with the model is told once, and here.
+    """Keep some processes at work until this one is told to stop."""
     # New processes, not forked ones: nothing is inherited that a thread has locked.
-    config = _configure(
-        settings, functools.partial(make_app, settings), factory=True, workers=n_workers
-    )
-    host, port = listener.getsockname()[:2]
-    waiting = threading.Thread(target=_tell_when_ready, args=(host, port, ready), daemon=True)
-    supervisor = Multiprocess(config, [listener])
-    waiting.start()
-    supervisor.run()
+    context = multiprocessing.get_context("spawn")
 
+    def start() -> tuple[Any, Any]:
+        is_ready = context.Event()
+        process = context.Process(
+            target=_work, args=(settings, listener, is_ready.set), daemon=True
+        )
+        process.start()
+        return process, is_ready
 
-def _tell_when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    for _ in range(600):
-        connection = http.client.HTTPConnection(reachable, port, timeout=5)
-        try:
-            connection.request("GET", "/healthz", headers={"Host": "localhost"})
-            if connection.getresponse().status == 200:
+    workers = [start() for _ in range(n_workers)]
+    is_told = False
+    try:
+        while not stopping.wait(_PAUSE):
+            for i, (process, is_ready) in enumerate(workers):
+                if process.is_alive():
+                    continue
+                if not is_ready.is_set():
+                    raise ChildProcessError(
+                        f"a worker ended with the exit status {process.exitcode} at its start"
+                    )
+                workers[i] = start()
+            if not is_told and all(is_ready.is_set() for _, is_ready in workers):
+                is_told = True
                 ready()
-                return
-        except OSError:
-            time.sleep(0.05)
-        finally:
-            connection.close()
+    finally:
+        for process, _ in workers:
+            process.terminate()
+        for process, _ in workers:
+            process.join(settings.limits.seconds + _GRACE)
+            process.kill()
+
+
+def _work(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
+    """Answer in a process of its own, for as long as the one that started it is there."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def stop_with_parent() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    run_server(settings, listener, 1, ready)
