@@ -131,13 +131,15 @@ class _Protocol(H11Protocol):
     """HTTP/1.1, where a client has only some seconds to send a request's header.
 
     uvicorn waits for the first bytes of a second request, but not for those of the first one, nor
-    for the rest of a header. What is still sent of a body after its answer is bounded the same way.
+    for the rest of a header. What is still sent of a body after its answer is bounded the same way,
+    and so is the time in which a client reads nothing of what it is sent.
     """
 
     def __init__(self, *arguments: Any, header_seconds: float, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._header_seconds = header_seconds
         self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
@@ -145,8 +147,17 @@ class _Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in filter(None, (self._timer, self._stalled)):
+            timer.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self._header_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

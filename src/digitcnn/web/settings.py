@@ -26,7 +26,7 @@ class Limits:
     seconds : float
         That a request may take, from its header to the last byte of its answer.
     header_seconds : float
-        That a connection may take to send a request's header.
+        That a connection may take to send a request's header, or to read on in an answer.
     connections : int
         That may be open at a time.
     threads : int
