@@ -8,8 +8,8 @@ A page of numbers, its digits and their places, and what a pattern and a check d
 # %%
 # The page
 # --------
-# It is composed here of the digits that come with the package: two amounts and the number of a card,
-# on paper in uneven light. A photo, a scan or a PDF of yours does as well.
+# It is composed here of the digits that come with the package: two amounts and the number of a
+# card, on paper in uneven light. A photo, a scan or a PDF of yours does as well.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -59,8 +59,8 @@ fig.tight_layout()
 # %%
 # What a number may be
 # --------------------
-# With a pattern the amounts get their decimal comma, though none is written, and the card's number is
-# left out. With a check digit the most probable number with a right one is taken.
+# With a pattern the amounts get their decimal comma, though none is written, and the card's number
+# is left out. With a check digit the most probable number with a right one is taken.
 
 print(DigitReader(pattern="##,## EUR").read(page).text)
 print(DigitReader(check="luhn", length=11).read(page).text)
