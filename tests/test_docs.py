@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import digitcnn
+import digitcnn.reading
 
 API_PAGE = Path(__file__).parents[1] / "docs" / "api.rst"
 
@@ -35,7 +36,7 @@ def public_names():
     others = [
         "corruptions.corrupt",
         "label_errors.suspected_label_errors",
-        *(f"reading.{name}" for name in ("Page", "Line", "Number", "Digit")),
+        *(f"reading.{name}" for name in digitcnn.reading.__all__ if name != "DigitReader"),
         "recipes.make_classifier",
         "recipes.search_space",
         "report.write_report",

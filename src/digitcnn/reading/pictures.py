@@ -130,13 +130,15 @@ class Source:
         self._n_pages = n_pages
         return n_pages
 
-    def open(self, page: int | None = None) -> Picture:
+    def open(self, page: int | None = None, longest_side: int = LONGEST_SIDE) -> Picture:
         """A page's pixels.
 
         Parameters
         ----------
         page : int or None, default=None
             From 0. None takes the only one.
+        longest_side : int, default=1600
+            Pixels. What is larger is reduced to that.
 
         Raises
         ------
@@ -152,7 +154,7 @@ class Source:
         number = 0 if page is None else page
         if not isinstance(number, int | np.integer) or not 0 <= number < n_pages:
             raise ValueError(f"expected page to be from 0 to {n_pages - 1}, got {page!r}")
-        return self._decoded(int(number), LONGEST_SIDE)
+        return self._decoded(int(number), longest_side)
 
     def open_region(self, whole: Picture, page: int | None, region: Region) -> Picture:
         """A part of a page, with more of its pixels than the whole page is opened with.

@@ -1,0 +1,185 @@
+"""What is written in the boxes of a form's fields, read."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from digitcnn.preprocessing.shades import Shades
+from digitcnn.reading.allowed import Allowed
+from digitcnn.reading.assembly import numbers_of_line
+from digitcnn.reading.classification import DigitClassifier
+from digitcnn.reading.form_boxes import Crop, FieldInk
+from digitcnn.reading.form_page import FormField
+from digitcnn.reading.form_registration import project
+from digitcnn.reading.form_sheet import Sheet
+from digitcnn.reading.form_template import FieldTemplate, FormTemplate
+from digitcnn.reading.layout import find_components
+from digitcnn.reading.page import Number, Polygon
+from digitcnn.reading.recogniser import LineRecogniser, cut_digit, cut_line
+from digitcnn.reading.strips import DIGITS, OTHER, Strip, refined, refined_digit, signs_of
+
+_HOLE = 0.5  # What an empty box between digits, or what is none, leaves of a confidence.
+_LEGIBLE = 0.5  # The confidence of what is fainter than the rest, and not a smudge.
+_INK = 90  # Of 255: what is fainter is the soft edge of a stroke.
+
+
+def read_crops(
+    crops: Sequence[Crop],
+    field: FieldTemplate,
+    classifier: DigitClassifier,
+    recogniser: LineRecogniser,
+) -> list[Strip | None]:
+    """What may stand in each of a field's boxes, with places on the sheet; None for nothing.
+
+    This is the only place where strokes become digits.
+    """
+    written = {i: one.strokes for i, one in enumerate(crops) if one.strokes is not None}
+    found: list[Strip | None] = [None] * len(crops)
+    if field.has_single_digits:
+        digits = [i for i in written if not crops[i].is_dash]
+        answers = classifier.predict([written[i] for i in digits])
+        for i, shares in zip(digits, answers, strict=True):
+            # A smudge leaves an empty box in doubt.
+            if not crops[i].is_faint or shares.max() >= _LEGIBLE:
+                if classifier.is_own:
+                    (logs,) = recogniser.read([cut_digit(written[i])])
+                    shares = refined_digit(shares, logs, classifier)
+                corners = _corners(crops[i], written[i])
+                found[i] = Strip.of_digit(shares, "".join(classifier.classes), corners)
+    else:
+        signs = frozenset() if field.allowed is None else field.allowed.signs
+        for i, strokes in written.items():
+            found[i] = _read_string(strokes, crops[i], classifier, recogniser, signs)
+    return found
+
+
+def _read_string(
+    strokes: np.ndarray,
+    crop: Crop,
+    classifier: DigitClassifier,
+    recogniser: LineRecogniser,
+    signs: frozenset[str],
+) -> Strip | None:
+    mask = (strokes >= _INK).astype(np.uint8)
+    shades = Shades(strokes * np.float32(1 / 255), 0.0, 0.0, mask, True)
+    components = find_components(mask)
+    if not len(components.boxes):
+        return None
+    line = [int(i) for i in np.argsort(components.boxes[:, 0], kind="stable")]
+    cut = cut_line(shades, components, line)
+    if cut is None:
+        return None
+    (answer,) = recogniser.read([cut])
+    # A field is one number, whatever gaps there are in it.
+    whole = Strip.of_line(cut, answer, [(0.0, float(cut.pixels.shape[1]))], recogniser.calibration)
+    (strip,) = refined([whole], [line], [cut], shades, components, classifier, signs)
+
+    def outline(first: int, last: int) -> np.ndarray:
+        return strip.outline(first, last) + np.array([crop.left, crop.top])
+
+    return Strip(strip.log_probabilities, strip.symbols, strip.words, outline, strip.calibration)
+
+
+def _corners(crop: Crop, strokes: np.ndarray) -> np.ndarray:
+    left, top, width, height = cv2.boundingRect(strokes)
+    corners = [(0, 0), (width, 0), (width, height), (0, height)]
+    return np.array(corners, float) + np.array([crop.left + left, crop.top + top])
+
+
+def _joined(strips: Sequence[Strip]) -> Strip:
+    """Single digits as one line, with a sure blank between two."""
+    logs = np.full((2 * len(strips) - 1, 1 + len(strips[0].symbols)), -np.inf, np.float32)
+    logs[1::2, 0] = 0
+    logs[::2] = [one.log_probabilities[0] for one in strips]
+
+    def outline(first: int, last: int) -> np.ndarray:
+        return strips[last // 2].outline(0, 0)
+
+    return Strip(logs, strips[0].symbols, ((0, len(logs)),), outline)
+
+
+class PageReading:
+    """A page in one of the ways it may lie, read."""
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        inks: list[FieldInk],
+        template: FormTemplate,
+        classifier: DigitClassifier,
+        recogniser: LineRecogniser,
+    ) -> None:
+        self._sheet, self._inks, self._template = sheet, inks, template
+        self._found = [
+            read_crops(ink.crops, one, classifier, recogniser)
+            for ink, one in zip(inks, template.fields, strict=True)
+        ]
+
+    @property
+    def certainty(self) -> float:
+        """How much was read, and how surely: letters and digits on their head are less sure."""
+        strips = [one for found in self._found for one in found if one is not None]
+        return sum(max(0.0, 2 * p - 1) for one in strips for sign, p in _signs(one))
+
+    def fields(self, scale: np.ndarray, n_alternatives: int) -> dict[str, FormField]:
+        """All fields by their names, with places in the picture."""
+
+        def in_picture(corners: np.ndarray) -> Polygon:
+            placed = project(self._sheet.to_picture, corners) * scale
+            return tuple((float(x), float(y)) for x, y in placed)
+
+        found: dict[str, FormField] = {}
+        for field, ink, strips in zip(self._template.fields, self._inks, self._found, strict=True):
+            boxes = list(zip(ink.crops, strips, strict=True))
+            if field.kind == "grid":
+                groups, polygons = [[one] for one in boxes], ink.polygons
+            else:
+                first, last = ink.polygons[0], ink.polygons[-1]
+                groups, polygons = [boxes], [np.array([first[0], last[1], last[2], first[3]])]
+            for name, group, polygon in zip(field.columns_of_csv, groups, polygons, strict=True):
+                read = _read_field(field, group, in_picture, n_alternatives)
+                found[name] = FormField(name, *read[:2], in_picture(polygon), *read[2:])
+        return found
+
+
+def _signs(strip: Strip) -> list[tuple[str, float]]:
+    """The digits, and what is none, of the likeliest reading, with their probabilities."""
+    logs = strip.log_probabilities
+    return [
+        (strip.symbols[k], math.exp(float(logs[first : last + 1, k + 1].max())))
+        for k, first, last in signs_of(logs)
+        if strip.symbols[k] in DIGITS or strip.symbols[k] == OTHER
+    ]
+
+
+def _read_field(
+    field: FieldTemplate,
+    boxes: list[tuple[Crop, Strip | None]],
+    in_picture: Callable[[np.ndarray], Polygon],
+    n_alternatives: int,
+) -> tuple[str, float, Number | None, bool]:
+    """Text, confidence, number, and whether that is allowed, of the boxes of a field or a cell."""
+    sure = math.prod(crop.sureness for crop, _ in boxes)
+    strips = [strip for _, strip in boxes if strip is not None]
+    filled = [i for i, (_, strip) in enumerate(boxes) if strip is not None]
+    is_none = [OTHER in dict(_signs(strip)) for strip in strips]
+    is_none += [crop.strokes is not None for crop, strip in boxes if strip is None]
+    sure *= _HOLE ** min(sum(is_none), 3)
+    if filled and len(filled) < filled[-1] - filled[0] + 1:
+        sure *= _HOLE
+    if not strips:
+        return "", sure, None, True
+    line = strips[0] if len(strips) == 1 else _joined(strips)
+
+    def read_as(allowed: Allowed | None) -> Number | None:
+        found = numbers_of_line(line, in_picture, allowed, n_alternatives, True)
+        return found[0] if found else None
+
+    number = read_as(field.allowed)
+    if number is not None and field.is_valid(number.text):
+        return field.as_text(number.text), sure * number.confidence, number, True
+    if number is None and field.allowed is None:
+        return "", min(sure, _HOLE), None, True
+    return "", 0.0, read_as(None), False
