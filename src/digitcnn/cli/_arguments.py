@@ -194,6 +194,20 @@ def make_parser() -> argparse.ArgumentParser:
     read = command("read", "Read the numbers in pictures: photos, scans, drawings.")
     add_reading_arguments(read, _MODEL_HELP)
 
+    read.add_argument(
+        "--form",
+        type=_path,
+        metavar="TEMPLATE",
+        help="read filled forms: a JSON file says where their fields are; --csv has a row for each "
+        "page then, and a column for each field",
+    )
+    read.add_argument(
+        "--review",
+        type=_path,
+        metavar="FILE",
+        help="with --form, write what is doubtful to an HTML page to correct it on",
+    )
+
     serve = command("serve", "Serve a page to draw and drop pictures on, and an HTTP API.")
     add_serve_arguments(serve, _MODEL_HELP)
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,12 +39,18 @@ class _Read(NamedTuple):
     file: str
     number: int  # from 1
     n_pages: int
-    page: Page | None
+    page: Any
 
 
 def read(options: argparse.Namespace) -> int:
     """Read pictures, and print the numbers in them; 2 where one could not be read."""
     files = _find_pictures(options.pictures)
+    if options.form is not None:
+        from digitcnn.cli.read_form import read_form
+
+        return read_form(options, files, _read)
+    if options.review is not None:
+        raise ValueError("expected --form beside --review, got none. Name a template")
     check_files(model=options.model, outputs={"table": options.csv, "page": options.hocr})
     if options.csv is not None:
         check_ending(options.csv)
@@ -67,9 +73,12 @@ def read(options: argparse.Namespace) -> int:
     failed: list[str] = []
     prints = not options.json and options.csv is None and options.hocr is None
 
+    def pages_of(source: Any) -> Iterator[Page]:
+        return reader.read_pages(source, region=options.region)
+
     def read_pages() -> Iterator[tuple[str, int, Page]]:
         """All pages, each after it was written elsewhere."""
-        for file, number, n_pages, page in _read(reader, files, options.region, prints):
+        for file, number, n_pages, page in _read(pages_of, files, prints):
             if page is None:
                 failed.append(file)
                 continue
@@ -79,7 +88,7 @@ def read(options: argparse.Namespace) -> int:
                 data = described(page, options.min_confidence)
                 pages.append({"file": file, "page": number, **data})
             if prints:
-                start = _start(file if len(files) > 1 else None, number, n_pages)
+                start = start_of_lines(file if len(files) > 1 else None, number, n_pages)
                 print_page(page, start, options.min_confidence)
                 if not page.lines:
                     say(f"digitcnn read: {start}no number found")
@@ -156,7 +165,9 @@ def _read_lexicon(path: str) -> list[str]:
     return texts
 
 
-def _read(reader: DigitReader, files: list[str], region: Any, prints: bool) -> Iterator[_Read]:
+def _read(
+    pages_of: Callable[[Any], Iterator[Any]], files: list[str], prints: bool
+) -> Iterator[_Read]:
     """Each page of each file; a message, and no page, where one cannot be read."""
     is_quiet = not prints or not getattr(sys.stdout, "isatty", lambda: False)()
     with without_warnings_of_pillow(), FileProgress(len(files), is_shown=is_quiet) as progress:
@@ -165,7 +176,7 @@ def _read(reader: DigitReader, files: list[str], region: Any, prints: bool) -> I
             try:
                 source = sys.stdin.buffer.read(MOST_BYTES + 1) if file == STDIN else Path(file)
                 n_pages = Source(source).count_pages()
-                for number, page in enumerate(reader.read_pages(source, region=region), 1):
+                for number, page in enumerate(pages_of(source), 1):
                     if prints:
                         progress.clear()
                     yield _Read(file, number, n_pages, page)
@@ -180,8 +191,8 @@ def _read(reader: DigitReader, files: list[str], region: Any, prints: bool) -> I
             progress.step()
 
 
-def _start(file: str | None, number: int, n_pages: int) -> str:
-    """What stands in front of a line."""
+def start_of_lines(file: str | None, number: int, n_pages: int) -> str:
+    """What stands in front of each line of a page."""
     parts = [] if file is None else [printable(file)]
     if n_pages > 1:
         parts.append(f"page {number}")
