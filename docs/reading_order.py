@@ -15,6 +15,7 @@ ORDER = [
     "label_errors",
     "inspection",
     "corruptions",
+    "read_numbers",
     "scanned_sheet",
     "own_network",
     "notebook_elu",

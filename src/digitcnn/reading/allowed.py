@@ -184,7 +184,7 @@ class Allowed:
         return self.check is None or bool(self.automaton("0123456789X").is_final.any())
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _make_automaton(allowed: Allowed, symbols: tuple[str, ...]) -> Automaton:
     if allowed.lexicon is not None:
         return make_trie(_texts_by_ink(allowed, symbols), symbols)
@@ -194,7 +194,7 @@ def _make_automaton(allowed: Allowed, symbols: tuple[str, ...]) -> Automaton:
     return explore([TemplatePath(parts, allowed.check, symbols) for parts in templates], symbols)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _texts_by_ink(allowed: Allowed, symbols: tuple[str, ...]) -> dict[str, str]:
     """The texts that are allowed, by their signs that are read."""
     known = frozenset(symbols)
@@ -210,7 +210,7 @@ def _texts_by_ink(allowed: Allowed, symbols: tuple[str, ...]) -> dict[str, str]:
     return texts
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _templates_of(pattern: str) -> list[Parts]:
     """The patterns between ``|``."""
     parts: list[str | None] = []
