@@ -151,6 +151,17 @@ def test_client_that_reads_no_answer_is_cut_off():
         assert served.client.get("/healthz").status_code == 200
 
 
+def test_answers_do_not_wait_for_packets_to_be_acknowledged(client):
+    client.get("/healthz")
+    seconds = []
+    for _ in range(20):
+        start = time.perf_counter()
+        client.get("/healthz")
+        seconds.append(time.perf_counter() - start)
+    # A delayed acknowledgement takes 40 ms each time.
+    assert min(seconds) < 0.03
+
+
 def test_more_connections_than_allowed_are_told_so():
     with running(limits={"connections": 3}) as served:
         idle = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(3)]

@@ -47,8 +47,22 @@ export async function call(path, { body, type, signal } = {}) {
   }
 }
 
+// `pictures` are bytes of PNG files.
 export function classify(pictures) {
-  const form = new FormData();
-  pictures.forEach((picture, i) => form.append("digit", picture, `${i}.png`));
-  return call("/api/classify?pixels=true", { body: form }).then((found) => found.answers);
+  const edge = `edge-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+  const encoder = new TextEncoder();
+  const parts = pictures.flatMap((picture, i) => [
+    encoder.encode(`--${edge}\r\nContent-Disposition: form-data; name="digit"; filename="${i}.png"\r\n\r\n`),
+    picture,
+    encoder.encode("\r\n"),
+  ]);
+  parts.push(encoder.encode(`--${edge}--\r\n`));
+  const body = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    body.set(part, place);
+    place += part.length;
+  }
+  const type = `multipart/form-data; boundary=${edge}`;
+  return call("/api/classify?pixels=true", { body, type }).then((found) => found.answers);
 }

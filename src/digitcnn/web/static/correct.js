@@ -1,7 +1,7 @@
 // Corrections: asked for in a dialog, kept in this browser, saved as a folder of images.
 
 import { call, classify } from "./client.js";
-import { element, save, seen, toBlob } from "./dom.js";
+import { element, save, seen, toBytes } from "./dom.js";
 import { zip } from "./zip.js";
 
 const KEY = "digitcnn.corrections";
@@ -47,7 +47,7 @@ export function startCorrect(show, settings) {
     try {
       const cut = found.filter((digit) => !digit.pixels);
       if (cut.length) {
-        const answers = await classify(await Promise.all(cut.map((digit) => toBlob(digit.crop()))));
+        const answers = await classify(cut.map((digit) => toBytes(digit.crop())));
         cut.forEach((digit, i) => (digit.pixels = answers[i].pixels));
       }
     } catch (error) {
@@ -145,12 +145,11 @@ export function startCorrect(show, settings) {
     return element("li", {}, seen(bytesOf(correction), `A ${correction.label}`), what, remove);
   }
 
-  async function saveZip() {
+  function saveZip() {
     const files = [];
     for (const [i, correction] of kept.entries()) {
-      const blob = await toBlob(seen(bytesOf(correction), ""));
       const name = `${correction.label}/${String(kept.length - i).padStart(4, "0")}.png`;
-      files.push([name, new Uint8Array(await blob.arrayBuffer())]);
+      files.push([name, toBytes(seen(bytesOf(correction), ""))]);
     }
     save(zip(files), "corrections.zip", "application/zip");
   }

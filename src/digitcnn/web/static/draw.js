@@ -2,7 +2,7 @@
 
 import { AnswerView } from "./answer.js";
 import { call, classify } from "./client.js";
-import { toBlob } from "./dom.js";
+import { toBytes } from "./dom.js";
 import { Drawing } from "./drawing.js";
 
 const PAUSE = 120; // Milliseconds between two readings of a stroke that is being drawn.
@@ -65,10 +65,10 @@ class Latest {
 
 async function read(drawing) {
   const { canvas, left, top, scale } = drawing.picture();
-  const found = await call("/api/read?line=true", { body: await toBlob(canvas), type: "image/png" });
+  const found = await call("/api/read?line=true", { body: toBytes(canvas), type: "image/png" });
   const digits = found.pages[0].lines.flatMap((line) => line.numbers.flatMap((number) => number.digits));
   if (!digits.length) {
-    const [other] = await classify([await toBlob(canvas)]);
+    const [other] = await classify([toBytes(canvas)]);
     return { text: "", digits: [], other };
   }
   const crops = digits.map((digit) => {
@@ -83,9 +83,9 @@ async function read(drawing) {
     const strokes = digits.length > 1 ? drawing.inBox(box) : drawing.strokes;
     // A stroke that runs through several digits is cut, as the reader cut it.
     const picture = strokes.length ? drawing.picture({ strokes }) : drawing.picture({ box });
-    return toBlob(picture.canvas);
+    return toBytes(picture.canvas);
   });
-  const answers = await classify(await Promise.all(crops));
+  const answers = await classify(crops);
   return {
     text: found.pages[0].text,
     digits: digits.map((digit, i) => ({
