@@ -15,6 +15,7 @@ from conftest import ROOT, TESTS
 from digitcnn import DigitReader
 from digitcnn._utils.array_file import read_model_file, write_model_file
 from digitcnn.cli import main
+from form_sheets import FORM, VALUES, draw_form
 from web_servers import png, running, sheet
 
 
@@ -33,6 +34,54 @@ def test_read_answers_what_the_command_prints(client, tmp_path, capsys):
     answer = client.post("/api/read", content=sheet("314 159", "26"))
     assert answer.json() == printed
     assert answer.json()["pages"][0]["text"] == "314 159\n26"
+
+
+TEMPLATE = {**FORM, "fields": FORM["fields"][:2]}
+
+
+def test_form_with_a_template_is_read_field_by_field(client, tmp_path, capsys):
+    picture = png(draw_form(TEMPLATE, VALUES, zoom=5))
+    (tmp_path / "scan.png").write_bytes(picture)
+    (tmp_path / "form.json").write_text(json.dumps(TEMPLATE), encoding="utf-8")
+    paths = [str(tmp_path / name) for name in ("form.json", "scan.png")]
+    assert main(["read", "--form", *paths, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    printed["pages"][0]["file"] = "scan.png"
+    files = {"picture": ("scan.png", picture), "form": ("any.json", json.dumps(TEMPLATE))}
+    answer = client.post("/api/read", files=files).json()
+    assert answer == printed
+    assert answer["pages"][0]["fields"]["id"]["text"] == VALUES["id"]
+    # A field of the form does as well as a file.
+    data = {"form": json.dumps(TEMPLATE)}
+    assert client.post("/api/read", files={"a": ("scan.png", picture)}, data=data).json() == answer
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{", "template: expected a template in JSON"),
+        ('{"size": [10, 10], "fields": [], "colour": 1}', "colour"),
+        ("[" * 100_000, "template: expected"),
+        ('"/etc/passwd"', "template: expected"),
+    ],
+)
+def test_bad_template_is_told_as_the_command_tells_it(client, template, message):
+    files = {"picture": ("a.png", sheet("1")), "form": ("form.json", template)}
+    answer = client.post("/api/read", files=files)
+    assert answer.status_code == 422
+    assert message in problem_of(answer)
+
+
+def test_template_needs_pictures_and_no_options(client):
+    template = ("form.json", json.dumps(TEMPLATE))
+    answer = client.post("/api/read", files={"form": template})
+    assert "expected a picture" in problem_of(answer)
+    both = {"form": template, "picture": ("a.png", sheet("1"))}
+    assert "no options with a form" in problem_of(client.post("/api/read?line=1", files=both))
+    twice = [("form", template), ("form", template), ("picture", ("a.png", sheet("1")))]
+    assert "expected form once" in problem_of(client.post("/api/read", files=twice))
+    other = client.post("/api/classify", files=both)
+    assert "form.json" in problem_of(other)
 
 
 @pytest.mark.parametrize("settings", [{"length": "4"}, {"pattern": "##.##|#-#"}])

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from form_sheets import FORM, VALUES, draw_form
 from web_servers import png, running, sheet
 
 
@@ -60,6 +61,14 @@ def check(value, schema, document):
     if "const" in schema:
         assert value == schema["const"]
         return
+    if "anyOf" in schema:
+        places = len(schema["anyOf"])
+        for place, one in enumerate(schema["anyOf"], 1):
+            try:
+                return check(value, one, document)
+            except AssertionError:
+                if place == places:
+                    raise
     kinds = {
         "string": str,
         "integer": int,
@@ -104,6 +113,20 @@ def test_answers_are_as_described(client, document, glyph):
         if path == "/api/read":
             page = document["components"]["schemas"]["Page"]["properties"]
             assert set(answer.json()["pages"][0]) == set(page)
+
+
+def test_forms_are_as_described(client, document):
+    template = {**FORM, "fields": FORM["fields"][:2]}
+    scan = png(draw_form(template, {**VALUES, "total": ""}, zoom=4))
+    files = {"picture": ("scan.png", scan), "form": ("form.json", json.dumps(template))}
+    (page,) = client.post("/api/read", files=files).json()["pages"]
+    schemas = document["components"]["schemas"]
+    check(page, schemas["FormPage"], document)
+    assert set(page) == set(schemas["FormPage"]["properties"])
+    assert page["fields"]["total"]["number"] is None
+    for field in page["fields"].values():
+        check(field, schemas["Field"], document)
+        assert set(field) == set(schemas["Field"]["properties"])
 
 
 def test_errors_are_as_described(client, document):

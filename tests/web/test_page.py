@@ -19,8 +19,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from conftest import ROOT
 from digitcnn.preprocessing.placement import draw_centred
+from form_sheets import FORM, VALUES, draw_form
 from number_sheets import glyphs
-from web_servers import running, sheet
+from web_servers import png, running, sheet
 
 pytestmark = pytest.mark.slow
 
@@ -325,6 +326,32 @@ def test_bad_picture_is_told_and_the_next_one_is_read(page, tmp_path):
     assert not find(page, "#error").is_displayed()
     find(page, "#forget").click()
     assert texts(page) == []
+
+
+def test_dropped_template_reads_a_form_field_by_field(page, tmp_path, downloads):
+    template = {**FORM, "fields": FORM["fields"][:2]}
+    (tmp_path / "form.json").write_text(json.dumps(template), encoding="utf-8")
+    (tmp_path / "scan.png").write_bytes(png(draw_form(template, VALUES, zoom=5)))
+    drop(page, tmp_path / "scan.png", tmp_path / "form.json")
+    wait(page, lambda: texts(page) == [VALUES["id"], "123.45"])
+    assert find(page, "#template-name").text == "form.json"
+    assert not find(page, "#layouts").is_displayed()
+    assert [one.text for one in page.find_elements("css selector", ".lines span")] == [
+        "id",
+        "total",
+    ]
+    find(page, "#download-csv").click()
+    rows = list(csv.DictReader(io.StringIO(downloaded(page, downloads, "numbers.csv").decode())))
+    assert [(row["line"], row["text"]) for row in rows] == [
+        ("id", VALUES["id"]),
+        ("total", "123.45"),
+    ]
+
+    (tmp_path / "wrong.json").write_text('{"fields": 1}', encoding="utf-8")
+    drop(page, tmp_path / "wrong.json", tmp_path / "scan.png")
+    wait(page, lambda: "template" in find(page, "#error").text)
+    find(page, "#no-template").click()
+    assert find(page, "#layouts").is_displayed()
 
 
 def test_page_asks_for_the_token_and_takes_it_from_its_address(browser):

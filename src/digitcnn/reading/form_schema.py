@@ -32,7 +32,7 @@ _DATE = re.compile(
 
 
 def load_template(source: Any) -> FormTemplate:
-    """A template, of the path of a JSON file or of what such a file holds.
+    """A template, of the path of a JSON file, of its bytes or of what it holds.
 
     Raises
     ------
@@ -41,23 +41,24 @@ def load_template(source: Any) -> FormTemplate:
     ValueError
         If it is none of a form: where, what was found there, and what is expected.
     TypeError
-        If it is neither a path nor a dictionary.
+        If it is neither a path nor bytes nor a dictionary.
     """
     if isinstance(source, FormTemplate):
         return source
     if isinstance(source, dict):
         return _Checker("template").form(source)
-    if not isinstance(source, str | os.PathLike):
+    name, content = "template", source
+    if isinstance(source, str | os.PathLike):
+        name = os.fsdecode(source)
+        with Path(name).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    elif not isinstance(source, bytes):
         raise TypeError(
-            f"expected a template as the path of a JSON file or as a dictionary, got "
-            f"{type(source).__name__}"
+            f"expected a template as a path, bytes or a dict, got {type(source).__name__}"
         )
-    path = Path(os.fsdecode(source))
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
-        raise ValueError(f"{path}: expected a template of at most {_MOST_BYTES:,} bytes, got more")
-    return _Checker(str(path)).form(_parse(str(path), content))
+        raise ValueError(f"{name}: expected a template of at most {_MOST_BYTES:,} bytes, got more")
+    return _Checker(name).form(_parse(name, content))
 
 
 def _parse(name: str, content: bytes) -> Any:
@@ -195,7 +196,7 @@ class _Checker:
         if kind == "boxes":
             columns = self.whole(f"{place}.length", length, 1, _LONGEST)
         gap = data.get("gap", 0.0)
-        if gap:
+        if gap != 0 or isinstance(gap, bool):
             least = min(box[2] / columns, box[3] / rows)
             gap = self.number(f"{place}.gap", gap, 0, least / 2)
         found = FieldTemplate(name, kind, box, rows, columns, float(gap), length)

@@ -27,8 +27,8 @@ class Form:
 
     Parameters
     ----------
-    template : str, path-like or dict
-        A JSON file, or what it holds: see :doc:`/guide/forms`.
+    template : str, path-like, bytes or dict
+        A JSON file, its bytes, or what it holds: see :doc:`/guide/forms`.
     reader : DigitReader or None, default=None
         What reads the digits; None is ``DigitReader()``. What a number may be is the template's to
         say: the reader's own `length`, `pattern`, `lexicon`, `check` and `layout` are not used.

@@ -3,7 +3,7 @@
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +15,7 @@ from digitcnn._version import __version__
 from digitcnn.architectures import PRETRAINED
 from digitcnn.calibration import choose_threshold
 from digitcnn.preprocessing.redraw import redraw
-from digitcnn.reading import DigitReader
+from digitcnn.reading import DigitReader, Form
 from digitcnn.reading.description import described
 from digitcnn.serialization.description import describe_model
 from digitcnn.serialization.initial import model_path
@@ -74,19 +74,23 @@ class Answers:
         reader = DigitReader(self._reader.model, **known)
         reader._loaded = self._reader._loaded  # what takes time to load is shared
         least = 0.0 if max_error is None else reader.confidence_for(max_error)
-        end = time.monotonic() + limits.seconds
-        pages: list[dict[str, Any]] = []
-        for name, content in pictures:
-            try:
-                for number, page in enumerate(reader.read_pages(content), 1):
-                    pages.append({"file": name, "page": number, **described(page, least)})
-                    if len(pages) > limits.pictures:
-                        raise RequestError(413, f"expected at most {limits.pictures:,} pages")
-                    if time.monotonic() > end:
-                        raise too_slow(limits.seconds)
-            except ImageFileError as error:
-                raise _named(name, error) from error
-        return {"pages": pages, "failed": 0}
+        return _read_all(pictures, reader.read_pages, lambda page: described(page, least), limits)
+
+    def read_forms(
+        self, pictures: Sequence[File], template: bytes, limits: Limits
+    ) -> dict[str, Any]:
+        """What ``digitcnn read --form TEMPLATE --json`` prints of files.
+
+        Parameters
+        ----------
+        pictures : sequence of pairs (name, content)
+        template : bytes
+            JSON.
+        limits : Limits
+            As for `read`.
+        """
+        form = Form(template, self._reader)
+        return _read_all(pictures, form.read_pages, lambda page: page.to_dict(), limits)
 
     def classify_files(self, pictures: Sequence[File], with_pixels: bool) -> dict[str, Any]:
         """The label of each picture of one digit, which is redrawn as MNIST's were.
@@ -193,6 +197,28 @@ class Answers:
             if pictures is not None:
                 described[-1]["pixels"] = pictures[i].ravel().tolist()
         return described
+
+
+def _read_all(
+    pictures: Sequence[File],
+    read_pages: Callable[[bytes], Iterable[Any]],
+    describe: Callable[[Any], dict[str, Any]],
+    limits: Limits,
+) -> dict[str, Any]:
+    """All pages of files, unless they are too many, or take too long."""
+    end = time.monotonic() + limits.seconds
+    pages: list[dict[str, Any]] = []
+    for name, content in pictures:
+        try:
+            for number, page in enumerate(read_pages(content), 1):
+                pages.append({"file": name, "page": number, **describe(page)})
+                if len(pages) > limits.pictures:
+                    raise RequestError(413, f"expected at most {limits.pictures:,} pages")
+                if time.monotonic() > end:
+                    raise too_slow(limits.seconds)
+        except ImageFileError as error:
+            raise _named(name, error) from error
+    return {"pages": pages, "failed": 0}
 
 
 def _named(name: str, error: ImageFileError) -> ValueError:

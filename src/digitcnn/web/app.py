@@ -102,12 +102,17 @@ class _Api:
         line, single = settings.pop("line", False), settings.pop("single", False)
         if line and single:
             raise RequestError(422, "expected one of line and single, got both")
-        settings["layout"] = "single" if single else "line" if line else "page"
         if _type_of(request) == _JSON:
             raise RequestError(415, "expected a picture or multipart/form-data, got JSON")
         async with self._uploads.receive(request, self._limits.body) as body:
-            pictures = self._files_of(request, body)
-            return await self.pool.run(self._answers.read, pictures, settings, self._limits)
+            pictures, template = self._files_of(request, body, "form")
+            if template is None:
+                settings["layout"] = "single" if single else "line" if line else "page"
+                return await self.pool.run(self._answers.read, pictures, settings, self._limits)
+            if settings or line or single:
+                raise RequestError(422, "expected no options with a form: its template has them")
+            read_forms = self._answers.read_forms
+            return await self.pool.run(read_forms, pictures, template, self._limits)
 
     async def classify(self, request: Request) -> Any:
         """The label of each picture of one digit."""
@@ -118,7 +123,7 @@ class _Api:
                 most = self._limits.pictures
                 return await self.pool.run(self._answers.classify_arrays, body, most, with_pixels)
         async with self._uploads.receive(request, self._limits.body) as body:
-            pictures = self._files_of(request, body)
+            pictures, _ = self._files_of(request, body)
             return await self.pool.run(self._answers.classify_files, pictures, with_pixels)
 
     async def correct(self, request: Request) -> Any:
@@ -147,14 +152,20 @@ class _Api:
             raise RequestError(503, "all threads are at work for longer than a request may take")
         return {"status": "ok"}
 
-    def _files_of(self, request: Request, body: bytes) -> list[File]:
-        """The pictures in a body, be it one of them or a form."""
+    def _files_of(
+        self, request: Request, body: bytes, other: str | None = None
+    ) -> tuple[list[File], bytes | None]:
+        """The pictures in a body, be it one of them or a form, and another part of the form."""
         if _type_of(request) != _FORM:
             if not body:
                 raise RequestError(422, "expected a picture, got an empty body")
-            return [("picture", body)]
+            return [("picture", body)], None
         parts = split_form(body, request.headers["content-type"], self._limits.pictures)
-        return _pictures_of(parts)
+        others = [part for part in parts if part.name == other]
+        pictures = [part for part in parts if part.name != other]
+        if len(others) > 1:
+            raise RequestError(422, f"expected {other} once, got it again")
+        return _pictures_of(pictures), others[0].content if others else None
 
 
 def _pictures_of(parts: list[Part]) -> list[File]:

@@ -21,9 +21,19 @@ _POLYGON = {
     "type": "array",
     "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
 }
+_PAGE: dict[str, Any] = {
+    "file": {"type": "string"},
+    "page": {"type": "integer", "description": "of the file, from 1"},
+    "width": {"type": "integer"},
+    "height": {"type": "integer"},
+}
 _FILES = {
     "type": "object",
     "additionalProperties": {"type": "string", "contentMediaType": "image/*"},
+}
+_FILES_AND_TEMPLATE = {
+    **_FILES,
+    "properties": {"form": {"type": "string", "contentMediaType": "application/json"}},
 }
 
 
@@ -94,7 +104,8 @@ def _read(most: int) -> dict[str, Any]:
         (413, 415, 422, 429, 503),
         description=(
             "The answer is what `digitcnn read --json` prints. A form may hold several pictures, "
-            "as files under any names."
+            "as files under any names. With a part named `form`, the JSON of a template, each "
+            "page is read field by field, as by `digitcnn read --form`."
         ),
         parameters=[
             _flag("line", "The picture shows one line"),
@@ -113,7 +124,7 @@ def _read(most: int) -> dict[str, Any]:
             "description": f"At most {most >> 20} MiB.",
             "content": {
                 **dict.fromkeys(_DOCUMENT_TYPES, picture),
-                "multipart/form-data": {"schema": _FILES},
+                "multipart/form-data": {"schema": _FILES_AND_TEMPLATE},
             },
         },
     )
@@ -190,13 +201,31 @@ def _answers() -> dict[str, Any]:
     placed = {"text": text, "confidence": _PROBABILITY, "box": _BOX, "polygon": _POLYGON}
     ranked = {"type": "array", "prefixItems": [text, _PROBABILITY]}
     return {
-        "Reading": _object({"pages": _list("Page"), "failed": {"type": "integer"}}),
+        "Reading": _object(
+            {
+                "pages": {
+                    "type": "array",
+                    "items": {"anyOf": [_reference("Page"), _reference("FormPage")]},
+                },
+                "failed": {"type": "integer"},
+            }
+        ),
+        "FormPage": _object(
+            {
+                **_PAGE,
+                "fields": {"type": "object", "additionalProperties": _reference("Field")},
+            }
+        ),
+        "Field": _object(
+            {
+                **placed,
+                "is_allowed": {"type": "boolean"},
+                "number": {"anyOf": [_reference("Number"), {"type": "null"}]},
+            }
+        ),
         "Page": _object(
             {
-                "file": text,
-                "page": {"type": "integer", "description": "of the file, from 1"},
-                "width": {"type": "integer"},
-                "height": {"type": "integer"},
+                **_PAGE,
                 "text": text,
                 "confidence": _PROBABILITY,
                 "lines": _list("Line"),

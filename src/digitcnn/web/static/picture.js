@@ -9,7 +9,8 @@ export function startPicture(show, correct, limits) {
   const get = (id) => document.getElementById(id);
   const [drop, file, camera] = [get("drop"), get("file"), get("camera")];
   const [progress, pages, downloads] = [get("progress"), get("pages"), get("downloads")];
-  const results = []; // { page, picture, article }
+  const results = []; // { raw, page, picture, article }
+  let template = null; // the file of a form's template
   let queue = Promise.resolve();
 
   get("choose").addEventListener("click", () => file.click());
@@ -42,7 +43,7 @@ export function startPicture(show, correct, limits) {
   });
   get("copy").addEventListener("click", copy);
   get("download-json").addEventListener("click", () => {
-    const found = { pages: results.map((one) => one.page), failed: 0 };
+    const found = { pages: results.map((one) => one.raw), failed: 0 };
     save(JSON.stringify(found, null, 1), "numbers.json", "application/json");
   });
   get("download-csv").addEventListener("click", () => save(asTable(), "numbers.csv", "text/csv"));
@@ -54,9 +55,27 @@ export function startPicture(show, correct, limits) {
     get("choose").focus();
   });
 
+  get("no-template").addEventListener("click", () => {
+    readAs(null);
+    get("choose").focus();
+  });
+
   function take(files) {
     document.getElementById("tab-picture").click();
-    for (const one of files) queue = queue.then(() => readOne(one));
+    // Of what comes together the template is meant for the pictures.
+    const isTemplate = (one) => one.type === "application/json" || /\.json$/i.test(one.name);
+    for (const one of files.filter(isTemplate)) queue = queue.then(() => readAs(one));
+    for (const one of files.filter((one) => !isTemplate(one))) queue = queue.then(() => readOne(one));
+  }
+
+  function readAs(file) {
+    show(null);
+    template = file;
+    get("template").hidden = file === null;
+    get("template-name").textContent = file?.name ?? "";
+    // What a form's fields are stands in the template.
+    for (const id of ["layouts", "limits"]) get(id).hidden = file !== null;
+    if (file) update("Now drop a picture of the form.");
   }
 
   async function readOne(one) {
@@ -70,18 +89,27 @@ export function startPicture(show, correct, limits) {
     try {
       const form = new FormData();
       form.append("picture", one, one.name);
-      const query = new URLSearchParams(layout === "page" ? {} : { [layout]: "true" });
-      for (const name of ["length", "pattern"]) {
-        const text = get(name).value.trim();
-        if (text) query.set(name, text);
+      const query = new URLSearchParams();
+      if (template) {
+        form.append("form", template, template.name);
+      } else {
+        if (layout !== "page") query.set(layout, "true");
+        for (const name of ["length", "pattern"]) {
+          const text = get(name).value.trim();
+          if (text) query.set(name, text);
+        }
       }
       const found = await call(`/api/read?${query}`, { body: form });
       const picture = await open(one);
-      const made = found.pages.map((page) => ({ page, picture, article: describe(page, picture) }));
+      const made = found.pages.map((raw) => {
+        const page = asLines(raw);
+        return { raw, page, picture, article: describe(page, picture) };
+      });
       results.unshift(...made);
       pages.prepend(...made.map((one) => one.article));
-      const n = found.pages.reduce((sum, page) => sum + page.lines.length, 0);
-      update(`${one.name}: ${n === 0 ? "no number found" : n === 1 ? "1 line" : `${n} lines`}.`);
+      const n = made.reduce((sum, { page }) => sum + page.lines.length, 0);
+      const what = template ? "field" : "line";
+      update(`${one.name}: ${n === 0 ? "no number found" : n === 1 ? `1 ${what}` : `${n} ${what}s`}.`);
     } catch (error) {
       update("");
       show(error);
@@ -121,7 +149,7 @@ export function startPicture(show, correct, limits) {
     const rows = [["file", "page", "line", "text", "confidence", "x", "y", "width", "height"]];
     for (const { page } of results) {
       page.lines.forEach((line, i) => {
-        rows.push([page.file, page.page, i + 1, line.text, line.confidence, ...line.box]);
+        rows.push([page.file, page.page, line.name ?? i + 1, line.text, line.confidence, ...line.box]);
       });
     }
     return rows.map((row) => `${row.map(asCell).join(",")}\r\n`).join("");
@@ -135,6 +163,7 @@ export function startPicture(show, correct, limits) {
     const list = element("ol", { className: "lines" });
     for (const line of page.lines) {
       const item = element("li");
+      if (line.name) item.append(element("span", { className: "quiet", textContent: `${line.name} ` }));
       for (const number of line.numbers) {
         const button = element("button", { title: "Correct this" });
         const isDoubtful = number.confidence < DOUBTFUL;
@@ -178,6 +207,19 @@ export function startPicture(show, correct, limits) {
     show(null);
     correct(number.digits.map((digit) => ({ label: digit.text, crop: () => crop(page, picture, digit) })));
   }
+}
+
+// The filled fields of a form as lines of one number each; other pages as they are.
+function asLines(page) {
+  if (!page.fields) return page;
+  const lines = Object.entries(page.fields)
+    .filter(([, field]) => field.number)
+    .map(([name, field]) => {
+      // What the template does not allow is shown, and is doubtful.
+      const number = field.is_allowed ? field.number : { ...field.number, confidence: 0 };
+      return { name, text: field.text, confidence: field.confidence, box: field.box, numbers: [number] };
+    });
+  return { ...page, lines, text: lines.map((line) => `${line.name}: ${line.text}`).join("\n") };
 }
 
 // Boxes to look at and to click on. For the keyboard there are buttons beside them.
