@@ -2,6 +2,7 @@
 
 import pickle
 
+import cv2
 import numpy as np
 import pytest
 
@@ -70,6 +71,26 @@ def test_line_is_one_number_in_its_layout_if_that_is_allowed(sheet):
     assert DigitReader(layout="line", length=6).read(line).text == "926535"
     assert DigitReader(layout="line", length=3).read(line).text == "926 535"
     assert DigitReader(length=6).read(line).text == ""
+
+
+@pytest.fixture(scope="module")
+def date():
+    """A picture of 20/11/26."""
+    ink = compose(["20 11 26"], space=34)
+    for gap in (108, 206):
+        cv2.line(ink, (gap + 16, 42), (gap + 4, 66), 1.0, 2, cv2.LINE_AA)
+    return on_paper(ink)
+
+
+def test_slashes_are_no_digits(date):
+    assert DigitReader().read(date).text.replace(" ", "") == "201126"
+
+
+def test_slashes_of_a_pattern_have_places_of_their_own(date):
+    (number,) = DigitReader(pattern="##/##/##", layout="line").read(date).lines[0].numbers
+    assert number.text == "20/11/26"
+    slashes = [digit.box for digit in number.digits if digit.text == "/"]
+    assert all(width > 5 for _, _, width, _ in slashes)
 
 
 def test_readings_that_are_far_less_likely_than_others_are_left_out():

@@ -49,9 +49,8 @@ def read_crops(
                 corners = _corners(crops[i], written[i])
                 found[i] = Strip.of_digit(shares, "".join(classifier.classes), corners)
     else:
-        signs = frozenset() if field.allowed is None else field.allowed.signs
         for i, strokes in written.items():
-            found[i] = _read_string(strokes, crops[i], classifier, recogniser, signs)
+            found[i] = _read_string(strokes, crops[i], classifier, recogniser)
     return found
 
 
@@ -60,7 +59,6 @@ def _read_string(
     crop: Crop,
     classifier: DigitClassifier,
     recogniser: LineRecogniser,
-    signs: frozenset[str],
 ) -> Strip | None:
     mask = (strokes >= _INK).astype(np.uint8)
     shades = Shades(strokes * np.float32(1 / 255), 0.0, 0.0, mask, True)
@@ -74,7 +72,7 @@ def _read_string(
     (answer,) = recogniser.read([cut])
     # A field is one number, whatever gaps there are in it.
     whole = Strip.of_line(cut, answer, [(0.0, float(cut.pixels.shape[1]))], recogniser.calibration)
-    (strip,) = refined([whole], [line], [cut], shades, components, classifier, signs)
+    (strip,) = refined([whole], [line], [cut], shades, components, classifier)
 
     def outline(first: int, last: int) -> np.ndarray:
         return strip.outline(first, last) + np.array([crop.left, crop.top])

@@ -185,8 +185,7 @@ class DigitReader:
         pixels = part.pixels
         classifier = self._classifier()
         view = View.of(pixels)
-        signs = frozenset() if allowed is None else allowed.signs
-        lines_of = LineReader(classifier, _RECOGNISER, self.reject_below, signs)
+        lines_of = LineReader(classifier, _RECOGNISER, self.reject_below)
         strips: Sequence[Strip]
         if self.layout == "single":
             strips = read_single(pixels, classifier, _RECOGNISER)

@@ -1,7 +1,7 @@
 """The lines of digits in a picture's pixels."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -84,8 +84,6 @@ class LineReader:
     recogniser : LineRecogniser
     reject_below : float
         Numbers whose digits are less sure are left out.
-    signs : collection of str, default=()
-        Those that are read besides digits.
     """
 
     def __init__(
@@ -93,12 +91,10 @@ class LineReader:
         classifier: DigitClassifier,
         recogniser: LineRecogniser,
         reject_below: float,
-        signs: Collection[str] = (),
     ) -> None:
         self.classifier = classifier
         self._recogniser = recogniser
         self._reject_below = reject_below
-        self._signs = signs
 
     def read(self, inks: Sequence[Ink], grouping: Grouping, is_apart: bool = False) -> Found | None:
         """The lines of a picture, in the guess about its ink that is right.
@@ -141,7 +137,6 @@ class LineReader:
             best.ink.shades,
             best.ink.components,
             self.classifier,
-            self._signs,
         )
         rows: dict[int, list[Strip]] = {}
         for i, strip in zip(kept, strips, strict=True):

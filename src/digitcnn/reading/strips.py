@@ -156,7 +156,6 @@ def refined(
     shades: Shades,
     components: Components,
     classifier: DigitClassifier,
-    signs: Collection[str],
 ) -> list[Strip]:
     """Lines whose digits that touch no others were read by a classifier of single digits too.
 
@@ -173,8 +172,6 @@ def refined(
     components : Components
     classifier : DigitClassifier
         Of digits.
-    signs : collection of str
-        Those that are read besides digits.
 
     References
     ----------
@@ -189,7 +186,7 @@ def refined(
     drawn = [_draw(shades, components, alone.components) for _, alone in places]
     answers = np.maximum(classifier.predict(drawn), _LEAST)
     columns = [1 + SYMBOLS.index(label) for label in classifier.classes]
-    unread = [1 + SYMBOLS.index(sign) for sign in SIGNS if sign not in signs]
+    none = [0, 1 + SYMBOLS.index(OTHER)]
     found = [strip.log_probabilities.copy() for strip in strips]
     for (i, alone), answer in zip(places, answers, strict=True):
         is_sure = answer.max() >= _SURE
@@ -200,10 +197,10 @@ def refined(
         mass = np.logaddexp.reduce(one[columns])
         one[columns] = mass + _both(one[columns], answer, classifier)
         if is_sure:
-            # A bar is a letter among letters, and a slash among dates.
-            share = np.logaddexp.reduce(one[[0, *unread]]) + np.log(answer)
+            # A bar is a letter among letters: the classifier knows it among digits.
+            share = np.logaddexp.reduce(one[none]) + np.log(answer)
             one[columns] = np.logaddexp(one[columns], share)
-            one[[0, *unread]] = -np.inf
+            one[none] = -np.inf
         found[i][here] = _BLANK
         found[i][alone.middle] = one - np.logaddexp.reduce(one)
     return [
