@@ -255,6 +255,21 @@ def test_any_fitted_classifier_reads_the_digits(sheet):
     assert set(page.text) - set(" \n") == {"9"}
 
 
+def test_model_of_letters_reads_single_ones_alone():
+    class Letters:
+        classes_ = np.array(list("abc"))
+        image_shape_ = (28, 28, 1)
+
+        def predict_proba(self, X):
+            return np.tile([0.1, 0.8, 0.1], (len(X), 1))
+
+    picture = on_paper(compose(["3"]))
+    assert DigitReader(Letters(), layout="single").read(picture).text == "b"
+    for layout in ("page", "line"):
+        with pytest.raises(ValueError, match=f"expected a model of digits to read a {layout}"):
+            DigitReader(Letters(), layout=layout).read(picture)
+
+
 def test_model_of_words_is_refused():
     class Words:
         classes_ = np.array(["one", "two"])

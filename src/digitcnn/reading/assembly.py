@@ -6,7 +6,7 @@ import numpy as np
 
 from digitcnn.reading.allowed import Allowed
 from digitcnn.reading.decoding import Decoded, best_reading
-from digitcnn.reading.page import Digit, Number, Polygon
+from digitcnn.reading.page import Digit, Line, Number, Polygon
 from digitcnn.reading.strips import SIGNS, Strip, reaches
 
 # Of the probability of the best reading of all: an allowed one that is less likely was not written.
@@ -90,6 +90,29 @@ def _with_places(digits: list[Digit | str]) -> list[Digit]:
     return placed
 
 
+def lines_of(
+    strips: Sequence[Strip],
+    place: Callable[[np.ndarray], Polygon],
+    allowed: Allowed | None,
+    n_alternatives: int,
+    is_one_number: bool,
+) -> tuple[Line, ...]:
+    """The lines that have numbers that are allowed.
+
+    Parameters
+    ----------
+    strips : sequence of Strip
+    place : callable
+        Gives corners (4, 2) of what was read as a polygon in the picture's pixels.
+    allowed : Allowed or None
+    n_alternatives : int
+    is_one_number : bool
+        Whether a whole line is one number, if that is allowed.
+    """
+    lines = (numbers_of_line(one, place, allowed, n_alternatives, is_one_number) for one in strips)
+    return tuple(Line(tuple(numbers)) for numbers in lines if numbers)
+
+
 def numbers_of_line(
     strip: Strip,
     place: Callable[[np.ndarray], Polygon],
@@ -97,18 +120,7 @@ def numbers_of_line(
     n_alternatives: int,
     is_one_number: bool,
 ) -> list[Number]:
-    """The numbers of a line, of those that are allowed.
-
-    Parameters
-    ----------
-    strip : Strip
-    place : callable
-        Gives corners (4, 2) of what was read as a polygon in the picture's pixels.
-    allowed : Allowed or None
-    n_alternatives : int
-    is_one_number : bool
-        Whether the whole line is one number, if that is allowed.
-    """
+    """The numbers of one line, as `lines_of` has them."""
     words = strip.words
     if allowed is not None and is_one_number and len(words) > 1:
         words = ((words[0][0], words[-1][1]), *words)

@@ -4,13 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.grids import Grid, find_grid
 from digitcnn.reading.layout import Components
 from digitcnn.reading.orientation import better_turn, tilt_of_lines, tilt_of_rows
 from digitcnn.reading.paper import find_paper, sheet_size
-from digitcnn.reading.recognition import Found, Ink, LineReader, find_ink, lines_of_page
+from digitcnn.reading.recogniser import LineRecogniser
+from digitcnn.reading.recognition import (
+    Found,
+    Ink,
+    LineReader,
+    find_ink,
+    lines_of_page,
+    one_line,
+    read_single,
+)
 from digitcnn.reading.rulings import Ruling, Rulings, erased, find_rulings
-from digitcnn.reading.strips import Strip
+from digitcnn.reading.strips import DIGITS, Strip
 from digitcnn.reading.views import View
 
 _LEAST_TILT = 1.5  # Degrees: a page whose ruled lines fall or rise less is not rotated.
@@ -29,6 +39,51 @@ _INSIDE, _SLACK = 0.75, 0.12  # So many digits stand in one cell, but for this p
 _WORD_GAP = 0.3  # Of a digit's height: components that are nearer are one word.
 _BETTER = 1.25  # Of the merit: numbers that are not written in cells are read better as lines.
 _FILLED = 4  # Cells of a grid at least.
+
+
+def read_as(
+    layout: str,
+    pixels: np.ndarray,
+    classifier: DigitClassifier,
+    recogniser: LineRecogniser,
+    reject_below: float,
+) -> tuple[Sequence[Strip], View]:
+    """The lines of a picture that shows a page, a line or a single digit.
+
+    Parameters
+    ----------
+    layout : {"page", "line", "single"}
+    pixels : ndarray of uint8 of shape (height, width, 1 or 3)
+    classifier : DigitClassifier
+    recogniser : LineRecogniser
+    reject_below : float
+        Numbers whose digits are less sure are left out.
+
+    Returns
+    -------
+    strips : sequence of Strip
+        With places in the pixels of the view.
+    view : View
+
+    Raises
+    ------
+    ValueError
+        If the classifier has other classes than digits, and there may be several.
+    """
+    view = View.of(pixels)
+    if layout == "single":
+        return read_single(pixels, classifier, recogniser), view
+    others = [label for label in classifier.classes if label not in DIGITS]
+    if others:
+        raise ValueError(
+            f"expected a model of digits to read a {layout}, got one with the class {others[0]!r}. "
+            "It reads pictures of single characters"
+        )
+    reader = LineReader(classifier, recogniser, reject_below)
+    if layout == "line":
+        found = reader.read(find_ink(pixels), one_line)
+        return ([] if found is None else found.strips), view
+    return read_page(view, reader)
 
 
 def read_page(picture: View, reader: LineReader) -> tuple[Sequence[Strip], View]:

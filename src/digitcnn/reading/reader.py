@@ -1,7 +1,7 @@
 """The reader: pictures to numbers."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from digitcnn._utils.text import shorten
 from digitcnn.reading.allowed import Allowed
-from digitcnn.reading.page import Line, Page, Polygon
+from digitcnn.reading.page import Page, Polygon
 from digitcnn.reading.recogniser import LineRecogniser
 
 if TYPE_CHECKING:
     from digitcnn.reading.pictures import Region, Source
-    from digitcnn.reading.strips import Strip
 
 _LAYOUTS = ("page", "line", "single")
 _RECOGNISER = LineRecogniser()  # Loaded once, when it is first asked.
@@ -174,26 +173,16 @@ class DigitReader:
             yield self._read(source, page, region)
 
     def _read(self, source: "Source", page: int | None, region: "Region | None") -> Page:
-        from digitcnn.reading.assembly import numbers_of_line
-        from digitcnn.reading.pages import read_page
-        from digitcnn.reading.recognition import LineReader, find_ink, one_line, read_single
-        from digitcnn.reading.views import View
+        from digitcnn.reading.assembly import lines_of
+        from digitcnn.reading.pages import read_as
 
         allowed = self._check()
         opened = source.open(page)
         part = opened if region is None else source.open_region(opened, page, region)
         pixels = part.pixels
-        classifier = self._classifier()
-        view = View.of(pixels)
-        lines_of = LineReader(classifier, _RECOGNISER, self.reject_below)
-        strips: Sequence[Strip]
-        if self.layout == "single":
-            strips = read_single(pixels, classifier, _RECOGNISER)
-        elif self.layout == "line":
-            found = lines_of.read(find_ink(pixels), one_line)
-            strips = () if found is None else found.strips
-        else:
-            strips, view = read_page(view, lines_of)
+        strips, view = read_as(
+            self.layout, pixels, self._classifier(), _RECOGNISER, self.reject_below
+        )
         scale = np.array([part.width / pixels.shape[1], part.height / pixels.shape[0]])
 
         def place(corners: np.ndarray) -> Polygon:
@@ -202,15 +191,7 @@ class DigitReader:
             return tuple((float(x), float(y)) for x, y in placed)
 
         is_one_number = self.layout == "line" or (allowed is not None and allowed.has_spaces)
-        lines = tuple(
-            Line(tuple(numbers))
-            for strip in strips
-            if (
-                numbers := numbers_of_line(
-                    strip, place, allowed, self.n_alternatives, is_one_number
-                )
-            )
-        )
+        lines = lines_of(strips, place, allowed, self.n_alternatives, is_one_number)
         return Page(lines, opened.width, opened.height, opened.pixels)
 
     def read_many(self, pictures: Iterable[Any]) -> Iterator[Page]:
