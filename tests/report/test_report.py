@@ -1,15 +1,15 @@
 import os
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.support.wait import WebDriverWait
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 
+from browsers import chromium
 from digitcnn import AbstainingClassifier, DigitCSVTransformer
 from digitcnn.report import check_libraries, write_report
 
@@ -38,31 +38,8 @@ def plain():
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    """Chromium without a window, driven by Selenium. Nothing is downloaded for it."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("wants Chromium and its driver: apt-get install chromium chromium-driver")
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "disable-dev-shm-usage",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "window-size=1000,800",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
-    yield chrome
-    chrome.quit()
+    with chromium(tmp_path_factory.mktemp("chromium"), 1000, 800) as chrome:
+        yield chrome
 
 
 def open_page(browser, path):

@@ -6,7 +6,6 @@ import io
 import itertools
 import json
 import os
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from browsers import chromium
 from conftest import ROOT
 from digitcnn.preprocessing.placement import draw_centred
 from form_sheets import FORM, VALUES, draw_form
@@ -40,32 +40,10 @@ def downloads(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory, downloads):
     """Chromium without a window, driven by Selenium; one for all tests."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs Chromium and its driver: apt-get install chromium chromium-driver")
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for flag in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "disable-dev-shm-usage",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "window-size=1300,900",
-        f"user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
-    where = {"behavior": "allow", "downloadPath": str(downloads)}
-    chrome.execute_cdp_cmd("Browser.setDownloadBehavior", where)
-    yield chrome
-    chrome.quit()
+    with chromium(tmp_path_factory.mktemp("chromium"), 1300, 900) as chrome:
+        where = {"behavior": "allow", "downloadPath": str(downloads)}
+        chrome.execute_cdp_cmd("Browser.setDownloadBehavior", where)
+        yield chrome
 
 
 @pytest.fixture

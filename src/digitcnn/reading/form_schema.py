@@ -43,10 +43,8 @@ def load_template(source: Any) -> FormTemplate:
     TypeError
         If it is neither a path nor bytes nor a dictionary.
     """
-    if isinstance(source, FormTemplate):
-        return source
-    if isinstance(source, dict):
-        return _Checker("template").form(source)
+    if isinstance(source, FormTemplate | dict):
+        return source if isinstance(source, FormTemplate) else _Checker("template").form(source)
     name, content = "template", source
     if isinstance(source, str | os.PathLike):
         name = os.fsdecode(source)
