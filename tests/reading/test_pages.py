@@ -184,3 +184,14 @@ def no_numbers():
 )
 def test_textures_and_objects_have_no_lines(reader, picture):
     assert reader.read(picture.clip(0, 255).astype(np.uint8)).lines == ()
+
+
+@pytest.mark.parametrize("layout", ["page", "line"])
+def test_loops_stay_whole_on_a_sheet_cut_out_with_the_desk_at_its_sides(layout):
+    picture = np.full((130, 600), 225, np.uint8)
+    for x in range(90, 560, 105):
+        cv2.ellipse(picture, (x, 65), (24, 38), 0, 0, 360, 60, 4, cv2.LINE_AA)
+    picture[:, :8] = picture[:, -14:] = 70
+    light = np.linspace(0.8, 1.0, picture.shape[1])
+    found = DigitReader(layout=layout).read((picture * light).astype(np.uint8))
+    assert "00000" in "".join(found.text.split())

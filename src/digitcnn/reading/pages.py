@@ -81,7 +81,7 @@ def read_as(
         )
     reader = LineReader(classifier, recogniser, reject_below)
     if layout == "line":
-        found = reader.read(find_ink(pixels), one_line)
+        found = reader.read(find_ink(_without_lines(pixels, find_rulings(pixels), False)), one_line)
         return ([] if found is None else found.strips), view
     return read_page(view, reader)
 
@@ -152,13 +152,7 @@ class _Page:
             cells, flat = self._read_grid(view, grid, rulings)
             if cells is not None:
                 return cells, [cells.ink], flat
-        height, width = view.pixels.shape[:2]
-        lined = Rulings(
-            _lines_of_paper(rulings.level, width, grid is not None),
-            _lines_of_paper(rulings.upright, height, grid is not None),
-            rulings.mask,
-        )
-        pixels = erased(view.pixels, lined)
+        pixels = _without_lines(view.pixels, rulings, grid is not None)
         inks = find_ink(pixels)
         found = self._reader.read(inks, lines_of_page)
         if tilt is None:
@@ -191,6 +185,14 @@ class _Page:
             if lines is not None and lines.merit > _BETTER * found.merit:
                 return None, view
         return found, flat
+
+
+def _without_lines(pixels: np.ndarray, rulings: Rulings, is_lattice: bool) -> np.ndarray:
+    """A picture without the lines of its paper."""
+    height, width = pixels.shape[:2]
+    level = _lines_of_paper(rulings.level, width, is_lattice)
+    upright = _lines_of_paper(rulings.upright, height, is_lattice)
+    return erased(pixels, Rulings(level, upright, rulings.mask))
 
 
 def _lines_of_paper(lines: list[Ruling], side: int, is_lattice: bool) -> list[Ruling]:

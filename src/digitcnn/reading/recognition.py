@@ -24,6 +24,7 @@ _SURE = 0.9  # A digit.
 _FEW_DIGITS, _LEAST_SHARE = 4, 0.5
 _MANY_ONES, _ONES = 8, 0.7
 _PLAIN = 0.06  # Standard deviation of the contrast: a solid thing is no more uneven.
+_PAPER = 0.5  # Of a picture.
 _BESIDE = 0.04  # Of the picture's shorter side: what is so near to something solid is its edge.
 
 _LEAST_RATING = 40.0  # Of `rate_group`: noise and shadows are rated lower.
@@ -186,7 +187,8 @@ def find_ink(pixels: np.ndarray) -> list[Ink]:
 
 def _beside_solid(shades: Shades, solid: np.ndarray) -> np.ndarray | None:
     """Where in uneven light the edges of something solid seem to be strokes; None for nowhere."""
-    if not solid.any():
+    # Where most of a picture seems to be ink, that is paper, and what is solid in it is in a loop.
+    if not solid.any() or shades.mask.mean() > _PAPER:
         return None
     reach = 2 * int(_BESIDE * min(solid.shape)) + 1
     window = np.ones((reach, reach), np.uint8)
