@@ -414,6 +414,12 @@ def test_axe_finds_nothing_on_any_screen(page, served, axe, tmp_path, width, sch
     wait(page, lambda: page.find_elements("css selector", "#correction-pictures canvas"))
     assert violations() == []
     find(page, "#correction-text").send_keys("314", Keys.ENTER)
+    template = {**FORM, "fields": FORM["fields"][:2]}
+    (tmp_path / "form.json").write_text(json.dumps(template), encoding="utf-8")
+    (tmp_path / "scan.png").write_bytes(png(draw_form(template, VALUES, zoom=5)))
+    drop(page, tmp_path / "scan.png", tmp_path / "form.json")
+    wait(page, lambda: "123.45" in texts(page))
+    assert violations() == []
     for name in ("correct", "about"):
         find(page, f"#tab-{name}").click()
         assert violations() == []
