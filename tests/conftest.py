@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from sklearn.datasets import load_digits
+
+# On a server a test is right or wrong each time: its examples are the same ones. Recent versions of
+# Hypothesis see to that by themselves.
+settings.register_profile("server", derandomize=True)
+if "CI" in os.environ:
+    settings.load_profile("server")
 
 # For what the tests start as processes of their own.
 TESTS = Path(__file__).parent

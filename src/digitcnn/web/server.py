@@ -115,9 +115,10 @@ def _configure(settings: Settings, app: Any) -> uvicorn.Config:
         http=functools.partial(_Protocol, header_seconds=limits.header_seconds),
         ws="none",
         lifespan="on",
-        # Nothing is logged of what is asked.
+        # Nothing is logged of what is asked. Bugs are reported by the application itself, and older
+        # versions print tracebacks of workers that are stopped.
         log_config=None,
-        log_level=logging.ERROR,
+        log_level=logging.CRITICAL,
         access_log=False,
         server_header=False,
         proxy_headers=False,
