@@ -23,7 +23,7 @@ class DigitClassifier:
     Attributes
     ----------
     classes : list of str
-    is_own : bool
+    is_pretrained : bool
         Whether it is the model in the package.
 
     Raises
@@ -33,7 +33,7 @@ class DigitClassifier:
     """
 
     def __init__(self, model: Any) -> None:
-        self.is_own = isinstance(model, str) and model == PRETRAINED
+        self.is_pretrained = isinstance(model, str) and model == PRETRAINED
         self._is_stored = isinstance(model, str | os.PathLike)
         if self._is_stored:
             from digitcnn.serialization.initial import model_path

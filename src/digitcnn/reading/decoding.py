@@ -67,7 +67,7 @@ def best_reading(
         path = log_probabilities.argmax(axis=1)
     if path is None:
         return None
-    spans = _runs_of(path)
+    spans = runs_of(path)
     read = [int(path[first]) - 1 for first, _ in spans]
     probability = float(np.exp(score(log_probabilities, read)))
     shares = np.zeros((len(read), len(symbols)), np.float32)
@@ -103,7 +103,7 @@ def score(log_probabilities: np.ndarray, read: Sequence[int]) -> float:
     return float(np.logaddexp.reduce(alpha[-2:]))
 
 
-def _runs_of(path: np.ndarray) -> tuple[tuple[int, int], ...]:
+def runs_of(path: np.ndarray) -> tuple[tuple[int, int], ...]:
     """The first and the last step of each run of a symbol."""
     edges = np.flatnonzero(np.diff(path)) + 1
     firsts, stops = np.r_[0, edges], np.r_[edges, len(path)]

@@ -17,8 +17,8 @@ from digitcnn.reading.form_sheet import Sheet
 from digitcnn.reading.form_template import FieldTemplate, FormTemplate
 from digitcnn.reading.layout import find_components
 from digitcnn.reading.page import Number, Polygon
-from digitcnn.reading.recogniser import LineRecogniser, cut_digit, cut_line
-from digitcnn.reading.strips import DIGITS, OTHER, Strip, refined, refined_digit, signs_of
+from digitcnn.reading.recogniser import LineRecogniser, cut_line
+from digitcnn.reading.strips import DIGITS, OTHER, Strip, refined, refined_digit
 
 _HOLE = 0.5  # What an empty box between digits, or what is none, leaves of a confidence.
 _LEGIBLE = 0.5  # The confidence of what is fainter than the rest, and not a smudge.
@@ -43,9 +43,7 @@ def read_crops(
         for i, shares in zip(digits, answers, strict=True):
             # A smudge leaves an empty box in doubt.
             if not crops[i].is_faint or shares.max() >= _LEGIBLE:
-                if classifier.is_own:
-                    (logs,) = recogniser.read([cut_digit(written[i])])
-                    shares = refined_digit(shares, logs, classifier)
+                shares = refined_digit(shares, written[i], classifier, recogniser)
                 corners = _corners(crops[i], written[i])
                 found[i] = Strip.of_digit(shares, "".join(classifier.classes), corners)
     else:
@@ -144,12 +142,8 @@ class PageReading:
 
 def _signs(strip: Strip) -> list[tuple[str, float]]:
     """The digits, and what is none, of the likeliest reading, with their probabilities."""
-    logs = strip.log_probabilities
-    return [
-        (strip.symbols[k], math.exp(float(logs[first : last + 1, k + 1].max())))
-        for k, first, last in signs_of(logs)
-        if strip.symbols[k] in DIGITS or strip.symbols[k] == OTHER
-    ]
+    signs = strip.signs(0, len(strip.log_probabilities))
+    return [(sign, p) for sign, p in signs if sign in DIGITS or sign == OTHER]
 
 
 def _read_field(

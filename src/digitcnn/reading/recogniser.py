@@ -44,6 +44,19 @@ class CutLine:
     pixels: np.ndarray
     matrix: np.ndarray
 
+    @property
+    def scale(self) -> float:
+        """Pixels of the line for one of the picture."""
+        return 1 / float(self.matrix[0, 0])
+
+    def columns_of(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the last column of boxes (n, 4) of the picture."""
+        forward = np.linalg.inv(np.vstack([self.matrix, [0, 0, 1]]))[0]
+        left, right = (
+            forward[0] * boxes[:, side] + forward[1] * boxes[:, 1] + forward[2] for side in (0, 2)
+        )
+        return left, right
+
     def polygon(self, first: int, last: int) -> np.ndarray:
         """The corners, of shape (4, 2), of the ink in some columns, in the picture."""
         inked = self.pixels[:, first : last + 1] > 96

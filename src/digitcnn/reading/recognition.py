@@ -13,7 +13,7 @@ from digitcnn.preprocessing.strokes import rate_group
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
 from digitcnn.reading.lines import link_lines, split_numbers
-from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_digit, cut_line
+from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
 from digitcnn.reading.strips import DIGITS, Strip, reaches, refined, refined_digit, signs_of
 from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, numbers_of, numbers_only
 
@@ -161,9 +161,7 @@ def read_single(
     top, bottom = rows[0] * scale[1], (rows[-1] + 1) * scale[1]
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     answer = classifier.predict([strokes])[0]
-    if classifier.is_own:
-        (logs,) = recogniser.read([cut_digit(strokes)])
-        answer = refined_digit(answer, logs, classifier)
+    answer = refined_digit(answer, strokes, classifier, recogniser)
     return [Strip.of_digit(answer, "".join(classifier.classes), corners)]
 
 
@@ -244,10 +242,7 @@ def _read(
 
 def _columns_of(boxes: np.ndarray, cut: CutLine) -> tuple[float, float]:
     """The columns of a cut line where a word begins and ends."""
-    forward = np.linalg.inv(np.vstack([cut.matrix, [0, 0, 1]]))[0]
-    left, right = (
-        forward[0] * boxes[:, side] + forward[1] * boxes[:, 1] + forward[2] for side in (0, 2)
-    )
+    left, right = cut.columns_of(boxes)
     return float(left.min()), float(right.max())
 
 

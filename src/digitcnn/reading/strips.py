@@ -1,6 +1,7 @@
 """A line as what may be read at each step along it, and its digits as a classifier sees them."""
 
 import itertools
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,9 @@ from digitcnn.preprocessing.foreground import draw_group
 from digitcnn.preprocessing.shades import Shades
 from digitcnn.reading.calibration import Calibration
 from digitcnn.reading.classification import DigitClassifier
+from digitcnn.reading.decoding import runs_of
 from digitcnn.reading.layout import Components
-from digitcnn.reading.recogniser import BODY, STEP, SYMBOLS, CutLine
+from digitcnn.reading.recogniser import BODY, STEP, SYMBOLS, CutLine, LineRecogniser, cut_digit
 
 DIGITS = "0123456789"
 OTHER = SYMBOLS[-1]
@@ -109,6 +111,16 @@ class Strip:
             strips[0].calibration,
         )
 
+    def signs(self, start: int, stop: int) -> list[tuple[str, float]]:
+        """The signs of the best path between two steps, and how sure each is."""
+        part = self.log_probabilities[start:stop]
+        if not len(part):
+            return []
+        return [
+            (self.symbols[i], math.exp(part[first : last + 1, i + 1].max()))
+            for i, first, last in signs_of(part)
+        ]
+
     def only(self, symbols: Collection[str]) -> "Strip":
         """The same where no other signs are told from blank paper."""
         kept = [i + 1 for i, sign in enumerate(self.symbols) if sign in symbols]
@@ -123,13 +135,7 @@ class Strip:
 def signs_of(logs: np.ndarray) -> list[tuple[int, int, int]]:
     """The symbols of the best path, each as its number, and its first and last step."""
     best = logs.argmax(axis=1)
-    edges = np.flatnonzero(np.diff(best)) + 1
-    firsts, stops = [0, *edges.tolist()], [*edges.tolist(), len(best)]
-    return [
-        (int(best[first]) - 1, first, stop - 1)
-        for first, stop in zip(firsts, stops, strict=True)
-        if first < stop and best[first] > 0
-    ]
+    return [(int(best[first]) - 1, first, last) for first, last in runs_of(best)]
 
 
 def reaches(signs: Sequence[tuple[int, int, int]], start: int, stop: int) -> list[tuple[int, int]]:
@@ -209,7 +215,10 @@ def refined(
 
 
 def refined_digit(
-    answer: np.ndarray, log_probabilities: np.ndarray, classifier: DigitClassifier
+    answer: np.ndarray,
+    strokes: np.ndarray,
+    classifier: DigitClassifier,
+    recogniser: LineRecogniser,
 ) -> np.ndarray:
     """What a classifier says of a single digit, with the recogniser as a second witness.
 
@@ -217,21 +226,24 @@ def refined_digit(
     ----------
     answer : ndarray of shape (n_classes,)
         The classifier's probabilities.
-    log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(SYMBOLS))
-        The recogniser's.
+    strokes : ndarray of uint8 of shape (height, width)
+        Of the digit, as the classifier has seen it.
     classifier : DigitClassifier
+    recogniser : LineRecogniser
+        It is not asked beside a model of somebody's own.
     """
-    if not (classifier.is_own and set(classifier.classes) <= set(DIGITS)):
+    if not (classifier.is_pretrained and set(classifier.classes) <= set(DIGITS)):
         return answer
     columns = [1 + SYMBOLS.index(label) for label in classifier.classes]
-    one = _of_one_sign(log_probabilities)[columns]
+    (logs,) = recogniser.read([cut_digit(strokes)])
+    one = _of_one_sign(logs)[columns]
     found: np.ndarray = answer.sum() * np.exp(_both(one, answer, classifier))
     return found
 
 
 def _both(logs: np.ndarray, answer: np.ndarray, classifier: DigitClassifier) -> np.ndarray:
     """The product of a recogniser's and a classifier's probabilities of digits, as logarithms."""
-    trust = _TRUST if classifier.is_own else 0.0
+    trust = _TRUST if classifier.is_pretrained else 0.0
     digits = trust * np.maximum(logs, np.log(_LEAST)) + np.log(np.maximum(answer, _LEAST))
     found: np.ndarray = digits - np.logaddexp.reduce(digits)
     return found
@@ -250,13 +262,9 @@ class _Alone:
 
 def _alone(strip: Strip, line: Sequence[int], cut: CutLine, components: Components) -> list[_Alone]:
     """The components that may be digits that touch no others."""
-    forward = np.linalg.inv(np.vstack([cut.matrix, [0, 0, 1]]))
     boxes = components.boxes[list(line)]
-    left, right = (
-        (forward[0, 0] * boxes[:, side] + forward[0, 1] * boxes[:, 1] + forward[0, 2]) / STEP
-        for side in (0, 2)
-    )
-    heights = (boxes[:, 3] - boxes[:, 1]) * forward[1, 1]
+    left, right = (columns / STEP for columns in cut.columns_of(boxes))
+    heights = (boxes[:, 3] - boxes[:, 1]) * cut.scale
     n_steps = len(strip.log_probabilities)
     signs = [one for one in signs_of(strip.log_probabilities) if strip.symbols[one[0]] not in ".,"]
     read = np.array([(first + last) / 2 for _, first, last in signs])

@@ -1,6 +1,5 @@
 """Numbers told from words, by the signs that a line has been read as."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,7 +47,7 @@ def numbers_only(strips: Sequence[Strip], reject_below: float, least: float) -> 
 
 def _is_surely_number(strip: Strip, word: tuple[int, int], shortest: int) -> bool:
     """Whether a word is a number even on a page of text."""
-    signs = _signs_in(strip, word)
+    signs = strip.signs(*word)
     text = "".join(sign for sign, _ in signs if sign in DIGITS)
     return (
         len(text) >= shortest
@@ -73,7 +72,7 @@ def numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[i
     is_text = _is_text(strip)
     numbers = []
     for word in strip.words:
-        signs = _signs_in(strip, word)
+        signs = strip.signs(*word)
         sure = [p for sign, p in signs if sign in DIGITS]
         n_other = sum(sign == OTHER for sign, _ in signs)
         if not 0 < len(sure) <= _LONGEST or len(sure) < least * (len(sure) + n_other):
@@ -84,14 +83,3 @@ def numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[i
             continue
         numbers.append(word)
     return tuple(numbers)
-
-
-def _signs_in(strip: Strip, word: tuple[int, int]) -> list[tuple[str, float]]:
-    """The signs of a word, and how sure each is."""
-    part = strip.log_probabilities[slice(*word)]
-    if not len(part):
-        return []
-    return [
-        (strip.symbols[i], math.exp(part[first : last + 1, i + 1].max()))
-        for i, first, last in signs_of(part)
-    ]
