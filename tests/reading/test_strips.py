@@ -1,11 +1,9 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitcnn.reading.decoding import score
 from digitcnn.reading.recogniser import SYMBOLS
-from digitcnn.reading.strips import DIGITS, Strip, _of_one_sign, reaches, signs_of
+from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
 
 N_SYMBOLS = len(SYMBOLS)
 
@@ -18,15 +16,6 @@ def random_logs(n_steps, seed, n_symbols=N_SYMBOLS):
 
 def make_strip(logs):
     return Strip(logs, SYMBOLS, ((0, len(logs)),), lambda first, last: np.zeros((4, 2)))
-
-
-@given(st.integers(1, 12), st.integers(0, 2**32 - 1))
-def test_probability_of_one_sign_is_the_sum_over_its_alignments(n_steps, seed):
-    logs = random_logs(n_steps, seed, 4)
-    found = _of_one_sign(logs)
-    for symbol in range(4):
-        assert found[1 + symbol] == pytest.approx(score(logs, [symbol]), abs=1e-4)
-    assert found[0] == pytest.approx(float(logs[:, 0].sum()), abs=1e-4)
 
 
 @given(st.integers(1, 20), st.integers(0, 2**32 - 1), st.sets(st.sampled_from(SYMBOLS)))

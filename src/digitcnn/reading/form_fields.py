@@ -18,7 +18,8 @@ from digitcnn.reading.form_template import FieldTemplate, FormTemplate
 from digitcnn.reading.layout import find_components
 from digitcnn.reading.page import Number, Polygon
 from digitcnn.reading.recogniser import LineRecogniser, cut_line
-from digitcnn.reading.strips import DIGITS, OTHER, Strip, refined, refined_digit
+from digitcnn.reading.strips import DIGITS, OTHER, Strip
+from digitcnn.reading.witnesses import refined, refined_digit
 
 _HOLE = 0.5  # What an empty box between digits, or what is none, leaves of a confidence.
 _LEGIBLE = 0.5  # The confidence of what is fainter than the rest, and not a smudge.

@@ -14,7 +14,8 @@ from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
 from digitcnn.reading.lines import link_lines, split_numbers
 from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
-from digitcnn.reading.strips import DIGITS, Strip, reaches, refined, refined_digit, signs_of
+from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
+from digitcnn.reading.witnesses import refined, refined_digit
 from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, numbers_of, numbers_only
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
