@@ -11,6 +11,7 @@ MNIST's last 5,000 digits, the last fifth of optdigits' rows and every sixth fon
 
 import argparse
 import io
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -31,6 +32,8 @@ _INK = 48  # Pixels of a digit's height while a line is put together.
 _WIDEST = 416  # Of a line, as the network takes it.
 _CHUNK = 1_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# Letters that nobody takes for a digit, for lines that have both.
+_CLEAR_LETTERS = "acdefhkmnprtuvwxyACEFHKLMNPRTUVWXY"
 _SIGNS = "+=:#&@*?$%<>()[]€£"
 HANDS = {"mnist": 0.27, "optdigits": 0.08, "hand": 0.25, "strokes": 0.3, "type": 0.1}
 
@@ -48,15 +51,19 @@ class Hand:
         self.slant = rng.normal(0, 0.05 if is_type else 0.2)
         self.aspect = np.exp(rng.normal(0, 0.12 if is_type else 0.25))
         self.unsteady = 0.01 if is_type else rng.uniform(0.02, 0.1)
-        self.zero_size = rng.uniform(0.55, 0.95) if rng.random() < 0.3 and not is_type else 1.0
+        self.zero_size = rng.uniform(0.4, 0.95) if rng.random() < 0.35 and not is_type else 1.0
         self.zero_aspect = (
-            np.exp(rng.normal(0.05, 0.25)) if rng.random() < 0.5 and not is_type else 1.0
+            np.exp(rng.normal(0.1, 0.3)) if rng.random() < 0.5 and not is_type else 1.0
         )
+        self.chains_zeros = rng.random() < 0.2 and not is_type
         self.pen = int(rng.choice([-1, 0, 0, 0, 1, 2, 3]))
 
     def draw(self, sign: str) -> np.ndarray:
-        """A sign, cut to its ink."""
-        if sign in "0123456789":
+        """A sign, or zeros in one stroke, cut to its ink."""
+        if len(sign) > 1:
+            ink = _chain_of_zeros(len(sign), self.rng)
+            size = self.zero_size
+        elif sign in "0123456789":
             ink = self._digit(int(sign))
             size = self.zero_size if sign == "0" else 1.0
         else:
@@ -72,7 +79,9 @@ class Hand:
         # A bar stays one: it gets no wider than it is.
         is_bar = ink.shape[1] < 0.35 * ink.shape[0]
         across = size * (min(self.aspect, 1.2) if is_bar else self.aspect)
-        across *= np.exp(rng.normal(0, self.unsteady)) * (self.zero_aspect if sign == "0" else 1.0)
+        across *= np.exp(rng.normal(0, self.unsteady)) * (
+            self.zero_aspect if sign[0] == "0" else 1.0
+        )
         matrix = np.array([[across, -turn * size - lean * size], [turn * size, size]])
         corners = matrix @ (
             np.array([[0, ink.shape[1], 0, ink.shape[1]], [0, 0, ink.shape[0], ink.shape[0]]])
@@ -104,6 +113,32 @@ def _cropped(ink: np.ndarray) -> np.ndarray:
     if not len(rows):
         return np.full((4, 2), 255, np.uint8)
     return np.ascontiguousarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def _chain_of_zeros(n: int, rng: Rng) -> np.ndarray:
+    """Zeros that a pen leaves without being lifted: loops that are joined at their tops."""
+    size = 3 * _INK
+    radius = rng.uniform(0.25, 0.45) * size
+    pitch = 2 * radius * rng.uniform(0.95, 1.5)
+    sag = rng.uniform(0.0, 0.25) * size
+    path = []
+    for i in range(n):
+        start = np.radians(rng.uniform(-120, -60))
+        turns = np.radians(rng.uniform(330, 400)) * np.linspace(0, 1, 24)
+        wide, high = radius * np.exp(rng.normal(0, 0.1)), size / 2 * np.exp(rng.normal(0, 0.08))
+        loop = np.column_stack([np.cos(start - turns) * wide, np.sin(start - turns) * high])
+        loop += [i * pitch, 0]
+        if path:
+            t = np.linspace(0, 1, 8)[1:-1, None]
+            path.append(path[-1][-1] * (1 - t) + loop[0] * t + 4 * t * (1 - t) * [0, sag])
+        path.append(loop)
+    points = np.concatenate(path)
+    points += 12 - points.min(axis=0)
+    width, height = (int(one) + 14 for one in points.max(axis=0))
+    ink = np.zeros((height, width), np.uint8)
+    thick = max(3, int(size * np.exp(rng.uniform(np.log(0.03), np.log(0.15)))))
+    cv2.polylines(ink, [np.rint(points).astype(np.int32)], False, 255, thick, cv2.LINE_AA)
+    return _cropped(ink)
 
 
 def _with_pen(ink: np.ndarray, pen: int) -> np.ndarray:
@@ -155,13 +190,13 @@ def some_text(rng: Rng) -> str:
             return "".join(map(str, rng.choice(rng.integers(0, 10, 2), n)))
         return "".join(map(str, rng.integers(0, 10, n)))
 
-    def letters(low: int, high: int) -> str:
-        return "".join(rng.choice(list(_LETTERS), int(rng.integers(low, high + 1))))
+    def letters(low: int, high: int, among: str = _LETTERS) -> str:
+        return "".join(rng.choice(list(among), int(rng.integers(low, high + 1))))
 
     kind = rng.random()
-    if kind < 0.5:
+    if kind < 0.48:
         return digits(1, 4) if rng.random() < 0.4 else digits(3, 12)
-    if kind < 0.68:
+    if kind < 0.66:
         groups = [digits(1, 3), *(digits(3, 3) for _ in range(int(rng.integers(0, 3))))]
         mark = str(rng.choice([".", ".", ","]))
         text = mark.join(groups)
@@ -169,20 +204,20 @@ def some_text(rng: Rng) -> str:
             text += ("," if mark == "." else ".") + digits(2, 2)
         end = rng.random()
         return text + ("-" if end < 0.2 else ".-" if end < 0.3 else "=" if end < 0.38 else "")
-    if kind < 0.76:
+    if kind < 0.74:
         mark = str(rng.choice([".", "-", "/"]))
         return mark.join([digits(1, 2), digits(1, 2), digits(2, 4)])
-    if kind < 0.87:
+    if kind < 0.84:
         sign = str(rng.choice(list(_SIGNS)))
         if rng.random() < 0.5:
-            return letters(1, 3) + " " + digits(1, 6)
+            return letters(1, 3, _CLEAR_LETTERS) + " " + digits(1, 6)
         return (
             (sign if rng.random() < 0.7 else "")
             + digits(1, 7)
             + (sign if rng.random() < 0.5 else "")
         )
-    if kind < 0.96:
-        return " ".join(letters(1, 8) for _ in range(int(rng.integers(1, 3))))
+    if kind < 0.93:
+        return " ".join(letters(2, 8) for _ in range(int(rng.integers(1, 3))))
     return ""
 
 
@@ -190,6 +225,8 @@ def compose(text: str, hand: Hand, rng: Rng) -> tuple[np.ndarray, float]:
     """The ink of a line, (height, width), and the row of the digits' upper edge."""
     is_tight = rng.random() < 0.4
     gap = rng.uniform(-6, 2) if is_tight else rng.uniform(1, 26)
+    if rng.random() < 0.08:  # digits that stand far apart, as in boxes
+        gap = rng.uniform(26, 110)
     jitter = 2.5 if is_tight else 0.25 * gap + 1
     joined = rng.uniform(0.1, 0.7) if rng.random() < 0.2 else 0.0
     top, height = 36, 36 + _INK + 36
@@ -197,7 +234,8 @@ def compose(text: str, hand: Hand, rng: Rng) -> tuple[np.ndarray, float]:
     right = 0
     last: tuple[int, int] | None = None
     rise = rng.normal(0, 0.02)
-    for place, sign in enumerate(text):
+    before = ""
+    for sign in _pieces(text, hand.chains_zeros):
         if sign == " ":
             right += int(rng.uniform(0.3, 1.2) * _INK)
             continue
@@ -212,14 +250,15 @@ def compose(text: str, hand: Hand, rng: Rng) -> tuple[np.ndarray, float]:
         ink = ink[: height - first]
         rows = slice(first, first + len(ink))
         space = gap + rng.normal(0, jitter)
-        if sign in ".,-" or (place and text[place - 1] in ".,-"):
+        if sign in ".,-" or (before and before in ".,-"):
             space = max(space, 1.0)
+        before = sign
         left = 0 if right == 0 else _beside(canvas[rows, :right], ink, right, space)
         if left + ink.shape[1] + 32 > canvas.shape[1]:
             canvas = np.pad(canvas, ((0, 0), (0, left + ink.shape[1] + 256 - canvas.shape[1])))
         part = canvas[rows, left : left + ink.shape[1]]
         np.maximum(part, ink, out=part)
-        if last is not None and rng.random() < joined and sign in "0123456789":
+        if last is not None and rng.random() < joined and sign[0].isdigit():
             _join(canvas, last, rows, left, ink, hand.pen, rng)
         edge = ink[:, -max(1, ink.shape[1] // 8) :].max(axis=1)
         last = (
@@ -228,6 +267,11 @@ def compose(text: str, hand: Hand, rng: Rng) -> tuple[np.ndarray, float]:
         )
         right = max(right, left + ink.shape[1])
     return canvas[:, : max(right, 8)], float(top)
+
+
+def _pieces(text: str, chains_zeros: bool) -> list[str]:
+    """What is drawn at once: each sign, or all of the zeros beside each other."""
+    return re.findall("0{2,4}|." if chains_zeros else ".", text)
 
 
 def _beside(canvas: np.ndarray, ink: np.ndarray, right: int, space: float) -> int:
@@ -278,6 +322,35 @@ def _pattern(shape: tuple[int, int], body: float, rng: Rng) -> np.ndarray:
     rough = rng.normal(0, 1, shape).astype(np.float32)
     rough = cv2.GaussianBlur(rough, (0, 0), rng.uniform(0.6, 3))
     return np.clip(rough / max(float(rough.std()), 1e-6) * 0.5, 0, 1)
+
+
+def _texture(rng: Rng) -> np.ndarray:
+    """Ink of things that nobody wrote: leaves, bricks, grass, cloth, close up."""
+    shape = (36 + _INK + 36, int(rng.integers(100, 640)))
+    kind = rng.random()
+    ink = np.zeros(shape, np.uint8)
+    if kind < 0.4:  # blots
+        rough = cv2.GaussianBlur(rng.normal(0, 1, shape), (0, 0), rng.uniform(1.5, 9))
+        ink[rough > rough.std() * rng.uniform(0.3, 1.5)] = 255
+        return ink
+    if kind < 0.6:  # bricks
+        high, wide = int(rng.integers(14, 50)), int(rng.integers(20, 110))
+        thick = int(rng.integers(2, 8))
+        for i, row in enumerate(range(int(rng.integers(0, high)), shape[0], high)):
+            cv2.line(ink, (0, row), (shape[1], row + int(rng.normal(0, 3))), 255, thick)
+            for column in range(int(wide * (0.25 + 0.5 * (i % 2))), shape[1], wide):
+                at = column + int(rng.normal(0, 3))
+                cv2.line(ink, (at, row), (at, row + high), 255, thick)
+        return ink
+    for _ in range(int(rng.integers(6, 60))):  # veins, blades, threads
+        start = rng.uniform(0, 1, 2) * shape[::-1]
+        along = rng.normal(0, 1, 2) * rng.uniform(10, 70)
+        bend = rng.normal(0, 14, 2)
+        t = np.linspace(0, 1, 9)[:, None]
+        points = start + along * t + 4 * t * (1 - t) * bend
+        shade, thick = int(rng.integers(90, 256)), int(rng.integers(1, 7))
+        cv2.polylines(ink, [np.rint(points).astype(np.int32)], False, shade, thick, cv2.LINE_AA)
+    return ink
 
 
 def _surroundings(ink: np.ndarray, top: float, hand: Hand, rng: Rng) -> np.ndarray:
@@ -360,7 +433,7 @@ def photograph(ink: np.ndarray, rng: Rng, is_plain: bool = False) -> Photo:
 
 def capture(ink: np.ndarray, top: float, rng: Rng) -> np.ndarray:
     """The contrast of a line to its paper as the reader sees it, uint8 (HEIGHT, width)."""
-    picture, paper, strength, body = photograph(ink, rng)
+    picture, paper, strength, body = photograph(ink, rng, is_plain=bool(rng.random() < 0.5))
     scale = body / _INK
     contrast = np.clip(1 - picture / np.float32(paper), 0, 1)
     kind = rng.random()
@@ -372,8 +445,8 @@ def capture(ink: np.ndarray, top: float, rng: Rng) -> np.ndarray:
         sure = cv2.dilate((contrast > level).astype(np.uint8), np.ones((3, 3), np.uint8))
         contrast[sure == 0] = 0
     # The reader's guess of where the line is.
-    factor = BODY / body * np.exp(rng.normal(0, 0.1))
-    centre = (top + _INK / 2) * scale + rng.normal(0, 0.05) * body
+    factor = BODY / body * np.exp(rng.normal(0, 0.13))
+    centre = (top + _INK / 2) * scale + rng.normal(0, 0.07) * body
     tilt = rng.normal(0, 0.02)
     width = int(min(_WIDEST, max(16, picture.shape[1] * factor)))
     matrix = np.float32(
@@ -411,6 +484,8 @@ def draw(sources: Sources, n: int, seed: list[int]) -> list[tuple[np.ndarray, np
         text = some_text(rng)
         hand = Hand(sources, by_label, rng)
         ink, top = compose(text, hand, rng)
+        if not text and rng.random() < 0.6:
+            ink, top = _texture(rng), 36.0
         line = capture(_surroundings(ink, top, hand, rng), top, rng)
         if line.shape[1] >= _WIDEST:  # cut: its end may be missing
             continue

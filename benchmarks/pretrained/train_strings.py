@@ -1,11 +1,13 @@
 """Train the string recogniser in the wheel.
 
-    python benchmarks/pretrained/train_strings.py FOLDER --out strings.onnx [--epochs 6]
+    python benchmarks/pretrained/train_strings.py FOLDER --out strings.onnx [--epochs 4]
+        [--start OLDER.onnx]
 
 FOLDER is what strings.py wrote. The network is convolutions only and is trained by connectionist
 temporal classification (A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber, "Connectionist temporal
 classification: labelling unsegmented sequence data with recurrent neural networks", ICML 2006). It
-is written as an ONNX graph with batch normalisation folded into its convolutions.
+is written as an ONNX graph with batch normalisation folded into its convolutions. --start goes on
+from such a graph.
 """
 
 import argparse
@@ -22,6 +24,7 @@ _STEP = (
 )
 _PIXELS = 128 * 128  # Columns of a batch.
 _PEAK, _WARM_UP = 2e-3, 300
+_PEAK_OF_TRAINED = 1e-3  # goes on from weights without losing what they know
 # Filters and kernel of each convolution, and the pooling after it. The first one halves both sides.
 LAYERS = (
     (32, (5, 5), None),
@@ -108,6 +111,33 @@ def build() -> tuple:  # type: ignore[type-arg]
     return keras.Model(inputs, x), pairs, last
 
 
+def start_from(path: Path, model: object, pairs: list, last: object, lines: np.ndarray) -> None:  # type: ignore[type-arg]
+    """Give the network the weights of a graph that `to_onnx` wrote.
+
+    The graph has no normalisations left. They get the means and variances of these lines, and the
+    factors and offsets that undo them, so that training goes on where it ended.
+    """
+    import keras
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    for i, (conv, norm) in enumerate(pairs):
+        conv.set_weights([values[f"w{i}"].transpose(2, 3, 1, 0)])
+        ones = np.ones_like(values[f"b{i}"])
+        norm.set_weights([ones, values[f"b{i}"], 0 * ones, ones - norm.epsilon])
+    kernels, bias = values["w"].transpose(2, 3, 1, 0), values["b"]
+    last.set_weights([np.roll(one, -1, axis=-1) for one in (kernels, bias)])  # type: ignore[attr-defined]
+    before = keras.Model(model.input, [conv.output for conv, _ in pairs])  # type: ignore[attr-defined]
+    outputs = before(lines.astype(np.float32) / 255, training=False)
+    for (_, norm), output in zip(pairs, outputs, strict=True):
+        one = np.asarray(keras.ops.cast(output, "float32"))
+        mean, variance = one.mean(axis=(0, 1, 2)), one.var(axis=(0, 1, 2))
+        beta = norm.get_weights()[1]
+        norm.set_weights([np.sqrt(variance + norm.epsilon), beta + mean, mean, variance])
+
+
 def to_onnx(pairs: list, last: object) -> object:  # type: ignore[type-arg]
     """The network as an ONNX graph: uint8 lines to logarithms of probabilities, blank first."""
     from onnx import TensorProto, helper, numpy_helper
@@ -174,7 +204,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--start", type=Path, default=None)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=None)
     options = parser.parse_args()
@@ -191,8 +222,13 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     model, pairs, last = build()
     print(f"{len(train.widths):,} lines, {model.count_params():,} parameters", flush=True)
+    peak = _PEAK
+    if options.start:
+        peak = _PEAK_OF_TRAINED
+        some = np.sort(rng.choice(len(train.widths), 600, replace=False))
+        start_from(options.start, model, pairs, last, train.batch(some, 0)[0])
     total = options.epochs * sum(1 for _ in train.batches(np.random.default_rng(0)))
-    optimizer = keras.optimizers.AdamW(_PEAK, weight_decay=1e-3, global_clipnorm=5.0)
+    optimizer = keras.optimizers.AdamW(peak, weight_decay=1e-3, global_clipnorm=5.0)
     optimizer.build(model.trainable_variables)
 
     @tf.function(
@@ -245,6 +281,8 @@ def main() -> None:
         parts = ", ".join(f"{name} {np.mean(part):.3f}" for name, part in right.items())
         return f"{np.mean(every):.4f} of held-out lines ({parts})"
 
+    if options.start:
+        print(f"at the start: {evaluate(2_000)}", flush=True)
     start, done = time.perf_counter(), 0
     for epoch in range(options.epochs):
         losses = []
@@ -260,7 +298,7 @@ def main() -> None:
                 (len(rows), max(1, *map(len, texts))),
             )
             part = done / total
-            rate = _PEAK * min(1.0, (done + 1) / _WARM_UP) * 0.5 * (1 + np.cos(np.pi * part))
+            rate = peak * min(1.0, (done + 1) / _WARM_UP) * 0.5 * (1 + np.cos(np.pi * part))
             steps = (-(-widths // 2)).astype(np.int32)
             losses.append(step(lines, steps, labels, is_empty, np.float32(rate)))
             done += 1

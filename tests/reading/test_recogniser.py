@@ -58,6 +58,53 @@ def test_thin_strokes_are_drawn_with_a_thicker_pen():
     assert (line.pixels.max(axis=1) > 200).sum() >= BODY - 3
 
 
+@pytest.mark.parametrize("bar", [1.8, 3.0])
+def test_digits_beside_the_bar_of_a_frame_have_their_size(bar):
+    ink = compose(["597"], margin=60)
+    rows = np.flatnonzero(ink.any(axis=1))
+    middle, half = (rows[0] + rows[-1]) / 2, bar * (rows[-1] - rows[0]) / 2
+    ink[max(0, int(middle - half)) : int(middle + half), 20:23] = 1
+    shades = two_shades(on_paper(ink)[..., None], "auto")
+    components = find_components(shades.mask)
+    line = np.argsort(components.boxes[:, 0]).tolist()
+    made = cut_line(shades, components, line)
+    left = int(made.columns_of(components.boxes[line[-1:]])[0][0])
+    top, bottom = inked_rows(made.pixels[:, left:])
+    assert abs(bottom - top - BODY) < 5
+
+
+@pytest.mark.parametrize("size", [0.8, 1.3])
+def test_line_is_as_large_as_is_asked_for(size):
+    shades, components, line, one = cut(["12345678"], margin=60)
+    other = cut_line(shades, components, line, size)
+    top, bottom = inked_rows(other.pixels)
+    assert abs(bottom - top - size * BODY) < 5
+    assert other.scale == pytest.approx(size * one.scale)
+
+
+def test_faint_parts_of_strokes_stay_and_rulings_do_not():
+    ink = compose(["597"], margin=80, zoom=2)
+    rows = np.flatnonzero((ink > 0.5).any(axis=1))
+    below = rows[-1] - len(rows) // 4  # where the pen has hardly any ink left
+    faint = ink.copy()
+    faint[below:] *= 0.13
+    ruled = ink.copy()
+    ruled[rows[-1] + 6 : rows[-1] + 9] = 1
+
+    def line_of(drawn):
+        shades = two_shades(on_paper(drawn)[..., None], "auto")
+        components = find_components(shades.mask)
+        line = cut_line(shades, components, np.argsort(components.boxes[:, 0]).tolist())
+        return line, shades
+
+    line, shades = line_of(faint)
+    assert not shades.mask[below + 1 :].any()
+    row = (below + 5 - line.matrix[1, 2]) * line.scale
+    assert line.pixels[int(row)].max() > 20
+    with_ruling, _ = line_of(ruled)
+    assert inked_rows(with_ruling.pixels)[1] <= inked_rows(line_of(ink)[0].pixels)[1] + 1
+
+
 def test_pixels_that_are_given_are_not_changed():
     shades = two_shades(on_paper(compose(["3805"], gap=-9))[40:68, 40:110, None], "auto")
     components = find_components(shades.mask)

@@ -16,10 +16,11 @@ from digitcnn.reading.form_registration import project
 from digitcnn.reading.form_sheet import Sheet
 from digitcnn.reading.form_template import FieldTemplate, FormTemplate
 from digitcnn.reading.layout import find_components
+from digitcnn.reading.line_reading import read_lines, read_numbers
 from digitcnn.reading.page import Number, Polygon
-from digitcnn.reading.recogniser import LineRecogniser, cut_line
+from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.strips import DIGITS, OTHER, Strip
-from digitcnn.reading.witnesses import refined, refined_digit
+from digitcnn.reading.witnesses import refined_digit
 
 _HOLE = 0.5  # What an empty box between digits, or what is none, leaves of a confidence.
 _LEGIBLE = 0.5  # The confidence of what is fainter than the rest, and not a smudge.
@@ -65,13 +66,11 @@ def _read_string(
     if not len(components.boxes):
         return None
     line = [int(i) for i in np.argsort(components.boxes[:, 0], kind="stable")]
-    cut = cut_line(shades, components, line)
-    if cut is None:
-        return None
-    (answer,) = recogniser.read([cut])
     # A field is one number, whatever gaps there are in it.
-    whole = Strip.of_line(cut, answer, [(0.0, float(cut.pixels.shape[1]))], recogniser.calibration)
-    (strip,) = refined([whole], [line], [cut], shades, components, classifier)
+    (whole,) = read_lines(shades, components, [[line]], recogniser)
+    if whole is None:
+        return None
+    (strip,) = read_numbers([whole], [[0]], shades, components, recogniser, classifier)
 
     def outline(first: int, last: int) -> np.ndarray:
         return strip.outline(first, last) + np.array([crop.left, crop.top])

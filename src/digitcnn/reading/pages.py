@@ -81,7 +81,8 @@ def read_as(
         )
     reader = LineReader(classifier, recogniser, reject_below)
     if layout == "line":
-        found = reader.read(find_ink(_without_lines(pixels, find_rulings(pixels), False)), one_line)
+        inks = find_ink(_without_lines(pixels, find_rulings(pixels), False))
+        found = reader.read(inks, one_line, is_one_line=True)
         return ([] if found is None else found.strips), view
     return read_page(view, reader)
 

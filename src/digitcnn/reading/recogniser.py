@@ -23,7 +23,8 @@ STEP = 2  # Columns for each of the network's answers.
 _MODEL_FILE = "strings.onnx"
 _MARGIN = 8  # Columns beside the first and the last sign.
 _WIDEST = 4096  # Columns of a line. What is wider is no line of digits.
-_LARGE = 0.6  # Of the highest component: others tell nothing about where the line runs.
+# Of a typical component: lower and higher ones tell nothing about where the line runs.
+_LARGE = 0.6, 1.7
 _STEEPEST = 0.35  # Of a line that rises or falls.
 _FULL_INK = 75  # Percentile of the contrast of strokes that counts as full ink.
 _THINNEST = 2.0  # Pixels of a stroke in the line: what is thinner is drawn with a thicker pen.
@@ -107,7 +108,9 @@ class LineRecogniser:
         return self._loaded
 
 
-def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> CutLine | None:
+def cut_line(
+    shades: Shades, components: Components, line: Sequence[int], size: float = 1.0
+) -> CutLine | None:
     """Cut a line out, level and of one size, without the ink of other lines.
 
     Parameters
@@ -116,6 +119,8 @@ def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> Cut
     components : Components
     line : sequence of int
         The components of the line.
+    size : float, default=1.0
+        Of a typical component in the line, in parts of `BODY`.
 
     Returns
     -------
@@ -124,10 +129,12 @@ def cut_line(shades: Shades, components: Components, line: Sequence[int]) -> Cut
     """
     boxes = components.boxes[list(line)]
     heights, widths = boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]
-    is_large = heights >= _LARGE * heights.max()
+    # The bar of a frame is higher than any digit.
+    typical = _weighted_median(heights, widths)
+    is_large = (heights >= _LARGE[0] * typical) & (heights <= _LARGE[1] * typical)
     body = _weighted_median(heights[is_large], widths[is_large])
     middle, slope = _course(boxes[is_large], body)
-    scale = BODY / body
+    scale = size * BODY / body
     left, right = boxes[:, 0].min(), boxes[:, 2].max()
     width = math.ceil((right - left) * scale) + 2 * _MARGIN
     width += width % STEP
@@ -189,14 +196,17 @@ def _drawn(ink: np.ndarray, forward: np.ndarray, width: int) -> np.ndarray:
 def _ink_of(
     shades: Shades, components: Components, line: Sequence[int], rows: slice, columns: slice
 ) -> np.ndarray:
-    """How much ink there is, 0 to 1, without the paper's grain, rulings and other lines."""
+    """How much ink there is, 0 to 1, without rulings and other lines.
+
+    The paper's grain stays: the threshold that would remove it removes thin strokes too.
+    """
     labels = components.labels[rows, columns]
     is_mine = np.isin(labels, np.asarray(line) + 1)
     contrast = shades.contrast[rows, columns]
     full = float(np.percentile(contrast[is_mine], _FULL_INK)) if is_mine.any() else 1.0
-    is_ink = (components.ink[rows, columns] > 0) & ((labels == 0) | is_mine)
-    kept = cv2.dilate(is_ink.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    kept &= (labels == 0) | is_mine
+    was_ruled = (shades.mask[rows, columns] > 0) & (components.ink[rows, columns] == 0)
+    was_ruled = cv2.dilate(was_ruled.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    kept = is_mine | ((labels == 0) & ~was_ruled)
     soft = np.where(kept, contrast / max(full, 1e-6), 0)
     return np.clip(soft, 0, 1).astype(np.float32)
 

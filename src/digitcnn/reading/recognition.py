@@ -12,10 +12,11 @@ from digitcnn.preprocessing.shades import Shades, two_shades, uneven_shades
 from digitcnn.preprocessing.strokes import rate_group
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
+from digitcnn.reading.line_reading import SIZES, ReadLine, read_lines, read_numbers
 from digitcnn.reading.lines import link_lines, split_numbers
-from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
+from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
-from digitcnn.reading.witnesses import refined, refined_digit
+from digitcnn.reading.witnesses import refined_digit
 from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, numbers_of, numbers_only
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
@@ -71,9 +72,7 @@ class _Guess:
 
     ink: Ink
     rows: tuple[int, ...]  # Of the page: what stands in the same one is one line.
-    lines: tuple[tuple[int, ...], ...]
-    cuts: tuple[CutLine, ...]
-    strips: tuple[Strip, ...]
+    lines: tuple[ReadLine, ...]
 
 
 class LineReader:
@@ -98,7 +97,13 @@ class LineReader:
         self._recogniser = recogniser
         self._reject_below = reject_below
 
-    def read(self, inks: Sequence[Ink], grouping: Grouping, is_apart: bool = False) -> Found | None:
+    def read(
+        self,
+        inks: Sequence[Ink],
+        grouping: Grouping,
+        is_apart: bool = False,
+        is_one_line: bool = False,
+    ) -> Found | None:
         """The lines of a picture, in the guess about its ink that is right.
 
         Dark and light strokes are both tried. The guess is right whose ink is digits, surely read,
@@ -112,41 +117,64 @@ class LineReader:
         is_apart : bool, default=False
             Whether words have nothing to do with each other, as those in the cells of a table.
 
+        is_one_line : bool, default=False
+            Whether the picture shows a line: if none is found, it is looked for in the other size.
+
         Returns
         -------
         Found or None
             None where there is no number.
         """
-        merit, sure_part, share, best = 0.0, 0.0, 0.0, None
-        for ink in inks:
-            lines = grouping(ink.components)
-            if lines is None:
-                continue
-            guess = _read(ink, lines, self._recogniser, is_apart)
-            n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in guess.strips)
-            strips = numbers_only(guess.strips, self._reject_below, MAYBE_PART)
-            judged = _merit(ink, strips, n_signs)
-            if judged[0] > merit:
-                (merit, sure_part, share), best = judged, replace(guess, strips=tuple(strips))
+        grouped = [(ink, grouping(ink.components)) for ink in inks]
+        lines = [(ink, one) for ink, one in grouped if one is not None]
+        size, other = SIZES
+        best = self._best_guess(lines, is_apart, size)
+        if best is None and is_one_line:
+            size, other = other, size
+            best = self._best_guess(lines, is_apart, size)
         if best is None:
             return None
+        guess, numbers, judged = best
+        kept = [i for i, words in enumerate(numbers) if words]
         # What may be a number is seen by the classifier too, which may have doubts of its own.
-        kept = [i for i, strip in enumerate(best.strips) if strip.words]
-        strips = refined(
-            [best.strips[i] for i in kept],
-            [best.lines[i] for i in kept],
-            [best.cuts[i] for i in kept],
-            best.ink.shades,
-            best.ink.components,
+        strips = read_numbers(
+            [guess.lines[i] for i in kept],
+            [numbers[i] for i in kept],
+            guess.ink.shades,
+            guess.ink.components,
+            self._recogniser,
             self.classifier,
+            other,
         )
         rows: dict[int, list[Strip]] = {}
         for i, strip in zip(kept, strips, strict=True):
             words = numbers_of(strip, self._reject_below, DIGIT_PART)
             if words:
-                rows.setdefault(best.rows[i], []).append(replace(strip, words=words))
+                rows.setdefault(guess.rows[i], []).append(replace(strip, words=words))
         found = tuple(Strip.joined(row) for row in rows.values())
-        return Found(best.ink, found, merit, sure_part, share) if found else None
+        return Found(guess.ink, found, *judged) if found else None
+
+    def _best_guess(
+        self, lines: list[tuple[Ink, list[list[list[int]]]]], is_apart: bool, size: float
+    ) -> tuple[_Guess, list[list[int]], tuple[float, float, float]] | None:
+        """The guess about the ink that is right, the numbers in its lines, and its merit.
+
+        The numbers are those of the words in each line. None where there is no number.
+        """
+        best, most = None, 0.0
+        for ink, one in lines:
+            guess = _guess(ink, one, self._recogniser, is_apart, size)
+            strips = [line.strip for line in guess.lines]
+            n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in strips)
+            kept = numbers_only(strips, self._reject_below, MAYBE_PART)
+            judged = _merit(ink, kept, n_signs)
+            if judged[0] > most:
+                numbers = [
+                    [strip.words.index(word) for word in number.words]
+                    for strip, number in zip(strips, kept, strict=True)
+                ]
+                best, most = (guess, numbers, judged), judged[0]
+        return best
 
 
 def read_single(
@@ -215,36 +243,22 @@ def _words_in(boxes: np.ndarray, line: list[int]) -> list[list[int]]:
     return [[line[i] for i in group] for group in split_numbers(boxes[line])]
 
 
-def _read(
-    ink: Ink, lines: list[list[list[int]]], recogniser: LineRecogniser, is_apart: bool
+def _guess(
+    ink: Ink,
+    lines: list[list[list[int]]],
+    recogniser: LineRecogniser,
+    is_apart: bool,
+    size: float,
 ) -> _Guess:
     """What the recogniser reads in lines of words of components."""
-    kept = []
-    for row, line in enumerate(lines):
-        for words in [[word] for word in line] if is_apart else [line]:
-            members = tuple(i for word in words for i in word)
-            cut = cut_line(ink.shades, ink.components, members)
-            if cut is not None:
-                columns = [_columns_of(ink.components.boxes[word], cut) for word in words]
-                kept.append((row, members, cut, columns))
-    answers = recogniser.read([cut for _, _, cut, _ in kept])
-    strips = tuple(
-        Strip.of_line(cut, answer, columns, recogniser.calibration)
-        for (_, _, cut, columns), answer in zip(kept, answers, strict=True)
-    )
-    return _Guess(
-        ink,
-        tuple(row for row, _, _, _ in kept),
-        tuple(members for _, members, _, _ in kept),
-        tuple(cut for _, _, cut, _ in kept),
-        strips,
-    )
-
-
-def _columns_of(boxes: np.ndarray, cut: CutLine) -> tuple[float, float]:
-    """The columns of a cut line where a word begins and ends."""
-    left, right = cut.columns_of(boxes)
-    return float(left.min()), float(right.max())
+    parts = [
+        (row, words)
+        for row, line in enumerate(lines)
+        for words in ([[word] for word in line] if is_apart else [line])
+    ]
+    read = read_lines(ink.shades, ink.components, [words for _, words in parts], recogniser, size)
+    kept = [(row, one) for (row, _), one in zip(parts, read, strict=True) if one is not None]
+    return _Guess(ink, tuple(row for row, _ in kept), tuple(one for _, one in kept))
 
 
 def _merit(ink: Ink, strips: Sequence[Strip], n_signs: int) -> tuple[float, float, float]:

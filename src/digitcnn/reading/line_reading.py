@@ -1,0 +1,127 @@
+"""Lines of components, cut out and read as strings."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from digitcnn.preprocessing.shades import Shades
+from digitcnn.reading.classification import DigitClassifier
+from digitcnn.reading.decoding import best_reading
+from digitcnn.reading.layout import Components
+from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
+from digitcnn.reading.strips import DIGITS, Strip
+from digitcnn.reading.witnesses import refined
+
+# Sizes of a typical component in a line that is cut out, relative to a digit's. A component is one
+# digit, several that touch, or one with a tail: the right size is the one that is read more surely.
+SIZES = 1.0, 1.3
+_SURE = 0.9  # Probability from which on a line is not read in another size.
+
+Words = Sequence[Sequence[int]]  # A line: its words, each as its components, from left to right.
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """A line's words, the pixels that were read, and what they say."""
+
+    words: Words
+    cut: CutLine
+    strip: Strip
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        """All components of the line."""
+        return tuple(i for word in self.words for i in word)
+
+
+def read_lines(
+    shades: Shades,
+    components: Components,
+    lines: Sequence[Words],
+    recogniser: LineRecogniser,
+    size: float = SIZES[0],
+) -> list[ReadLine | None]:
+    """Read lines in one size; None for a line that is too long.
+
+    Parameters
+    ----------
+    shades : Shades
+    components : Components
+    lines : sequence of words
+    recogniser : LineRecogniser
+    size : float, default=1.0
+        Of a typical component, relative to a digit's.
+    """
+    cuts = [
+        cut_line(shades, components, [i for word in words for i in word], size) for words in lines
+    ]
+    answers = iter(recogniser.read([cut for cut in cuts if cut is not None]))
+    found: list[ReadLine | None] = []
+    for words, cut in zip(lines, cuts, strict=True):
+        if cut is None:
+            found.append(None)
+            continue
+        columns = [_columns_of(components.boxes[list(word)], cut) for word in words]
+        strip = Strip.of_line(cut, next(answers), columns, recogniser.calibration)
+        found.append(ReadLine(words, cut, strip))
+    return found
+
+
+def read_numbers(
+    lines: Sequence[ReadLine],
+    numbers: Sequence[Sequence[int]],
+    shades: Shades,
+    components: Components,
+    recogniser: LineRecogniser,
+    classifier: DigitClassifier,
+    size: float = SIZES[1],
+) -> list[Strip]:
+    """Ask the classifier too, read what is not sure in another size, and keep what is surer.
+
+    Parameters
+    ----------
+    lines : sequence of ReadLine
+        Of `read_lines`.
+    numbers : sequence of sequence of int
+        The words of each line that are numbers. The others are left out.
+    shades, components, recogniser
+        As for `read_lines`.
+    classifier : DigitClassifier
+        Of digits.
+    size : float, default=1.3
+        The other size.
+    """
+
+    def refine(some: Sequence[ReadLine], which: Sequence[int]) -> list[Strip]:
+        strips = [
+            replace(line.strip, words=tuple(line.strip.words[k] for k in numbers[i]))
+            for i, line in zip(which, some, strict=True)
+        ]
+        parts, cuts = [line.components for line in some], [line.cut for line in some]
+        return refined(strips, parts, cuts, shades, components, classifier)
+
+    found = refine(lines, range(len(lines)))
+    sureness = [_sureness(strip) for strip in found]
+    unsure = [i for i, one in enumerate(sureness) if one < _SURE]
+    again = read_lines(shades, components, [lines[i].words for i in unsure], recogniser, size)
+    others = {i: other for i, other in zip(unsure, again, strict=True) if other is not None}
+    for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
+        if _sureness(strip) > sureness[i]:
+            found[i] = strip
+    return found
+
+
+def _sureness(strip: Strip) -> float:
+    """Probability of the numbers; none is less sure than any."""
+    digits = strip.only(DIGITS)
+    read = [best_reading(digits.log_probabilities[a:b], DIGITS) for a, b in digits.words]
+    found = [one.probability for one in read if one is not None and one.text]
+    return math.prod(found) if found else -1.0
+
+
+def _columns_of(boxes: np.ndarray, cut: CutLine) -> tuple[float, float]:
+    """The columns of a cut line where a word begins and ends."""
+    left, right = cut.columns_of(boxes)
+    return float(left.min()), float(right.max())
