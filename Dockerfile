@@ -2,7 +2,7 @@
 # It prints the token that every call needs; give one with -e DIGITCNN_TOKEN=...
 FROM python:3.13-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE constraints.txt ./
+COPY pyproject.toml README.md LICENSE THIRD_PARTY_LICENSES.txt constraints.txt ./
 COPY src src
 RUN python -m venv /opt/digitcnn \
     && /opt/digitcnn/bin/pip install --no-cache-dir --no-compile -c constraints.txt ".[serve,pdf]" \

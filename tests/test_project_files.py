@@ -1,7 +1,10 @@
 """What a hosting service would read: it is checked as far as it can be without one."""
 
 import configparser
+import csv
+import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,10 @@ def load(path):
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def load_toml(name):
+    return tomllib.loads((ROOT / name).read_text(encoding="utf-8"))
+
+
 def environments():
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "tox.ini", encoding="utf-8")
@@ -30,6 +37,16 @@ def environments():
             braces = re.fullmatch(r"\{(.*)\}", name)
             found |= set(braces[1].split(",")) if braces else {name}
     return found
+
+
+@pytest.fixture(scope="module")
+def contents():
+    """The script that `tox -e release` checks the wheel and the sdist with."""
+    path = ROOT / ".ci" / "check_distributions.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def values_of(job, name):
@@ -110,3 +127,57 @@ def test_documentation_is_built_from_its_extra():
     (install,) = config["python"]["install"]
     assert install["extra_requirements"] == ["docs"]
     assert (ROOT / config["sphinx"]["configuration"]).is_file()
+
+
+def test_licences_of_all_sources_are_shipped():
+    project = load_toml("pyproject.toml")
+    assert project["project"]["license-files"] == ["LICENSE", "THIRD_PARTY_LICENSES.txt"]
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {"LICENSE", "THIRD_PARTY_LICENSES.txt"} <= set(included)
+    text = (ROOT / "THIRD_PARTY_LICENSES.txt").read_text(encoding="utf-8")
+    for licence in ("CC BY-SA 3.0", "CC BY 4.0", "SIL Open Font License 1.1"):
+        assert licence in text
+    fonts = ROOT / "benchmarks" / "pretrained" / "fonts.csv"
+    with fonts.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"the {len(rows)} fonts below" in text
+    for row in rows:
+        assert row["licence"] == "OFL-1.1"
+        assert f"\n{row['name']} {row['version']}\n" in text
+        # The record repeats the notice of each file of a font.
+        for notice in re.split(r"\s+\S+\.(?:ttf|otf): ", row["attribution"]):
+            assert f"\n    {notice.strip()}\n" in text
+
+
+def test_all_files_of_the_package_are_meant_to_be_published(contents):
+    package = contents.list_package(ROOT)
+    metadata = ["METADATA", "RECORD", "WHEEL", "entry_points.txt"]
+    metadata += [f"licenses/{name}" for name in contents.LICENCES]
+    wheel = dict.fromkeys([*package, *(f"digitcnn-1.dist-info/{name}" for name in metadata)], 1)
+    assert "digitcnn/pretrained/strings.onnx" in wheel
+    assert contents.find_faults(wheel, contents.WHEEL, [*package, *contents.WHEEL[:1]]) == []
+
+
+def test_all_files_of_the_sdist_are_meant_to_be_published(contents):
+    project = load_toml("pyproject.toml")
+    target = project["tool"]["hatch"]["build"]["targets"]["sdist"]
+    built = [*(ROOT / name for name in target["exclude"]), ROOT / "docs" / "_static" / "drawing"]
+    files = [
+        path
+        for name in target["include"]
+        for path in [ROOT / name, *(ROOT / name).rglob("*")]
+        if path.is_file() and "__pycache__" not in path.parts
+        if not any(path.is_relative_to(folder) for folder in built)
+    ]
+    sizes = {path.relative_to(ROOT).as_posix(): path.stat().st_size for path in files}
+    sizes |= dict.fromkeys([".gitignore", "PKG-INFO", "pyproject.toml"], 1)  # of the builder
+    assert contents.find_faults(sizes, contents.SDIST, contents.named(contents.SDIST)) == []
+
+
+def test_distribution_with_other_files_is_refused(contents):
+    stray = {"digitcnn/py.typed": 0, "digitcnn/pretrained/train.npz": 9, "digitcnn/cli/a.py": 0}
+    assert contents.find_faults(stray, contents.PACKAGE, ["digitcnn/pretrained/*.onnx"]) == [
+        "digitcnn/pretrained/train.npz: not meant to be published",
+        "digitcnn/cli/a.py: empty",
+        "digitcnn/pretrained/*.onnx: missing",
+    ]
