@@ -127,7 +127,7 @@ def test_evaluate_lists_the_most_confident_errors_first(capsys, folder, model, d
         assert y[error["row"]] == error["truth"] != error["prediction"]
     status, out, _ = run(capsys, "evaluate", model, folder / "train.csv")
     assert "confusion matrix" in out
-    assert "most confident errors" in out
+    assert "most confident errors, by row (the first is row 0)" in out
 
 
 @pytest.mark.slow

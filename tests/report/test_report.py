@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 
@@ -145,12 +146,76 @@ def test_page_lets_no_script_ask_for_anything(browser, page):
 def test_page_is_no_wider_than_the_window(browser, page, width):
     path, _ = page
     open_page(browser, path)
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 600},
-    )
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    with window(browser, width):
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@contextlib.contextmanager
+def window(browser, width):
+    size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    yield
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.fixture(scope="module", params=["numbers", "words"])
+def page_of_many(request, tmp_path_factory):
+    """A page about 15,000 digits of ten classes: counts of four digits, in one bin of five."""
+    names = np.arange(10)
+    if request.param == "words":
+        words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+        names = np.array(words)
+    rng = np.random.default_rng(0)
+    y = np.arange(15_000) % 10
+    X = rng.normal(size=(15_000, 16))
+    X[np.arange(15_000), y] += 20
+    wrong = rng.random(15_000) < 0.05
+    clf = GaussianNB().fit(X, names[y])
+    path = tmp_path_factory.mktemp("many") / "report.html"
+    write_report(clf, X, names[np.where(wrong, (y + 1) % 10, y)], path, model="many")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 400, 1300])
+def test_ten_classes_fit_into_the_window(browser, page_of_many, width):
+    open_page(browser, page_of_many)
+    with window(browser, width):
+        scroll = (
+            "const box = document.getElementById('confusion-matrix').parentElement;"
+            "return box.scrollWidth - box.clientWidth"
+        )
+        assert browser.execute_script(scroll) <= 0
+        overlaps = """
+            const heads = [...document.querySelectorAll('#confusion-matrix thead .label')];
+            const boxes = heads.map(head => head.getBoundingClientRect());
+            return boxes.slice(1).filter((box, i) => box.left < boxes[i].right).length"""
+        assert browser.execute_script(overlaps) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [400, 1300])
+def test_no_word_is_cut_or_broken(browser, page, page_of_many, width):
+    for path in (page[0], page_of_many):
+        open_page(browser, path)
+        with window(browser, width):
+            cut = """
+                return [...document.querySelectorAll('svg')].flatMap(svg => {
+                  const all = svg.getBoundingClientRect();
+                  return [...svg.querySelectorAll('text')].filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.left < all.left || box.right > all.right
+                      || box.top < all.top || box.bottom > all.bottom;
+                  }).map(text => text.textContent);
+                })"""
+            assert browser.execute_script(cut) == []
+            broken = """
+                return [...document.querySelectorAll('.facts dd')].filter(fact => {
+                  const range = document.createRange();
+                  range.selectNodeContents(fact);
+                  return !/[\\s-]/.test(fact.textContent) && range.getClientRects().length > 1;
+                }).map(fact => fact.textContent)"""
+            assert browser.execute_script(broken) == []
 
 
 @pytest.mark.slow
@@ -199,6 +264,9 @@ def test_rows_are_counted_from_0_where_they_have_no_names(plain, tmp_path):
     assert {error["row"] for error in figures["most_confident_errors"]} <= rows
     text = (tmp_path / "a.html").read_text()
     assert "This model keeps no record of its training." in text
+    assert text.count("Rows are counted from 0.") == 2 + ("sure from" in text)
+    write_report(clf, X, y, tmp_path / "named.html", rows=range(7, 67))
+    assert "Rows are counted" not in (tmp_path / "named.html").read_text()
 
 
 def test_pipeline_from_a_table_shows_what_its_last_step_is_given(plain, tmp_path):

@@ -34,8 +34,10 @@ def print_measures(result: dict[str, Any]) -> None:
     for line in lines:
         show(line)
     if result["most_confident_errors"]:
-        show("\nmost confident errors")
-        for error in result["most_confident_errors"]:
+        errors = result["most_confident_errors"]
+        are_rows = any("file" not in error for error in errors)
+        show("\nmost confident errors" + (", by row (the first is row 0)" if are_rows else ""))
+        for error in errors:
             truth, answer = _shorten(error["truth"]), _shorten(error["prediction"])
             place = printable(error.get("file", f"row {error['row']}"))
             show(

@@ -244,7 +244,7 @@ class ReliabilityDisplay(CalibrationDisplay):
         if show_counts:
             above = ax.secondary_xaxis("top")
             above.set_xticks(
-                self.prob_pred, [f"{n:,}" for n in self.counts], rotation=60, fontsize="small"
+                self.prob_pred, [f"{n:,}" for n in self.counts], rotation=90, fontsize="small"
             )
             above.set_xlabel("answers in the bin")
         return self

@@ -40,6 +40,8 @@ from digitcnn.report._figures import describe_confidence, describe_trainings
 from digitcnn.report._pictures import arrange_pictures
 
 _LIBRARIES = {"jinja2": "Jinja2", "matplotlib": "matplotlib"}
+# The columns of the confusion matrix have room for labels of this many characters side by side.
+_SHORT_LABEL = 3
 
 
 def write_report(
@@ -127,6 +129,7 @@ def write_report(
     parts = list_parts(estimator)
     networks = [part for part in parts if isinstance(part, DigitCNNClassifier)]
     pictures = _find_pictures(given, image_shape, networks)
+    row_note = " Rows are counted from 0." if rows is None else ""
     rows = np.arange(len(y)) if rows is None else np.asarray(rows)
     if not len(pictures) == len(y) == len(rows) > 0:
         raise ValueError(
@@ -150,6 +153,8 @@ def write_report(
         figures=figures,
         interval=wilson_interval(len(y) - figures["errors"], len(y)),
         classes=describe_classes(figures),
+        has_long_labels=max(len(str(name)) for name in classifier.classes_) > _SHORT_LABEL,
+        row_note=row_note,
         trainings=describe_trainings(networks),
         n_networks=len(networks),
         settings=describe_settings(parts, model),

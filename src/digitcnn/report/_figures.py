@@ -15,6 +15,7 @@ from digitcnn.inspection._training_curve import TrainingCurveDisplay
 
 # Inches. A phone shows the letters as large as the rest of the page.
 _WIDTH = 4.8
+_MARGIN = 0.1
 _BINS = 15
 # Shares of the data, the most confident answers, that the error rate is given for.
 _COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
@@ -57,6 +58,8 @@ def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, 
         # The salt keeps the names of parts apart from those of other figures in the page.
         matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": label})
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        # The page's font may be wider than the one that matplotlib measures.
+        figure.get_layout_engine().set(w_pad=_MARGIN, h_pad=_MARGIN)
         drawn = draw(figure.subplots())
         figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
