@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digitcnn.reading.form_page import FormPage
-from digitcnn.reading.form_schema import load_template
-from digitcnn.reading.form_template import FormTemplate
+from digitcnn.reading.forms.page import FormPage
+from digitcnn.reading.forms.schema import load_template
+from digitcnn.reading.forms.template import FormTemplate
 from digitcnn.reading.reader import _RECOGNISER, DigitReader
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ class Form:
             yield self.read(picture)
 
     def _read(self, opened: "Picture") -> FormPage:
-        from digitcnn.reading.form_fields import PageReading
-        from digitcnn.reading.form_registration import find_page
+        from digitcnn.reading.forms.fields import PageReading
+        from digitcnn.reading.forms.registration import find_page
 
         classifier = self.reader.load()._classifier()
         scale = np.array([opened.width, opened.height], float)
@@ -151,8 +151,8 @@ def _upright(
     pixels: np.ndarray, places: list[np.ndarray], template: FormTemplate
 ) -> list[tuple[Any, list[Any]]]:
     """The ways in which a page may lie that have most of its printed lines where they should be."""
-    from digitcnn.reading.form_boxes import cut_field, most_lines
-    from digitcnn.reading.form_sheet import rectify
+    from digitcnn.reading.forms.boxes import cut_field, most_lines
+    from digitcnn.reading.forms.sheet import rectify
 
     cuts = []
     for place in places:

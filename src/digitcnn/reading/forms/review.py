@@ -15,7 +15,7 @@ import numpy as np
 from digitcnn._version import __version__
 
 if TYPE_CHECKING:
-    from digitcnn.reading.form_page import FormField, FormPage
+    from digitcnn.reading.forms.page import FormField, FormPage
 
 _SURE, _DOUBTFUL = (0, 140, 60), (230, 110, 0)
 _AROUND = 0.35  # Of a field's height: what is shown around it.
@@ -126,7 +126,7 @@ def _data_url(crop: np.ndarray | None) -> str:
 
 def _fill(data: str) -> str:
     """The page's template with its data, in which nothing ends a script or begins a tag."""
-    folder = files("digitcnn.reading") / "templates"
+    folder = files("digitcnn.reading.forms") / "templates"
     html, style, script = (
         folder.joinpath(f"review.{kind}").read_text(encoding="utf-8")
         for kind in ("html", "css", "js")

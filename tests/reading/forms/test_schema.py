@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcnn.reading.form_schema import load_template
+from digitcnn.reading.forms.schema import load_template
 from form_sheets import FORM
 
 

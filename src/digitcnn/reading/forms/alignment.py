@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from digitcnn.reading.form_template import FormTemplate
+from digitcnn.reading.forms.template import FormTemplate
 
 _SIDE = 384  # Pixels of the square that boxes are compared in.
 _MOST_POINTS = 30_000

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from digitcnn.reading.form_rulings import Lines, bands, crossings, track_lines
-from digitcnn.reading.form_sheet import Sheet
-from digitcnn.reading.form_template import FieldTemplate
+from digitcnn.reading.forms.rulings import Lines, bands, crossings, track_lines
+from digitcnn.reading.forms.sheet import Sheet
+from digitcnn.reading.forms.template import FieldTemplate
 
 _MARGIN = 0.35  # Of a box's side: how far strokes reach out of it.
 _SPECK, _SPECK_AREA = 0.12, 0.003  # Of a box's height, of its area.

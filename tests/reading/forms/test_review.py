@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from digitcnn.reading import Digit, FormField, FormPage, Number
-from digitcnn.reading.form_review import crop_field, make_review
+from digitcnn.reading.forms.review import crop_field, make_review
 from digitcnn.reading.page import rectangle
 
 

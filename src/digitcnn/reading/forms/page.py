@@ -183,6 +183,6 @@ class FormPage:
         PIL.Image.Image
             As large as the picture was read.
         """
-        from digitcnn.reading.form_review import draw_form
+        from digitcnn.reading.forms.review import draw_form
 
         return draw_form(self, self._picture, min_confidence)

@@ -10,11 +10,11 @@ from digitcnn.preprocessing.shades import Shades
 from digitcnn.reading.allowed import Allowed
 from digitcnn.reading.assembly import numbers_of_line
 from digitcnn.reading.classification import DigitClassifier
-from digitcnn.reading.form_boxes import Crop, FieldInk
-from digitcnn.reading.form_page import FormField
-from digitcnn.reading.form_registration import project
-from digitcnn.reading.form_sheet import Sheet
-from digitcnn.reading.form_template import FieldTemplate, FormTemplate
+from digitcnn.reading.forms.boxes import Crop, FieldInk
+from digitcnn.reading.forms.page import FormField
+from digitcnn.reading.forms.registration import project
+from digitcnn.reading.forms.sheet import Sheet
+from digitcnn.reading.forms.template import FieldTemplate, FormTemplate
 from digitcnn.reading.layout import find_components
 from digitcnn.reading.line_reading import read_lines, read_numbers
 from digitcnn.reading.page import Number, Polygon

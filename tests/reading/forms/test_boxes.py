@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from digitcnn.reading.form_boxes import cut_field
-from digitcnn.reading.form_rulings import bands, crossings, track_lines
-from digitcnn.reading.form_schema import load_template
-from digitcnn.reading.form_sheet import rectify
+from digitcnn.reading.forms.boxes import cut_field
+from digitcnn.reading.forms.rulings import bands, crossings, track_lines
+from digitcnn.reading.forms.schema import load_template
+from digitcnn.reading.forms.sheet import rectify
 from form_sheets import FORM, draw_form
 
 ZOOM = 8

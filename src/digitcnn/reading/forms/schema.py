@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from digitcnn._utils.text import shorten, some_of
 from digitcnn.reading.allowed import Allowed
-from digitcnn.reading.form_template import Anchors, FieldTemplate, FormTemplate
+from digitcnn.reading.forms.template import Anchors, FieldTemplate, FormTemplate
 from digitcnn.reading.page import Box
 
 KINDS = ("digits", "number", "date", "boxes", "grid")

@@ -6,8 +6,8 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from digitcnn.reading.form_alignment import align, refine
-from digitcnn.reading.form_template import FormTemplate
+from digitcnn.reading.forms.alignment import align, refine
+from digitcnn.reading.forms.template import FormTemplate
 from digitcnn.reading.paper import find_paper
 
 _SIDE = 1000  # Pixels of the longer side that a page is looked for in.

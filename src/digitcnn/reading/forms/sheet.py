@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from digitcnn.preprocessing.shades import uneven_shades
-from digitcnn.reading.form_registration import Homography, scale_at
-from digitcnn.reading.form_template import FormTemplate
+from digitcnn.reading.forms.registration import Homography, scale_at
+from digitcnn.reading.forms.template import FormTemplate
 
 _SIDE = 56  # Pixels of a box's shorter side, if the picture has so many.
 _ENLARGED = 1.5  # Times the picture's own pixels.
