@@ -39,14 +39,24 @@ def environments():
     return found
 
 
-@pytest.fixture(scope="module")
-def contents():
-    """The script that `tox -e release` checks the wheel and the sdist with."""
-    path = ROOT / ".ci" / "check_distributions.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+def load_script(name):
+    path = ROOT / ".ci" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def contents():
+    """The script that `tox -e release` checks the wheel and the sdist with."""
+    return load_script("check_distributions")
+
+
+@pytest.fixture(scope="module")
+def prose():
+    """The script that `tox -e lint` checks the prose with."""
+    return load_script("check_prose")
 
 
 def values_of(job, name):
@@ -181,3 +191,70 @@ def test_distribution_with_other_files_is_refused(contents):
         "digitcnn/cli/a.py: empty",
         "digitcnn/pretrained/*.onnx: missing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Wanted is a number.", "'Wanted is': write expected, or needed"),
+        ("It costs so many times the time.", "'so many times'"),
+        ("The pictures, e.g. scans, are read.", "'e.g.': write for example"),
+        ("The the picture is read.", None),
+        ("It reads the the picture.", "'the the': write one of the two"),
+        ("Rows, array-like like X, are what `wants` is about, and ``so many of``.", None),
+        ("One " + "two three " * 20 + ".", "a sentence of 41 words"),
+        ("One two " * 15 + "three. " + "One two " * 15, None),
+    ],
+)
+def test_prose_breaks_the_rules_that_it_is_told_of(prose, text, found):
+    faults = prose.check(text)
+    assert len(faults) == (found is not None)
+    assert all(fault.startswith(found) for fault in faults)
+
+
+PYTHON = '''"""It wants a name."""
+x = "wants"  # what the caller wants
+# So many
+# images
+def f():
+    """A function.
+
+    Parameters
+    ----------
+    a : int
+        Numbers, etc.
+
+    Examples
+    --------
+    >>> wants()
+    wants
+
+    That is all it wants.
+    """
+    raise ValueError(f"{x} is wanted")
+'''
+RST = """It wants
+a title
+=======
+
+.. code-block:: python
+
+   wants = 1
+
+After the code it wants a line, as::
+
+   wants
+
+- an item that
+  wants more
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [("a.py", PYTHON, [1, 2, 3, 11, 18, 20]), ("a.rst", RST, [1, 9, 13])],
+)
+def test_prose_is_told_from_code(prose, tmp_path, name, text, lines):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = [line for line, part in prose.read_paragraphs(tmp_path / name) if prose.check(part)]
+    assert sorted(found) == lines
