@@ -1,10 +1,10 @@
 """
-What a probability is worth
-===========================
+Calibrate probabilities, and reject unsure answers
+==================================================
 
-Of the answers that a classifier gives with a probability of 0.9, nine in ten should be right. This
-example looks whether they are, mends what is not with a temperature, and then leaves out the
-answers that are not sure enough.
+If a classifier is calibrated, nine in ten of the answers with a probability of 0.9 are right. This
+example draws reliability curves, calibrates a network with a temperature, and then rejects the
+answers that are not confident enough.
 """
 
 import matplotlib.pyplot as plt
@@ -26,10 +26,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Reliability
 # -----------
 #
-# Label smoothing, here a tenth, teaches a network never to be sure. It is used for what it does to
-# the accuracy; the probabilities then say less than the network knows. A temperature fitted to
-# validation data makes up for it: with ``temperature="auto"``, the default, wherever there is such
-# data. The two networks below are the same to the bit, but for that.
+# Label smoothing, here 0.1, can improve accuracy, but the probabilities become too low. A
+# temperature fitted on validation data corrects them. ``temperature="auto"``, the default, fits one
+# if there is validation data. Apart from the temperature, the two networks below are identical.
 
 
 def make_network(temperature):
@@ -59,32 +58,31 @@ for name, probabilities in answers.items():
     )
 
 # %%
-# The temperature changes no answer, only how sure the answers are.
+# The temperature changes the confidence of the answers, but none of the answers.
 #
 # scikit-learn's `~sklearn.calibration.CalibrationDisplay` draws the curve for two classes. With ten
-# the two are: the answer was right, or it was wrong. On the dashed line a network is right as often
-# as it says; above it, it is better than it says.
+# digits, the two classes are "the answer was right" and "it was wrong". On the dashed line accuracy
+# equals confidence; above it the network is underconfident.
 
 figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
 for name, probabilities in answers.items():
-    hits = probabilities.argmax(axis=1) == y_test
+    is_right = probabilities.argmax(axis=1) == y_test
     CalibrationDisplay.from_predictions(
-        hits, probabilities.max(axis=1), n_bins=6, strategy="quantile", name=name, ax=ax
+        is_right, probabilities.max(axis=1), n_bins=6, strategy="quantile", name=name, ax=ax
     )
-ax.set(xlabel="probability of the answer", ylabel="fraction of right answers")
+ax.set(xlabel="probability of the answer", ylabel="accuracy")
 ax.set(xlim=(0.35, 1.02), ylim=(0.35, 1.02))
 
 # %%
 # `digitcnn.inspection.ReliabilityDisplay` draws such a curve for any number of classes in one call,
-# with intervals that say how much of it may be chance.
+# with 95% confidence intervals.
 #
-# Leaving answers out
-# -------------------
+# Rejecting answers
+# -----------------
 #
-# `digitcnn.AbstainingClassifier` holds a part of the training data out, trains on the rest, and
-# learns from the part held out from which probability on no more than ``target_error_rate`` of
-# the answers are wrong. Below that probability its answer is -1. A rate of 0.02 needs at least 49
-# digits held out; here they are 150.
+# `digitcnn.AbstainingClassifier` trains on a part of the data and uses the rest to choose a
+# threshold: at most ``target_error_rate`` of the answers above it are wrong. Below the threshold it
+# answers -1. A rate of 0.02 needs at least 49 held-out digits; this example has 150.
 
 reader = AbstainingClassifier(
     DigitCNNClassifier(
@@ -101,7 +99,7 @@ print(f"answered:  {is_answered.sum()} of {len(labels)}")
 print(f"wrong:     {(labels != y_test)[is_answered].sum()} of these")
 
 # %%
-# How many errors are avoided, at the price of how many answers? At the right end every digit is
-# answered; towards the left only the most confident ones.
+# The curve shows the error rate for each share of answered digits. At the right end every digit is
+# answered, towards the left only the most confident ones.
 
 CoverageDisplay.from_estimator(reader, X_test, y_test, name="most confident first")

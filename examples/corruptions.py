@@ -1,10 +1,10 @@
 """
-How a reader does on worse pictures
-===================================
+Measure robustness to bad pictures
+==================================
 
-Digits on forms and photos are blurred, noisy, unevenly lit, ruled over.
-`digitcnn.corruptions.corrupt` makes such pictures of good ones, so that a reader can be measured on
-them before it meets them.
+Digits on forms and photos are blurred, noisy, unevenly lit or crossed by lines.
+`digitcnn.corruptions.corrupt` makes such pictures from good ones, so that you can measure a
+classifier on them beforehand.
 """
 
 # sphinx_gallery_thumbnail_number = 1
@@ -23,8 +23,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# Twelve ways to make a digit worse
-# ---------------------------------
+# Twelve corruptions
+# ------------------
 #
 # Each has severities from 1 to 5. Below is one digit at severity 3, the default.
 
@@ -35,11 +35,11 @@ for ax, name in zip(axes.flat, CORRUPTIONS, strict=True):
     ax.set_axis_off()
 
 # %%
-# Trained on clean digits, and on worse ones
-# ------------------------------------------
+# Training with and without corruptions
+# -------------------------------------
 #
-# By default a part of the training images is made worse in each epoch: see ``corruption_rate``. For
-# comparison, a second network is trained without. They are alike in everything else.
+# By default a fifth of the training images is corrupted in each epoch (``corruption_rate``). For
+# comparison, a second network is trained without. Everything else is the same.
 
 
 def train(corruption_rate):
@@ -64,10 +64,10 @@ for name, row in zip(pictures, np.transpose(list(accuracies.values())), strict=T
     print(f"{name:<16} {row[0]:16.3f}  {row[1]:21.3f}")
 
 # %%
-# Lines and JPEG are in no training, so that they tell how a reader does on what it was not prepared
-# for. Dark ink on light paper neither network has ever seen: that is what
-# `digitcnn.DigitNormalizer` is for, as :ref:`another example <sphx_glr_gallery_scanned_sheet.py>`
-# shows.
+# Lines and JPEG artefacts are never part of the training, so these two rows show how a network does
+# on something new. Neither network has seen dark ink on light paper (inversion). Use
+# `digitcnn.DigitNormalizer` for such pictures, as in :ref:`another example
+# <sphx_glr_gallery_scanned_sheet.py>`.
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 places = np.arange(len(pictures))

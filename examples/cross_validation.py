@@ -1,9 +1,9 @@
 """
-Cross-validation, beside other classifiers
-==========================================
+Compare classifiers by cross-validation
+=======================================
 
-``cross_val_score`` and ``cross_validate`` treat the network as they treat any classifier. So it can
-be compared with others on the same folds.
+``cross_val_score`` and ``cross_validate`` work with the network as with any classifier, so you can
+compare it with others on the same folds.
 """
 
 import matplotlib.pyplot as plt
@@ -20,9 +20,9 @@ X, y = load_sample_digits()
 X, y = X[:450], y[:450]
 
 # %%
-# The network takes bytes and scales them itself; the other two want a scaler in front. In each fold
-# the network draws its distortions for that fold's training digits alone, and follows its learning
-# rate from the start, so the pictures it is measured on have had no say in its training.
+# The network takes bytes and scales them itself; the other two classifiers need a scaler. In each
+# fold the network is trained from scratch and distorts only the training digits of that fold, so
+# the test digits have no influence on the training.
 
 classifiers = {
     "logistic regression": make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=300)),
@@ -42,7 +42,7 @@ for name, classifier in classifiers.items():
     )
 
 # %%
-# One point a fold. All three were measured on the same digits in each.
+# Each point is a fold. The folds are the same for all three classifiers.
 
 figure, ax = plt.subplots(figsize=(7, 2.4), layout="constrained")
 for row, values in enumerate(accuracies.values()):

@@ -2,9 +2,9 @@
 From a CSV to a submission
 ==========================
 
-Kaggle's Digit Recognizer gives two tables: ``train.csv`` with a column of labels and one column a
-pixel, ``test.csv`` with the pixels alone. A pipeline goes from the one to a cross-validated
-accuracy, and from the other to the table of labels that Kaggle takes.
+Kaggle's Digit Recognizer has two tables: ``train.csv`` with a column of labels and a column for
+each pixel, and ``test.csv`` with the pixels alone. This example cross-validates a pipeline on the
+first and writes a submission for the second.
 """
 
 import tempfile
@@ -23,7 +23,7 @@ from digitcnn.datasets import load_sample_digits
 # Two tables
 # ----------
 #
-# The bundled sample is written in that layout. With Kaggle's own files this step falls away.
+# The bundled sample is written in that layout. With Kaggle's own files you do not need this step.
 
 X, y = load_sample_digits()
 table = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(X.shape[1])])
@@ -38,8 +38,8 @@ table[400:450].drop(columns="label").to_csv(folder / "test.csv", index=False)
 # The pipeline
 # ------------
 #
-# `digitcnn.DigitCSVTransformer` finds the pixel columns by their names, leaves the label column out
-# and checks every cell. `digitcnn.make_digit_pipeline` would make the same pipeline in one call.
+# `digitcnn.DigitCSVTransformer` finds the pixel columns by their names, drops the label column and
+# checks every cell. `digitcnn.make_digit_pipeline` makes the same pipeline in one call.
 
 pipeline = make_pipeline(
     DigitCSVTransformer(label="label"),
@@ -51,11 +51,11 @@ train = pd.read_csv(folder / "train.csv")
 print(train.iloc[:3, :6])
 
 # %%
-# Measuring it
-# ------------
+# Cross-validation
+# ----------------
 #
-# The table goes in as it was read. In each fold the network is trained anew on the other folds, and
-# only those pictures are distorted.
+# Pass the table as it was read. In each fold the network is trained from scratch on the other
+# folds, and only their pictures are distorted.
 
 scores = cross_val_score(pipeline, train, train["label"], cv=2)
 print(f"accuracy in two folds: {scores.round(3)}")
@@ -64,7 +64,7 @@ print(f"accuracy in two folds: {scores.round(3)}")
 # The submission
 # --------------
 #
-# To predict, a path will do as well as a table.
+# ``predict`` takes a path as well as a table.
 
 labels = pipeline.fit(train, train["label"]).predict(folder / "test.csv")
 submission = pd.DataFrame({"ImageId": np.arange(1, len(labels) + 1), "Label": labels})
@@ -72,7 +72,7 @@ submission.to_csv(folder / "submission.csv", index=False)
 print((folder / "submission.csv").read_text()[:60])
 
 # %%
-# Kaggle alone knows the labels of its ``test.csv``. Of this one we know them.
+# Only Kaggle knows the labels of its ``test.csv``. Those of this one are known.
 
 print(f"accuracy on test.csv: {np.mean(labels == y[400:450]):.3f}")
 temporary.cleanup()

@@ -2,9 +2,9 @@
 A search on a Dask cluster
 ==========================
 
-scikit-learn's ``n_jobs`` reaches beyond one machine: joblib hands the fits to a Dask cluster. Here
-the cluster is one of two processes on this machine, or of as many as it has GPUs. Another kind of
-cluster (SSH, Slurm, Kubernetes) is another object in the place of ``LocalCluster``.
+With joblib's Dask backend, scikit-learn's ``n_jobs`` uses a cluster of machines. Here the cluster
+is two processes on this machine, or as many as it has GPUs. For another kind of cluster (SSH,
+Slurm, Kubernetes), replace ``LocalCluster``.
 """
 
 import joblib
@@ -16,8 +16,8 @@ from digitcnn import DigitCNNClassifier
 from digitcnn.datasets import load_sample_digits
 
 # %%
-# One worker for each GPU, with one thread each, so that it does one fit at a time. With
-# ``device="auto"``, the default, the worker named 0 takes the first GPU, the worker named 1 the
+# There is a worker for each GPU, with one thread, so that it runs one fit at a time. With
+# ``device="auto"``, the default, the worker named 0 uses the first GPU, the worker named 1 the
 # second.
 
 
@@ -29,8 +29,7 @@ def make_cluster() -> LocalCluster:
 
 
 # %%
-# The search itself does not know of the cluster. A worker that dies does no harm: Dask starts
-# another, and its fits are done again.
+# The search itself needs no change. If a worker dies, Dask starts another and repeats its fits.
 
 
 def main() -> None:
@@ -52,7 +51,7 @@ def main() -> None:
 
 
 # %%
-# The guard is needed: each worker is a new Python, which imports this file.
+# The guard is needed because each worker is a new Python process that imports this file.
 
 if __name__ == "__main__":
     main()

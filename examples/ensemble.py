@@ -1,9 +1,9 @@
 """
-An ensemble, and its model file
-===============================
+Train an ensemble, and save it
+==============================
 
-Several networks of one kind, trained from different seeds, make different errors. The mean of their
-probabilities makes fewer than most of them make alone.
+Networks that are trained with different seeds make different errors. The mean of their
+probabilities makes fewer errors than most of them make alone.
 """
 
 import tempfile
@@ -27,9 +27,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # The recipe
 # ----------
 #
-# ``"ensemble"`` is scikit-learn's `~sklearn.ensemble.VotingClassifier` around five networks, each
-# with a seed of its own. The recipe's own settings are for MNIST; here the networks are smaller and
-# their training shorter. They are the same to the bit whenever this is run on the same machine.
+# The recipe ``"ensemble"`` is scikit-learn's `~sklearn.ensemble.VotingClassifier` around five
+# networks with different seeds. Its settings are for MNIST; here the networks are smaller and the
+# training is shorter. Two runs on the same machine give identical weights.
 
 ensemble = make_classifier(
     "ensemble",
@@ -52,8 +52,8 @@ for name, probabilities in answers.items():
 # Where they disagree
 # -------------------
 #
-# Digits on which the networks are divided, with the labels that the five gave, are those that are
-# hard to read.
+# The networks disagree on the digits that are hard to read. Above each picture are the answers of
+# the five networks.
 
 *votes, together = (probabilities.argmax(axis=1) for probabilities in answers.values())
 votes = np.stack(votes)
@@ -70,7 +70,7 @@ for ax, i in zip(axes.flat, disputed, strict=True):
 # One file
 # --------
 #
-# The model file holds an ensemble as it holds a single network: parameters and weights, no code.
+# A model file can hold an ensemble as well as a single network: parameters and weights, no code.
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "ensemble.digitcnn"

@@ -2,8 +2,8 @@
 Search for parameters
 =====================
 
-Every parameter of the estimator is flat, so that each can stand in a grid: those of the training,
-the architecture, the distortions.
+Every parameter of the estimator can be searched over: those of the training, the architecture and
+the distortions.
 """
 
 import matplotlib.pyplot as plt
@@ -16,12 +16,12 @@ from digitcnn.datasets import load_sample_digits
 X, y = load_sample_digits()
 
 # %%
-# Four settings of one network and one of another, each in two folds. The scores are wanted here and
-# no network trained on all digits, hence ``refit=False``.
+# The grid has four settings of one network and one of another, each with two folds. This example
+# needs the scores only, hence ``refit=False``.
 #
-# Each network is compiled once: the second fit of a kind, and all after it, cost their arithmetic
-# alone. With ``n_jobs=2`` two processes would be started, each of which imports Keras and compiles
-# for itself. For fits as short as these that takes longer than it saves.
+# Each network is compiled once, so that later fits cost only their arithmetic. ``n_jobs=2`` would
+# start two processes, each of which imports Keras and compiles for itself. For fits as short as
+# these, that takes longer than it saves.
 
 search = GridSearchCV(
     DigitCNNClassifier("relu-dropout", epochs=8, batch_size=32, random_state=0),
@@ -37,7 +37,7 @@ print(f"best of {len(search.cv_results_['params'])}: {search.best_params_}")
 print(f"accuracy in cross-validation: {search.best_score_:.3f}")
 
 # %%
-# ``cv_results_`` has the scores of them all.
+# ``cv_results_`` has all scores.
 
 results = pd.DataFrame(search.cv_results_).sort_values("mean_test_score")
 names = [", ".join(f"{k}={v}" for k, v in parameters.items()) for parameters in results["params"]]

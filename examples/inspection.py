@@ -1,9 +1,9 @@
 """
-Pictures of a training and of its errors
-========================================
+Plot the data, the training and the errors
+==========================================
 
-What the data holds, what training makes of it, how the training went, what is confused with what,
-which errors matter, and what the network looks at: each is one call to `digitcnn.inspection`.
+Digits and their distortions, the training curve, the confusion matrix, the wrong digits, and what
+the network looks at: each is one call to `digitcnn.inspection`.
 """
 
 # sphinx_gallery_thumbnail_number = 5
@@ -31,7 +31,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # The data
 # --------
 #
-# Some digits of each class, and how many there are. A wrong label would stand out in its row.
+# The grid shows some digits of each class and their number. A wrong label would stand out in its
+# row.
 
 DigitGridDisplay.from_data(X_train, y_train)
 
@@ -39,8 +40,8 @@ DigitGridDisplay.from_data(X_train, y_train)
 # The distortions
 # ---------------
 #
-# In every epoch a picture is distorted anew. This is what training may make of one digit, with the
-# estimator's own parameters: it need not be fitted for that.
+# Each epoch distorts each picture differently. These are distortions of one digit with the
+# estimator's parameters. The estimator does not have to be fitted.
 
 clf = DigitCNNClassifier(
     "relu-dropout",
@@ -58,30 +59,30 @@ DistortionDisplay.from_estimator(clf, X_train[5], random_state=0)
 # The training
 # ------------
 #
-# A fifth of the digits is held out to watch the accuracy. If it does not rise for two epochs, the
-# learning rate is halved, and a dotted line marks where.
+# A fifth of the digits is held out for validation. If the validation accuracy does not rise for two
+# epochs, the learning rate is halved; a dotted line marks where.
 
 clf.fit(X_train, y_train)
 TrainingCurveDisplay.from_estimator(clf)
 
 # %%
-# The validation accuracy may lie above that of the training, for only the training digits are
-# distorted, and only in training is a part of the network dropped.
+# The validation accuracy can be above the training accuracy, because distortions and dropout apply
+# to the training digits only.
 #
-# What is confused
-# ----------------
+# The confusion matrix
+# --------------------
 #
-# From here on it is about digits that had no say in the training. In this matrix the errors alone
-# have a colour; in a usual one the diagonal outshines them.
+# From here on the figures show digits that were not part of the training. In this matrix only the
+# errors are coloured; in the usual one the diagonal outshines them.
 
 ConfusionDisplay.from_estimator(clf, X_test, y_test)
 
 # %%
-# The errors that matter most
-# ---------------------------
+# The wrong digits
+# ----------------
 #
-# These are the network's most confident errors. Either they are read wrongly for a reason that is
-# worth finding, or their labels are wrong.
+# These are the network's most confident errors. Either there is a reason for the error that is
+# worth finding, or the label is wrong.
 
 errors = ErrorGalleryDisplay.from_estimator(clf, X_test, y_test, n_errors=12)
 
@@ -89,9 +90,9 @@ errors = ErrorGalleryDisplay.from_estimator(clf, X_test, y_test, n_errors=12)
 # What the network looks at
 # -------------------------
 #
-# Parts of a picture are hidden, one after the other. Where hiding makes a label less likely, what
-# was hidden spoke for it. Here is one of the digits that it is least sure of, and what in it speaks
-# for the label that it gave.
+# Parts of a picture are hidden, one after the other. If hiding a part makes a label less probable,
+# the part is evidence for the label. Here is the digit with the least confident answer, and the
+# evidence for that answer.
 
 least_sure = np.argmin(clf.predict_proba(X_test).max(axis=1))
 print(f"the digit is a {y_test[least_sure]}")

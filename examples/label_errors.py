@@ -1,10 +1,10 @@
 """
-Finding wrong labels
-====================
+Find wrong labels
+=================
 
-Whoever labels thousands of digits mislabels some. A network that was not trained on a digit can be
-asked what it thinks of its label; where it is sure of another, a second look is worth it. Here some
-labels are made wrong on purpose, and looked for.
+In thousands of labelled digits some labels are wrong. If a network that was not trained on a digit
+is confident of another label, the label is worth a second look. This example makes some labels
+wrong on purpose and finds them.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,8 @@ from digitcnn.label_errors import suspected_label_errors
 # Twenty wrong labels
 # -------------------
 #
-# Twenty of 600 digits get another digit's label, drawn at random. From here on ``y`` is all that
-# the network sees; ``is_wrong`` is kept to tell how well the search went.
+# Twenty of 600 digits get a random other label. The network sees only ``y``; ``is_wrong`` is kept
+# to check the result.
 
 X, truth = load_sample_digits()
 X, truth = X[:600], truth[:600]
@@ -30,12 +30,11 @@ is_wrong[rng.choice(len(truth), 20, replace=False)] = True
 y = np.where(is_wrong, (truth + rng.integers(1, 10, len(truth))) % 10, truth)
 
 # %%
-# What networks think of labels they were not taught
-# --------------------------------------------------
+# Out-of-fold probabilities
+# -------------------------
 #
-# In three folds each digit is read by a network that was trained on the other two thirds. A network
-# trained for long would learn the wrong labels of its own part by heart; eight epochs with
-# distortions do not suffice for that.
+# With three folds, each digit is read by a network that was trained on the other two thirds. Eight
+# epochs with distortions are too few to memorise the wrong labels of the training folds.
 
 clf = DigitCNNClassifier(
     "relu-dropout", epochs=8, batch_size=32, learning_rate=0.003, random_state=0
@@ -47,18 +46,18 @@ probabilities = cross_val_predict(clf, X, y, cv=folds, method="predict_proba")
 # The suspects
 # ------------
 #
-# Not every digit that is read otherwise than its label is suspected, but those of which the network
-# is as sure as it is of digits that have the other label: that is confident learning [1]_.
+# A label is suspected if the network is as confident of another label as it is, on average, of the
+# digits with that label. This is confident learning [1]_. A different answer alone is not enough.
 
 suspects = suspected_label_errors(y, probabilities, np.unique(y))
 n_otherwise = (probabilities.argmax(axis=1) != y).sum()
-print(f"read otherwise than labelled: {n_otherwise}")
-print(f"suspected:                    {len(suspects)}")
-print(f"rightly so:                   {is_wrong[suspects].sum()} of {is_wrong.sum()}")
+print(f"answer differs from label:   {n_otherwise}")
+print(f"suspected:                   {len(suspects)}")
+print(f"of these wrong on purpose:   {is_wrong[suspects].sum()} of {is_wrong.sum()}")
 
 # %%
-# They come with the least likely labels first. In a red frame are those that were made wrong. Above
-# each picture: the label it was given, and what the network read.
+# The least probable labels come first. A red frame marks the labels that were made wrong. Above
+# each picture are its label and the network's answer.
 
 figure, axes = plt.subplots(3, 8, figsize=(8, 3.6), layout="constrained")
 for ax in axes.flat:

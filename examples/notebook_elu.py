@@ -3,13 +3,13 @@ A notebook rebuilt: ELU, and a rate that falls
 ==============================================
 
 S. Achary's notebook "MNIST using CNN Keras - Acc 0.997" (Kaggle, 2018) trains a network of nine
-layers on the 42,000 digits of Kaggle's Digit Recognizer. It tells of fifty epochs, and its log
-shows thirty. Here its steps are taken again, in its order, with this package.
+layers on the 42,000 digits of Kaggle's Digit Recognizer. Its text mentions fifty epochs, and its
+log shows thirty. This example repeats its steps, in its order, with this package.
 
-They are taken on the bundled sample, with few digits and six epochs, so that this page is built in
-little time. What is printed here was computed when the page was built; what the notebook printed
-stands beside it. The figures of the two cannot be compared, the steps can: what the recipe reaches
-on as many digits as the notebook had, ``benchmarks/accuracy.py`` measures.
+To be quick, this example uses the bundled sample, with few digits and six epochs. Its output was
+computed when this page was built; the notebook's own output is shown beside it. Compare the steps,
+not the figures: ``benchmarks/accuracy.py`` measures the recipe on as many digits as the notebook
+had.
 """
 
 # sphinx_gallery_thumbnail_number = 3
@@ -38,8 +38,8 @@ from digitcnn.recipes import make_classifier
 # The tables
 # ----------
 #
-# The notebook begins with Kaggle's ``train.csv`` and ``test.csv``. The sample is written in that
-# layout, and read back.
+# The notebook begins with Kaggle's ``train.csv`` and ``test.csv``. Here the sample is written in
+# that layout and read back.
 
 X, y = load_sample_digits()
 digits = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(784)])
@@ -54,7 +54,7 @@ test = pd.read_csv(folder / "test.csv")
 temporary.cleanup()
 
 # %%
-# How often each digit occurs: much alike in both, so that no class needs a weight.
+# The number of digits of each class: they are nearly balanced in both, so no class needs a weight.
 
 NOTEBOOK_COUNTS = [4132, 4684, 4177, 4351, 4072, 3795, 4137, 4401, 4063, 4188]
 counts = train["label"].value_counts().sort_index()
@@ -69,7 +69,7 @@ print(pd.DataFrame({"notebook": NOTEBOOK_COUNTS, "here": counts}).T.to_string())
 print(f"here: {train.isnull().any().sum()} in train.csv, {test.isnull().any().sum()} in test.csv")
 
 # %%
-# With this package that need not be looked for: a table with a hole in it is refused.
+# With this package you do not have to check: a table with a missing value is refused.
 
 holed = train.astype({"pixel7": float})
 holed.loc[3, "pixel7"] = np.nan
@@ -83,9 +83,9 @@ except ValueError as error:
 # ------------------------------------
 #
 # The notebook drops the label column, divides by 255, reshapes the rows to 28x28 pixels of one
-# channel, and turns each label into ten numbers. Here the transformer takes the pixels out of the
-# table, as bytes. The rest happens inside ``fit``, one batch after the other, so that there is
-# never a second copy of the data, four or eight times as large.
+# channel, and one-hot encodes the labels. Here the transformer takes the pixels out of the table,
+# as bytes. ``fit`` does the rest batch by batch, so that there is never a second copy of the
+# data, four or eight times as large.
 
 pixels = DigitCSVTransformer().fit_transform(train)
 labels = train["label"].to_numpy()
@@ -93,15 +93,15 @@ print(f"{pixels.shape}, {pixels.dtype}, {pixels.nbytes / 1e6:.1f} MB")
 DigitGridDisplay.from_data(pixels, labels)
 
 # %%
-# What is held out
-# ----------------
+# The holdout
+# -----------
 #
-# The notebook holds 0.01% of the digits out, which is four, to watch the training. To draw a
-# confusion matrix it later divides the training digits once more and takes 30% of them: digits that
-# the network was trained on. That measures how well it remembers.
+# The notebook holds out 0.01% of the digits, which is four, for validation. For its confusion
+# matrix it later splits the training digits again and takes 30% of them: digits that the network
+# was trained on. That measures its memory, not its accuracy.
 #
-# Here a quarter is put aside before anything else, and measured at the end, once. The recipe holds
-# a tenth of the rest out to watch the training.
+# Here a quarter is held out before anything else, and scored once, at the end. The recipe holds
+# out a tenth of the rest for validation.
 
 X_train, X_held, y_train, y_held = train_test_split(
     pixels, labels, test_size=0.25, stratify=labels, random_state=0
@@ -112,18 +112,17 @@ X_train, X_held, y_train, y_held = train_test_split(
 # ------------------------------
 #
 # The recipe ``"notebook-elu"`` is the notebook's network and training: Adam with a rate of 0.001,
-# halved when the accuracy has not risen for three epochs, down to 0.00001.
+# halved when the validation accuracy has not risen for three epochs, down to 0.00001.
 
 recipe = make_classifier("notebook-elu")
 for name in ("architecture", "optimizer", "learning_rate", "plateau_patience", "plateau_factor"):
     print(f"{name:<17} {recipe.get_params()[name]}")
 
 # %%
-# One thing has to give way to the small sample. Batch normalisation reads new digits with averages
-# that it has gathered in training, and each batch moves them by a hundredth. The notebook's 656
-# batches an epoch are enough for that; here an epoch has 26 batches, even with 16 digits in a batch
-# in place of 64. So they are moved by a tenth, as in the package's own networks. For such a change
-# ``architecture`` takes a function.
+# One setting has to change for the small sample. Batch normalisation predicts with moving
+# averages, and each batch moves them by a hundredth. The notebook's 656 batches an epoch are
+# enough for that; here an epoch has 26 batches, even with 16 digits in a batch instead of 64. So
+# each batch moves them by a tenth. ``architecture`` takes a function for such changes.
 
 
 def elu_bn_for_few_digits(image_shape, n_classes, *, seed=None, dtype="float32"):
@@ -139,8 +138,8 @@ clf = make_classifier(
 )
 
 # %%
-# The distortions: rotation by up to 10 degrees, zoom and shift by up to a tenth. Neither flips, for
-# a mirrored digit is another one or none.
+# The distortions: rotation by up to 10 degrees, zoom and shift by up to a tenth. There are no
+# flips, because a mirrored digit is another digit or none.
 
 DistortionDisplay.from_estimator(clf, X_train[0], random_state=0)
 
@@ -158,15 +157,16 @@ print(f"in all {clf.model_.count_params():>11,}, notebook 1,245,322")
 print(f"trained {trained:>10,}, notebook 1,244,426")
 
 # %%
-# The curves, and what became of the learning rate.
+# The training curves and the learning rate:
 
 TrainingCurveDisplay.from_estimator(clf)
 
 # %%
-# The notebook's log tells when its rate was halved: after the fourth epoch, and every third from
-# then on, until the floor. That is what the rule does when the accuracy never rises after the first
-# epoch, as on four images that are all read rightly from then on. It is a fixed schedule that looks
-# like a rule. With a tenth of the digits to watch, the rate stays as long as it does good.
+# In the notebook's log the rate is halved after the fourth epoch and every third from then on,
+# until the floor. This happens if the validation accuracy never rises after the first epoch, as
+# with four images that are all read correctly from then on. So the rule has become a fixed
+# schedule. With a tenth of the digits for validation, the rate is halved only when the accuracy
+# stops rising.
 
 NOTEBOOK_HALVED = [4, 7, 10, 13, 16, 19, 22]
 epochs = np.arange(1, 31)
@@ -178,11 +178,11 @@ ax.set(xlabel="epoch", ylabel="learning rate", yscale="log")
 ax.legend()
 
 # %%
-# What is confused
-# ----------------
+# The confusion matrix
+# --------------------
 #
-# The notebook finds that 4 is taken for 9 now and then, on digits that it was trained on. Here are
-# digits that were put aside.
+# The notebook finds that 4 is sometimes read as 9, on digits that it was trained on. This matrix
+# shows held-out digits.
 
 ConfusionDisplay.from_estimator(clf, X_held, y_held)
 
@@ -190,8 +190,9 @@ ConfusionDisplay.from_estimator(clf, X_held, y_held)
 # The most important errors
 # -------------------------
 #
-# Like the notebook, this orders errors by how far the answer's probability leads the truth's, and
-# shows the six that are farthest. The notebook picks six too, and draws three of them.
+# Like the notebook, this sorts the errors by the difference between the probabilities of the
+# answer and of the label, and shows the six largest. The notebook also chooses six, and draws
+# three of them.
 
 errors = ErrorGalleryDisplay.from_estimator(clf, X_held, y_held)
 
@@ -199,7 +200,7 @@ errors = ErrorGalleryDisplay.from_estimator(clf, X_held, y_held)
 # The submission
 # --------------
 #
-# Labels for the second table, in the two columns that Kaggle takes.
+# The labels of the second table, in the two columns that Kaggle expects:
 
 answers = clf.predict(DigitCSVTransformer().fit_transform(test))
 submission = pd.DataFrame({"ImageId": np.arange(1, len(answers) + 1), "Label": answers})
@@ -209,8 +210,8 @@ print(submission.head(3).to_csv(index=False))
 # Side by side
 # ------------
 #
-# The notebook's 99.7%, and 98.1% without distortions, stand in its text. On which digits they were
-# measured is not written there: four validation images cannot show them.
+# The notebook's text has 99.7%, and 98.1% without distortions. It does not say on which digits they
+# were measured: four validation images cannot show them.
 
 summary = {
     "digits in the table": ("42,000", f"{len(train):,}"),

@@ -3,13 +3,13 @@ A notebook rebuilt: ReLU, dropout, and a wide zoom
 ==================================================
 
 "Identify digits with Convolutional Neural Network" (2017) is a notebook on Kaggle's Digit
-Recognizer: a network of four convolutions, trained for twenty epochs on 33,600 digits, watched on
-8,400 others. Here its steps are taken again, in its order, with this package.
+Recognizer: a network of four convolutions, trained for twenty epochs on 33,600 digits and validated
+on 8,400 others. This example repeats its steps, in its order, with this package.
 
-They are taken on a thousand digits of the bundled sample, with fewer epochs, so that this page is
-built in little time. What is printed here was computed when the page was built; what the notebook
-printed stands beside it. The figures of the two cannot be compared, the steps can: what the recipe
-reaches on as many digits as the notebook had, ``benchmarks/accuracy.py`` measures.
+To be quick, this example uses a thousand digits of the bundled sample and fewer epochs. Its output
+was computed when this page was built; the notebook's own output is shown beside it. Compare the
+steps, not the figures: ``benchmarks/accuracy.py`` measures the recipe on as many digits as the
+notebook had.
 """
 
 # sphinx_gallery_thumbnail_number = 2
@@ -26,9 +26,9 @@ from digitcnn.recipes import make_classifier
 # The digits
 # ----------
 #
-# The notebook reads ``train.csv`` with pandas, takes the labels out, makes everything float32 and
-# divides by 255. `digitcnn.datasets.read_digits_csv` would read that file as pixels and labels at
-# once; the sample is there already. Bytes stay bytes: the division is part of ``fit``.
+# The notebook reads ``train.csv`` with pandas, drops the labels, converts to float32 and divides by
+# 255. `digitcnn.datasets.read_digits_csv` reads such a file as pixels and labels; this example uses
+# the sample. The pixels stay bytes, because ``fit`` scales them.
 
 X, y = load_sample_digits()
 X, y = X[:1000], y[:1000]
@@ -36,7 +36,7 @@ print(f"notebook: 42,000 digits, the first ten labels {[1, 0, 1, 4, 0, 0, 7, 3, 
 print(f"here:      {len(y):,} digits, the first ten labels {y[:10].tolist()}")
 
 # %%
-# The first ten pictures.
+# The first ten pictures:
 
 figure, axes = plt.subplots(2, 5, figsize=(5, 2.2), layout="constrained")
 for ax, picture in zip(axes.flat, X.reshape(-1, 28, 28), strict=False):
@@ -44,13 +44,13 @@ for ax, picture in zip(axes.flat, X.reshape(-1, 28, 28), strict=False):
     ax.set_axis_off()
 
 # %%
-# The notebook then makes ten columns of each label. A scikit-learn classifier takes labels as they
-# are, whole numbers or words, and keeps them in ``classes_``.
+# The notebook then one-hot encodes the labels. A scikit-learn classifier takes labels as they are,
+# integers or strings, and has them in ``classes_``.
 #
-# What is held out
-# ----------------
+# The holdout
+# -----------
 #
-# A fifth, as in the notebook.
+# A fifth of the digits is held out, as in the notebook.
 
 X_train, X_held, y_train, y_held = train_test_split(X, y, test_size=0.2, random_state=0)
 print(f"notebook: 33,600 to train with, 8,400 held out; here: {len(X_train):,} and {len(X_held)}")
@@ -59,10 +59,10 @@ print(f"notebook: 33,600 to train with, 8,400 held out; here: {len(X_train):,} a
 # The network, and how it learns
 # ------------------------------
 #
-# The recipe ``"notebook-relu"`` is the notebook's: RMSprop at a rate of 0.001 that stays, dropout
-# of 0.05, rotation by up to 15 degrees. The recipe would hold a fifth out itself; here ``fit`` is
-# given the digits held out, to watch them as the notebook does. ``temperature=1`` leaves the
-# probabilities as the network gives them.
+# The recipe ``"notebook-relu"`` has the notebook's settings: RMSprop at a constant rate of 0.001,
+# dropout of 0.05, rotation by up to 15 degrees. The recipe would hold out a fifth itself; here
+# ``fit`` gets the held-out digits as validation data, as in the notebook. ``temperature=1`` leaves
+# the probabilities uncalibrated.
 
 clf = make_classifier(
     "notebook-relu",
@@ -74,8 +74,8 @@ clf = make_classifier(
 )
 
 # %%
-# The zoom is 1, and so draws factors from 0 to 2, for each side its own: some digits fill the
-# picture and more, others are squeezed to half. Those held out are never like that.
+# The zoom is 1, which draws factors from 0 to 2, one for each side: some digits are larger than the
+# picture, others are squeezed to half. The held-out digits never look like that.
 
 DistortionDisplay.from_estimator(clf, X_train[0], random_state=0)
 
@@ -90,14 +90,14 @@ for layer in clf.model_.layers:
 print(f"in all {clf.model_.count_params():>9,}, notebook 594,922")
 
 # %%
-# The notebook notes the loss of each batch in a callback of its own. Here ``batch_loss_curve_`` has
-# it, and ``history_`` the figures of each epoch.
+# The notebook records the loss of each batch with its own callback. Here ``batch_loss_curve_`` has
+# it, and ``history_`` has the figures of each epoch.
 
 TrainingCurveDisplay.from_estimator(clf)
 
 # %%
-# In the notebook, too, the accuracy in training stays far below that on the digits held out: the
-# wide zoom is for the training digits alone.
+# In the notebook, too, the training accuracy stays far below the validation accuracy, because the
+# wide zoom applies to the training digits only.
 
 NOTEBOOK_TRAINING = [
     0.6418, 0.7940, 0.8269, 0.8420, 0.8556, 0.8624, 0.8724, 0.8760, 0.8784, 0.8810,
@@ -122,10 +122,9 @@ print(accuracies.round(4).to_string(na_rep=""))
 # The errors
 # ----------
 #
-# To find the digits that were read wrongly the notebook rounds the probabilities to whole numbers
-# first, and then asks for the largest. Where none is above a half all become 0, and the answer is
-# the first class, whatever the network thought. So it counts 76 errors, where an accuracy of 99.14%
-# makes 72.
+# To find the wrong digits, the notebook rounds the probabilities to whole numbers before it takes
+# the largest. If none is above 0.5, all become 0 and the answer is the first class, whatever the
+# network predicted. So it counts 76 errors, although an accuracy of 99.14% is 72.
 
 probabilities = clf.predict_proba(X_held)
 n_rounded = (probabilities.round().argmax(axis=1) != y_held).sum()
@@ -134,8 +133,8 @@ print(f"notebook: 76 of 8,400 after rounding, {round(8400 * (1 - 0.9914))} by it
 print(f"here:     {n_rounded} of {len(y_held)} after rounding, {n_wrong} without")
 
 # %%
-# The notebook draws 25 of its wrong digits at random, beside their answers. Here are its
-# most confident errors, with the probabilities.
+# The notebook draws 25 of its wrong digits at random, with their answers. Here are the most
+# confident errors, with their probabilities.
 
 ErrorGalleryDisplay.from_estimator(clf, X_held, y_held, n_errors=12)
 

@@ -1,9 +1,9 @@
 """
-Your own handwriting
-====================
+Teach the model your handwriting
+================================
 
-The model in the package has not seen every hand. Here the digits of a writer with a slant of
-their own are learned from ten of each class, without forgetting how others write.
+The model in the package has not seen every handwriting. This example teaches it the digits of a
+writer with an unusual slant, ten of each class, without forgetting how others write.
 """
 
 import matplotlib.pyplot as plt
@@ -16,10 +16,10 @@ from digitcnn import DigitCNNClassifier
 X, y = digitcnn.datasets.load_sample_digits()
 
 # %%
-# A hand of its own
-# -----------------
+# An unusual handwriting
+# ----------------------
 #
-# The writer is made up: the bundled digits, leaning to the left, and drawn with a thick pen.
+# The writer is made up: the bundled digits, leaning to the left, drawn with a thick pen.
 
 
 def lean(picture):
@@ -44,7 +44,7 @@ for digit, (above, below) in enumerate(axes.T):
 # Ten digits of each class
 # ------------------------
 #
-# They are what the writer labels; the others tell how well they are read.
+# The writer labels ten digits of each class. The others measure the accuracy.
 
 learned = np.concatenate([np.flatnonzero(y == digit)[:10] for digit in range(10)])
 rest = np.setdiff1d(np.arange(len(y)), learned)
@@ -57,11 +57,11 @@ for name, pictures in (("this hand", mine), ("others", X)):
     print(f"{name}: {scores[0]:.1%} before, {scores[1]:.1%} after")
 
 # %%
-# A network that knows nothing else
-# ---------------------------------
+# From random weights
+# -------------------
 #
-# Trained on the same hundred digits alone, from random weights, it reads this hand less well, and
-# others hardly.
+# A network that is trained on the same hundred digits alone reads this handwriting less well, and
+# others hardly at all.
 
 alone = DigitCNNClassifier(random_state=0).fit(mine[learned], y[learned])
 for name, pictures in (("this hand", mine), ("others", X)):

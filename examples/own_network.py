@@ -1,9 +1,9 @@
 """
-A network of your own
-=====================
+Use your own Keras network
+==========================
 
-``architecture`` takes a function as well as a name. What the estimator does around it stays: the
-distortions, the learning rate, the precision, the checks.
+``architecture`` takes a function as well as a name. Distortions, learning rate schedule, precision
+and input checks work as with the named architectures.
 """
 
 import keras
@@ -18,9 +18,9 @@ from digitcnn.datasets import load_sample_digits
 # The function
 # ------------
 #
-# It is given the shape of an image, as (height, width, channels), and the number of classes, and
-# returns a Keras model that ends in a softmax. Of the three options ``dropout``, ``seed`` and
-# ``dtype`` it is given those that it has parameters for. This one asks for two.
+# The function takes the shape of an image, (height, width, channels), and the number of classes,
+# and returns a Keras model that ends in a softmax. It can also have the parameters ``dropout``,
+# ``seed`` and ``dtype``, and is given those that it has. This one has two of them.
 
 
 def two_convolutions(image_shape, n_classes, *, dropout=None, dtype="float32"):
@@ -32,7 +32,7 @@ def two_convolutions(image_shape, n_classes, *, dropout=None, dtype="float32"):
             layers.Conv2D(32, 3, strides=2, activation="relu", dtype=dtype),
             layers.Flatten(dtype=dtype),
             layers.Dropout(0.2 if dropout is None else dropout, dtype=dtype),
-            # In float32 whatever the rest is computed in.
+            # Always in float32, whatever the other layers compute in.
             layers.Dense(n_classes, activation="softmax", dtype="float32"),
         ]
     )
@@ -42,7 +42,7 @@ def two_convolutions(image_shape, n_classes, *, dropout=None, dtype="float32"):
 # The estimator
 # -------------
 #
-# It builds the network in ``fit``, when it knows the shape and the classes.
+# ``fit`` builds the network, because the shape and the classes are known then.
 
 X, y = load_sample_digits()
 X_train, X_test, y_train, y_test = train_test_split(
@@ -57,8 +57,8 @@ print(f"accuracy on {len(X_test)} other digits: {clf.score(X_test, y_test):.3f}"
 # The network itself
 # ------------------
 #
-# ``model_`` is a Keras model like any other. These are the sixteen filters of its first layer: what
-# it looks for in each 5x5 pixels, red for ink and blue for paper.
+# ``model_`` is a Keras model. These are the sixteen filters of its first layer: the patterns that
+# it looks for in 5x5 pixels, red for ink and blue for paper.
 
 kernels = clf.model_.layers[0].get_weights()[0]
 limit = abs(kernels).max()

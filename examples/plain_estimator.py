@@ -2,8 +2,8 @@
 Train, predict, score
 =====================
 
-`digitcnn.DigitCNNClassifier` is used as any classifier of scikit-learn is: ``fit`` trains it,
-``predict`` and ``predict_proba`` ask it, ``score`` measures it.
+Use `digitcnn.DigitCNNClassifier` like any scikit-learn classifier, with ``fit``, ``predict``,
+``predict_proba`` and ``score``.
 """
 
 import matplotlib.pyplot as plt
@@ -16,9 +16,9 @@ from digitcnn.datasets import load_sample_digits
 # The data
 # --------
 #
-# The bundled sample is scikit-learn's 1,797 scanned digits, redrawn as MNIST's were made: 28x28
-# pixels, one picture a row, 0 for paper and 255 for ink. A third of them trains the network, the
-# others tell how well it reads.
+# The bundled sample is scikit-learn's 1,797 scanned digits, redrawn in MNIST's form: 28x28 pixels,
+# one picture a row, 0 for paper and 255 for ink. A third of them is for training, the rest for
+# testing.
 
 X, y = load_sample_digits()
 X_train, X_test, y_train, y_test = train_test_split(
@@ -30,7 +30,8 @@ print(f"{X_train.shape[0]} pictures of {X_train.shape[1]} pixels, {X_train.dtype
 # Training
 # --------
 #
-# Eight epochs are few, to be quick. The default, ``epochs="auto"``, takes more and reads better.
+# Eight epochs keep this example fast. The default, ``epochs="auto"``, trains longer and is more
+# accurate.
 
 clf = DigitCNNClassifier(epochs=8, batch_size=64, random_state=0).fit(X_train, y_train)
 print(f"loss after each epoch: {[round(loss, 2) for loss in clf.loss_curve_]}")
@@ -40,8 +41,8 @@ print(f"accuracy on {len(X_test)} other digits: {clf.score(X_test, y_test):.3f}"
 # Probabilities
 # -------------
 #
-# ``predict_proba`` has a column for each label in ``classes_``. Below are the answers of which the
-# network was least sure.
+# ``predict_proba`` has a column for each label in ``classes_``. Below are the least confident
+# answers.
 
 probabilities = clf.predict_proba(X_test)
 least_sure = probabilities.max(axis=1).argsort()[:10]

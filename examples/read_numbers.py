@@ -2,14 +2,15 @@
 Read the numbers on a page
 ==========================
 
-A page of numbers, its digits and their places, and what a pattern and a check digit are good for.
+This example reads a page of numbers, shows where the digits are, and restricts the numbers with a
+pattern and a check digit.
 """
 
 # %%
 # The page
 # --------
-# It is composed here of the digits that come with the package: two amounts and the number of a
-# card, on paper in uneven light. A photo, a scan or a PDF of yours does as well.
+# The page is composed of the bundled digits: two amounts and a card number, on paper in uneven
+# light. Your own photo, scan or PDF works the same way.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +24,7 @@ rng = np.random.default_rng(3)
 
 
 def write(ink, text, row, column):
-    """Write the digits of a text from a place on, each by another hand."""
+    """Write digits from a place on, each in another handwriting."""
     for sign in text:
         if sign != " ":
             glyph = digits[rng.choice(np.flatnonzero(y == int(sign)))]
@@ -41,10 +42,10 @@ light = 240 - 0.15 * columns - 0.1 * rows
 page = (light * (1 - 0.7 * ink / 255.0)).astype(np.uint8)
 
 # %%
-# What is read
-# ------------
-# Lines, numbers and digits have a text, a confidence and a place. What is less sure than 0.9 is
-# orange in the picture.
+# Lines, numbers and digits
+# -------------------------
+# Lines, numbers and digits each have a text, a confidence and a place. Digits with a confidence
+# below 0.9 are orange in the picture.
 
 reader = DigitReader()
 found = reader.read(page)
@@ -57,10 +58,11 @@ found.plot(ax=ax)
 fig.tight_layout()
 
 # %%
-# What a number may be
-# --------------------
-# With a pattern the amounts get their decimal comma, though none is written, and the card's number
-# is left out. With a check digit the most probable number with a right one is taken.
+# Patterns and check digits
+# -------------------------
+# With a pattern the amounts get their decimal comma, although none is written, and the card number
+# is left out. With a check digit, the reader takes the most probable number whose check digit is
+# right.
 
 print(DigitReader(pattern="##,## EUR").read(page).text)
 print(DigitReader(check="luhn", length=11).read(page).text)
@@ -68,6 +70,6 @@ print(DigitReader(check="luhn", length=11).read(page).text)
 # %%
 # Doubtful numbers
 # ----------------
-# A question mark stands for each digit that is less sure than you want.
+# ``masked`` replaces each digit below a confidence by a question mark.
 
 print(found.masked(0.999))

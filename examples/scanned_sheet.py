@@ -1,10 +1,10 @@
 """
-Digits off a scanned sheet
-==========================
+Read the digits of a scanned sheet
+==================================
 
-A photo of a sheet has dark ink on paper that is not evenly lit, noise, and digits of various sizes
-wherever the writer put them. This example makes such a sheet, finds the digits on it with
-`scipy.ndimage`, redraws them with `digitcnn.DigitNormalizer` and reads them.
+A photo of a sheet has dark ink on unevenly lit paper, noise, and digits of various sizes at any
+place. This example makes such a sheet, finds the digits with `scipy.ndimage`, redraws them with
+`digitcnn.DigitNormalizer` and reads them. `digitcnn.DigitReader` does all of this in one call.
 """
 
 # sphinx_gallery_thumbnail_number = 3
@@ -22,9 +22,9 @@ from digitcnn.datasets import load_sample_digits
 # The sheet
 # ---------
 #
-# Sixty digits of the bundled sample, in their own 8x8 pixels, are enlarged to different sizes, set
-# in rows of twelve, a little out of line, and turned into dark ink. The light falls off towards one
-# corner, and the camera adds noise.
+# Sixty digits of the bundled sample, in their original 8x8 pixels, are enlarged to different sizes,
+# placed in rows of twelve, slightly out of line, and turned into dark ink. The light falls off
+# towards one corner, and the camera adds noise.
 
 X, y = load_sample_digits(normalize=False)
 X_train, X_sheet, y_train, y_sheet = train_test_split(
@@ -54,10 +54,10 @@ ax.set_axis_off()
 # Finding the digits
 # ------------------
 #
-# No one shade divides ink from paper here: ink in the light is brighter than paper in the dark. So
-# first the paper is estimated, as what is left when everything thinner than a digit is filled with
-# its surroundings. Where the sheet is clearly darker than that, there is ink. Strokes less than a
-# few pixels apart belong together, and specks are no digits.
+# No single threshold separates ink from paper here: ink in the light is brighter than paper in the
+# dark. So estimate the paper first, by a morphological closing that fills everything thinner than a
+# digit. Ink is what is clearly darker than this estimate. Strokes less than a few pixels apart
+# belong together, and specks are dropped.
 
 smooth = ndimage.gaussian_filter(sheet.astype(float), 1.5)
 paper = ndimage.gaussian_filter(ndimage.grey_closing(smooth, size=(45, 45)), 10)
@@ -71,8 +71,8 @@ boxes = [
 print(f"{len(boxes)} digits were found, {len(y_sheet)} are there")
 
 # %%
-# They are put into reading order: by row, and from left to right in each. Around each a margin of
-# paper is left, from which the normaliser tells what paper looks like there.
+# Sort the digits by row, and from left to right in each row. Each keeps a margin of paper, by which
+# the normaliser estimates the paper's brightness.
 
 
 def reading_order(box):
@@ -91,9 +91,9 @@ pictures = [sheet[box] for box in boxes]
 # Redrawing and reading them
 # --------------------------
 #
-# The normaliser takes a list of pictures of different sizes. What comes out looks like the digits
-# that the network is trained on, whatever the light was. In a pipeline the same step redraws the
-# training digits, 600 of those that are not on the sheet: 8x8 pixels, light on dark.
+# The normaliser takes a list of pictures of different sizes and redraws them in MNIST's form,
+# whatever the light was. In a pipeline, the same step redraws the training digits: 600 digits that
+# are not on the sheet, 8x8 pixels, light on dark.
 
 reader = make_pipeline(
     DigitNormalizer(),
@@ -113,12 +113,12 @@ for ax in axes.flat:
 figure.suptitle("the last row, as it was cut out and as it was redrawn")
 
 # %%
-# The normaliser is in the pipeline, so that the pictures go in as they were cut out. A reader
-# without it would have to be given 28x28 pixels, and would not know where on them a digit sits.
+# Because the normaliser is part of the pipeline, you can pass the pictures as they were cut out.
+# Without it, you would have to make pictures of 28x28 pixels with the digit in the right place.
 
 labels = reader.predict(pictures)
 is_right = labels == y_sheet
-print(f"read rightly: {is_right.sum()} of {len(labels)}")
+print(f"read correctly: {is_right.sum()} of {len(labels)}")
 
 figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
 ax.imshow(sheet, cmap="gray", vmin=0, vmax=255)

@@ -2,9 +2,9 @@
 Search a recipe's space, with epochs as the resource
 ====================================================
 
-``search_space`` gives for each recipe what is worth searching over. Here it finds settings for a
-training that has to be short: nine epochs on three hundred digits. The defaults are meant for many
-more of both.
+``search_space`` returns the parameters of a recipe that are worth searching over. Here a search
+finds settings for a short training: nine epochs on three hundred digits. The defaults are meant for
+many more of both.
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +20,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# The space is a dict of distributions and lists, and may be changed like any: so few digits make
-# enough steps of training only in small batches.
+# The space is a dict of distributions and lists that you can change. With so few digits, only small
+# batches make enough training steps.
 
 space = search_space("fast")
 space["batch_size"] = [16, 32, 64]
@@ -33,10 +33,9 @@ for name, choice in space.items():
         print(f"{name:<16}{low:g} to {high:g}, {choice.dist.name}")
 
 # %%
-# Six settings are drawn and trained for three epochs. The best third is trained anew, for nine.
-# Each of these trainings is a whole one, with its learning rate going up and down, not the
-# beginning of a longer one. The scores are those of cross-validation: the test digits have no part
-# in it.
+# Six settings are drawn and trained for three epochs. The best third is trained again from scratch,
+# for nine. Each training runs its whole learning rate schedule; none is the beginning of a longer
+# one. The scores are cross-validated on the training digits.
 
 default = make_classifier("fast", epochs=9, random_state=0)
 search = HalvingRandomSearchCV(
@@ -56,8 +55,8 @@ for name, value in search.best_params_.items():
 print(f"accuracy in cross-validation: {search.best_score_:.3f}")
 
 # %%
-# The settings found and the defaults, trained on the same digits for the same nine epochs and read
-# from the test digits, which neither has seen.
+# Compare the settings that were found with the defaults: both are trained on the same digits for
+# nine epochs, and scored on the test digits.
 
 default.fit(X_train, y_train)
 accuracies = {
@@ -68,7 +67,7 @@ for name, accuracy in accuracies.items():
     print(f"{name:<8} accuracy on {len(X_test):,} other digits: {accuracy:.3f}")
 
 # %%
-# How they came there: the loss of each epoch of training.
+# The training loss of each epoch:
 
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
 for name, clf in {"default": default, "found": search.best_estimator_}.items():
