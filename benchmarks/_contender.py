@@ -1,4 +1,4 @@
-"""Processes that take turns: each does its part when it is told to, while the others wait."""
+"""Processes that take turns: each works on request, while the others wait."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 
 class Contender:
-    """A process of this script's own that works when it is asked to.
+    """A process of this script that works on request.
 
     It is started with `arguments`, and with `environment` beside this process's own, and answers
     each line with a line: see `answer_lines`.

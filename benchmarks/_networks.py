@@ -1,4 +1,4 @@
-"""Networks that the package has not, to compare its own with."""
+"""Networks that are not in the package, for comparison."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The named networks as bare Keras and bare PyTorch train them, to compare with."""
+"""The named networks in plain Keras and plain PyTorch, for comparison."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ except ImportError:
 
 
 def keras_network(architecture, policy, *, jit_compile):
-    """One of the package's networks, compiled as anybody would compile it."""
+    """One of the package's networks, compiled in the usual way."""
     model = build(architecture, (28, 28, 1), 10, dropout=None, seed=0, dtype=policy)
     model.compile(
         keras.optimizers.Adam(),

@@ -15,7 +15,7 @@ Generator = np.random.Generator
 
 
 def crop(digit: np.ndarray, margin: int) -> np.ndarray:
-    """A digit cut to its strokes, and so many pixels of 0 around it."""
+    """A digit cut to its strokes, with `margin` pixels of 0 around it."""
     rows, columns = (np.flatnonzero(digit.any(axis=axis)) for axis in (1, 0))
     return np.pad(digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], margin)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The processor's name and its units, where Linux tells.
+    """The processor's name and its units, where Linux reports them.
 
     Besides oneDNN, where it is asked for, and how many of the machine's cores this process has,
     where these are not all.
@@ -61,7 +61,7 @@ def print_header(*packages: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A Markdown table."""
+    """Print a Markdown table."""
     print("| " + " | ".join(columns) + " |")
     print("|" + "---|" * len(columns))
     for row in rows:
@@ -69,14 +69,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 
 def read_results(path: Path) -> list[dict]:
-    """What `add_result` has written; nothing, where there is no such file."""
+    """The lines that `add_result` wrote; none if there is no such file."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def add_result(path: Path, result: dict) -> None:
-    """One more line for a table that is made in pieces."""
+    """Add a line to a table that is made in pieces."""
     path.parent.mkdir(exist_ok=True)
     with path.open("a") as file:
         file.write(json.dumps(result) + "\n")
@@ -85,7 +85,7 @@ def add_result(path: Path, result: dict) -> None:
 def in_turn(
     calls: dict[str, Callable[[], object]], repeats: int, warm_up: int = 1
 ) -> dict[str, list[float]]:
-    """Seconds of each call, all called in turn, so that a machine's drift hits all alike."""
+    """Seconds of each call, called in turn, so that a machine's drift affects all equally."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for round_number in range(-warm_up, repeats):
         for name, call in calls.items():

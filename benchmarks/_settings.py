@@ -9,5 +9,5 @@ STILL = {
     "elastic_alpha": 0.0,
     "corruption_rate": 0.0,
 }
-# In which a digit is looked at once more, by a network whose recipe looks at it once.
+# Test-time augmentation for a network whose recipe has none.
 VIEWS = 16

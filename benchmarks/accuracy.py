@@ -1,19 +1,19 @@
-"""What each recipe reaches on digits that it was not trained on, and what it costs.
+"""The accuracy of each recipe on digits that it was not trained on, and its cost.
 
     python benchmarks/accuracy.py MNIST_NPZ [--rows NAME ...] [--seeds 0 1 2 3 4] [--kaggle FOLDER]
                                   [--checkpoint FOLDER] [--jobs N]
 
-Trained on MNIST's 60,000 digits, scored once, at the end of the training, on its 10,000 test digits
-and through `DigitNormalizer` on scikit-learn's 1,797. Nothing is chosen by either. What reads a
-digit once is scored in sixteen views as well, and what reads it so is scored in one. Of an ensemble
-each network is scored by itself, and the part of the digits is noted that none of them reads. The
-Kaggle rows are trained on FOLDER/train.csv, divided with the two notebooks' own shares and seeds;
-what they held out is watched as they watched it. The score is that of FOLDER/test.csv's 28,000
-digits, and that of what was held out is noted beside it.
+Each recipe is trained on MNIST's 60,000 digits and scored once, at the end of the training, on its
+10,000 test digits and, through `DigitNormalizer`, on scikit-learn's 1,797. Neither set chooses
+anything. A recipe without test-time augmentation is scored in sixteen views as well, and one with
+it in a single view. The networks of an ensemble are scored separately too, and the share of digits
+that none of them reads is recorded. The Kaggle rows are trained on FOLDER/train.csv, split with the
+shares and seeds of the two notebooks, which also use the holdout for validation. The score is that
+of the 28,000 digits of FOLDER/test.csv; the score of the holdout is recorded beside it.
 
-Every run is a line in benchmarks/results/accuracy.jsonl. What is there is not run again, so that
-long tables can be made in pieces, and on several machines; the tables are made from all lines. With
---checkpoint a run that is killed goes on after its last epoch, and its seconds are counted on.
+Every run is a line in benchmarks/results/accuracy.jsonl and is not repeated. So long tables can be
+made in pieces, and on several machines; the tables are made from all lines. With --checkpoint a run
+that was killed continues after its last epoch, and its seconds are added up.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from joblib import parallel_config
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
 HELD_OUT = {"validation_fraction": 0.1}
-# All epochs, and then back to the one that read most of what was held out.
+# All epochs; the weights are those of the best epoch on the holdout.
 BEST_EPOCH = {"early_stopping": True, "n_iter_no_change": 20}
 # The first of the three networks of S. An, M. Lee, S. Park, H. Yang, J. So, "An ensemble of simple
 # convolutional neural network models for MNIST digit recognition", 2020, with a global maximum in
@@ -72,7 +72,7 @@ MAX_ERROR = 0.001
 
 
 def measure(clf, X, codes: np.ndarray) -> dict[str, float]:
-    """Accuracy, calibration, and what is left of both when doubtful answers are not given."""
+    """Accuracy and calibration, with and without rejection of unsure answers."""
     from digitcnn.calibration import (
         calibration_error,
         confidence_and_correctness,
@@ -142,7 +142,7 @@ def run_mnist(recipe: str, parameters: dict, path: str) -> dict:
     networks = getattr(clf, "estimators_", [clf])
     if len(networks) > 1:
         for name, (images, codes) in sets.items():
-            # The labels are their own codes, which is what an ensemble trains its networks on.
+            # The labels are their own indices, on which an ensemble trains its networks.
             hits = np.array([one.predict(images) == codes for one in networks])
             result[name]["each_network"] = hits.mean(axis=1).tolist()
             result[name]["read_by_none"] = float((~hits).all(axis=0).mean())
@@ -177,7 +177,7 @@ def run_kaggle(recipe: str, parameters: dict, data: str) -> dict:
 
 
 def print_results(results: list[dict]) -> None:
-    """The mean of each row over its seeds, with the standard deviation of the accuracy."""
+    """Print the mean of each row over its seeds, with the standard deviation of the accuracy."""
 
     def shown(runs: list[dict], kind: str, name: str, form: Callable[[float], str]) -> str:
         values = [run[kind][name] for run in runs if name in run.get(kind, {})]

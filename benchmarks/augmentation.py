@@ -2,8 +2,8 @@
 
     python benchmarks/augmentation.py
 
-Batches of 256 images of 28x28, uint8 in and float32 out: as training is given them, the drawing of
-the random parameters included.
+Batches of 256 images of 28x28, uint8 in and float32 out, as in training. Drawing the random
+parameters is included.
 """
 
 import statistics

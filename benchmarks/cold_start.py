@@ -4,8 +4,8 @@
 
 Whole processes, in turn, and the largest memory that each takes. MODEL is a model file; without one
 the default network is trained for an epoch on the bundled sample, which is as good for timing.
-"Through Keras" is the loaded estimator whose `model_` somebody has asked for. With --mnist both
-answer for MNIST's test digits, and are compared.
+"Through Keras" is the loaded estimator after an access to its `model_`. With --mnist both predict
+MNIST's test digits, and the answers are compared.
 """
 
 import argparse

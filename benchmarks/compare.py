@@ -1,21 +1,21 @@
-"""Whether a change makes the package slower: two revisions, in turn, on one machine.
+"""Compare the speed of two revisions, in turn, on one machine.
 
     python benchmarks/compare.py OLD [NEW] [--rounds 15]
 
-OLD and NEW are revisions of this repository; without NEW it is the working tree. Each is checked
-out in a folder of its own, and has a process that does its part when it is told to, so that a
-machine's drift hits both alike. Nothing but the public API is used, which both must have. Measured
-are, of the default network:
+OLD and NEW are revisions of this repository; the default of NEW is the working tree. Each has its
+own folder and its own process, and the processes take turns, so that a machine's drift affects both
+equally. Only the public API is used, which both must have. The default network is measured:
 
-- a fit of one batch of 128 images of 28x28, whose network is compiled: what a search pays each time
+- a fit of one batch of 128 images of 28x28, whose network is compiled: the cost of each fit of a
+  search
 - training of 4,096 images, distorted, one epoch
 - prediction of one image, and of 10,000
 - a fresh process that loads a model and reads ten digits; and the command that does so
 
 For each figure there are the medians of both, the median of the ratios new / old, pair by pair, and
-the interval that holds this median with 95% probability (order statistics of the pairs). "slower"
-and "faster" stand where the whole interval is beyond 1.05 or below 0.95. A machine with other work
-gives wide intervals, and no verdict.
+its 95% confidence interval (order statistics of the pairs). The verdict is "slower" or "faster" if
+the whole interval is above 1.05 or below 0.95. On a busy machine the intervals are wide, and there
+is no verdict.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from _contender import Contender, answer_lines
 from _report import print_header, print_table
 
 ROOT = Path(__file__).resolve().parent.parent
-# What is done in one measurement, so often that it takes some tenths of a second.
+# Repetitions in one measurement, so that it takes some tenths of a second.
 REPEATS = {"fit, short": 3, "train 4,096": 1, "predict 1": 100, "predict 10,000": 1}
-# Of fresh processes, which take long, there are fewer rounds.
+# Fresh processes take long and have fewer rounds.
 FRESH = ("load and predict 10", "digitcnn predict, 10 digits")
-# Beyond this the median of the ratios is called a change.
+# A median ratio beyond this counts as a change.
 MARGIN = 0.05
 COLD = (
     "import digitcnn, numpy as np; clf = digitcnn.load('m.digitcnn'); clf.predict(np.load('X.npy'))"
@@ -49,7 +49,7 @@ COMMAND = (
 
 
 def child() -> None:
-    """What a revision's process does: a measurement for each line that names one."""
+    """The process of a revision: run the measurement that each line names."""
     from digitcnn import DigitCNNClassifier
 
     rng = np.random.default_rng(0)

@@ -1,12 +1,12 @@
-"""What few digits of a new source teach the model in the package, and what it forgets by that.
+"""What the model in the package learns from few digits of a new source, and what it forgets.
 
     python benchmarks/fine_tuning.py [--per-class 20] [--seeds 3] [--model MODEL]
 
-MNIST is found as `load_mnist` finds it. The sources look otherwise than MNIST's digits:
-scikit-learn's digits enlarged without `DigitNormalizer`, and MNIST's test digits slanted,
-thickened, thinned, or as 16x16 pixels without margin. Some of each class are learned, all others
-are read. The test digits that no source is made of tell what is forgotten. Beside `init=MODEL`
-stands a plain warm start, with the same epochs, batches and rate, whose weights go all the way.
+`load_mnist` finds MNIST. The sources look different from MNIST's digits: scikit-learn's digits
+enlarged without `DigitNormalizer`, and MNIST's test digits slanted, thickened, thinned, or as 16x16
+pixels without margin. Some digits of each class are trained on, all others are scored. The test
+digits that no source is made from measure what is forgotten. `init=MODEL` is compared with a plain
+warm start of the same epochs, batches and rate.
 """
 
 import argparse

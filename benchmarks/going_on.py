@@ -1,12 +1,12 @@
-"""What a training that goes on does to a good network, at several learning rates.
+"""How continued training changes a good network, at several learning rates.
 
     python benchmarks/going_on.py MNIST_NPZ [--model FILE] [--draws 5] [--rates 0.009 0.0005 ...]
 
-The default network is trained on 55,000 of MNIST's training digits, or read from FILE, where an
-earlier run has put it. 5,000 digits are held out. Of these 500 are drawn, and the network goes on
-with them: by `partial_fit`, or by a warm start of one epoch. It is scored on the other 4,500 before
-and after. At last a warm start of one epoch on the 55,000 is scored on the 5,000. The rate is
-chosen by these; the test digits are scored once, at the default rate.
+The default network is trained on 55,000 of MNIST's training digits, or read from FILE, if an
+earlier run has written it. 5,000 digits are held out. 500 of them are drawn, and training continues
+with them: by `partial_fit`, or by a warm start of one epoch. The other 4,500 are scored before and
+after. Finally, a warm start of one epoch on the 55,000 is scored on the 5,000. These figures choose
+the default rate; the test digits are scored once, at that rate.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import digitcnn
 
 
 def go_on(clf, X, y, way: str, rate, seed: int):
-    """A copy of the network that has gone on for an epoch."""
+    """A copy of the network, trained for one more epoch."""
     clf = copy.deepcopy(clf).set_params(learning_rate=rate, random_state=seed)
     if way == "partial_fit":
         return clf.partial_fit(X, y)

@@ -2,13 +2,13 @@
 
     python benchmarks/gpu.py MNIST_NPZ [--backends jax torch tensorflow] [--parts ...] [--out FILE]
 
-Keras's backends run one after the other; those that are not installed are left out. Each part is a
-process of its own with a bound on its time, and prints its lines as it goes. So a machine that is
-lent for minutes leaves what was measured until then. The parts:
+Keras's backends run one after the other; those that are not installed are skipped. Each part is its
+own process with a time limit, and prints its lines at once, so that nothing is lost if the machine
+is available for minutes only. The parts:
 
 - tests: those of the devices, and those that need a GPU;
 - fit: the recipe `fast` to its end, several seeds in one process, scored on MNIST's test digits.
-  The first fit compiles, the others find it compiled. Nothing is chosen by the test digits;
+  The first fit compiles, the others do not. Nothing is chosen by the test digits;
 - notebook: the recipe `notebook-elu` to its end;
 - speed: images a second of training and prediction, beside bare Keras and a bare PyTorch loop, and
   of the distorted batches alone;
@@ -49,7 +49,7 @@ def timed(call):
 
 
 def memory_megabytes():
-    """What the GPU's programs hold of its memory, as its driver tells."""
+    """GPU memory that all programs hold, as its driver reports it."""
     command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
     try:
         return int(subprocess.run(command, capture_output=True, text=True).stdout.split()[0])

@@ -3,9 +3,8 @@
     python benchmarks/image_files.py [--images 10000] [--side 48]
 
 Scikit-learn's digits, dark on white, as files in a folder for each class. Each figure is one run of
-a process of its own, with the files in the system's cache. "headers" is how long it takes until a
-file that is no image is named; "loop" opens the same files one after another, and decodes them with
-Pillow alone.
+its own process, with the files in the system's cache. "headers" is the time to find a file that is
+not an image; "loop" opens and decodes the same files one after another with Pillow alone.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/kernels.py [--rounds 5]
 
-On x86 TensorFlow takes oneDNN's kernels by itself where the processor has units for neural networks
-(AVX512_VNNI and later); the environment variable TF_ENABLE_ONEDNN_OPTS says otherwise, for a whole
+On x86 TensorFlow uses oneDNN's kernels by default if the processor has units for neural networks
+(AVX512_VNNI and later). The environment variable TF_ENABLE_ONEDNN_OPTS overrides this for a whole
 process. Two processes, one with 0 and one with 1, take turns at the same work: an epoch of training
 without distortions, a prediction of many images, and of one image, a hundred times.
 """

@@ -1,15 +1,14 @@
-"""What longer training, larger networks and other distortions are worth.
+"""The gain from longer training, larger networks and other distortions.
 
     python benchmarks/longer.py MNIST_NPZ [--rows NAME ...] [--seeds 0] [--answers FOLDER]
 
-Trained on a half of MNIST's 60,000 training digits and scored on the other half; its test digits
-have no part in it. Of 30,000 digits a hundred and more are misread, so that a difference of a fifth
-is more than chance; of the usual tenth of the data it is not.
+Networks are trained on one half of MNIST's 60,000 training digits and scored on the other half; its
+test digits are not used. A hundred or more of the 30,000 digits are misread, so that a difference
+of a fifth is more than chance. With the usual tenth of the data it would not be.
 
-Every run is a line in benchmarks/results/longer.jsonl, and what is there is not run again; the
-table is made from all lines. With --answers the probabilities are kept, and what has none there is
-trained again: from those of the rows and seeds that were asked for a second table is made, of what
-several networks misread together, by their mean probability.
+Every run is a line in benchmarks/results/longer.jsonl and is not repeated; the table is made from
+all lines. --answers keeps the probabilities, and trains again what has none. From them a second
+table is made: what several networks misread together, by their mean probability.
 """
 
 import argparse
@@ -79,7 +78,7 @@ def _resampled(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.
 
 
 UNPADDED = undivided([[48, 48], [96, 96], [192, 192]], unpadded=2)
-# Row -> parameters that replace the default's; "images" is done to all images before.
+# Row -> parameters that replace the default's; "images" is applied to all images first.
 ROWS: dict[str, dict[str, Any]] = {
     "compact": {},
     "compact, 24 epochs": {"epochs": 24},
@@ -144,7 +143,7 @@ def run(parameters: dict[str, Any], seed: int, path: str) -> tuple[dict[str, Any
     right = probabilities[np.arange(len(y)), y]
     clf.set_params(test_time_augmentation=VIEWS)
     result = {
-        # The labels are their own codes.
+        # The labels are their own indices.
         "errors": int((probabilities.argmax(axis=1) != y).sum()),
         "errors_in_views": int((clf.predict(X) != y).sum()),
         "loss": round(float(-np.log(np.maximum(right, 1e-12)).mean()), 5),

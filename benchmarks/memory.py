@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py
 
-A process of its own each time. First a fit on 256 digits, with TensorFlow loaded: what compiling
-adds to the process, once. Then what training or predicting X adds at most to what the process holds
-before, X in memory as uint8.
+Each measurement has its own process. First a fit on 256 digits, with TensorFlow loaded, measures
+what compiling adds, once. Then the peak during training or predicting X is measured, less what the
+process held before, with X in memory as uint8.
 """
 
 import argparse

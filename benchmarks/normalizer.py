@@ -1,14 +1,14 @@
-"""What `DigitNormalizer` makes of digits as people photograph, scan and cut them out.
+"""Accuracy through `DigitNormalizer` on digits that are photographed, scanned and cut out.
 
     python benchmarks/normalizer.py MNIST_NPZ [FOLDER] [--model FILE] [--digits 1000] [--validation]
 
 Composes pictures from MNIST's test digits (light, shadows, pens, papers, crops: ``_pictures.py``)
 and reads them through `DigitNormalizer` with a network: the default one, trained on the 60,000
-training digits, or that of a model file. "empty" counts pictures in which no digit was found; of
-pictures without a digit it is what should be found. FOLDER holds photographs and a table
-``truth.csv`` of them with the columns ``file``, ``kind`` and ``truth``, a digit. ``--validation``
-takes the last training digits, which the network is then not trained on: to develop on, so that
-nothing is chosen by the test digits.
+training digits, or that of a model file. "empty" counts pictures in which no digit was found, which
+is right for pictures without a digit. FOLDER holds photographs and a table ``truth.csv`` of them
+with the columns ``file``, ``kind`` and ``truth``, a digit. ``--validation`` takes the last training
+digits, which the network is then not trained on: to develop on, so that nothing is chosen by the
+test digits.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def main() -> None:
 
     def row(name: str, pictures: np.ndarray | list[np.ndarray], labels: np.ndarray) -> tuple:
         redrawn, n_empty, cost = normalize(pictures)
-        # No digit is no right answer.
+        # An empty picture is not a right answer.
         right = (reader.predict(redrawn) == labels) & redrawn.any(axis=1)
         return name, len(labels), f"{right.mean():.2%}", n_empty, f"{cost:.3f}"
 

@@ -18,7 +18,7 @@ from digitcnn.datasets import load_sample_digits
 from digitcnn.inference.export import compare, to_onnx
 
 MANY = 2048
-# Images of one call to ONNX Runtime, as of ours: it holds every layer's output for all of them.
+# Images in a call, for both: ONNX Runtime holds the outputs of all layers for all of them.
 CHUNK = 512
 CALLS = 50
 

@@ -1,4 +1,4 @@
-"""What bfloat16 does to the accuracy.
+"""The effect of bfloat16 on the accuracy.
 
     python benchmarks/precision.py MNIST_NPZ [--seeds 0 1 2 3 4] [--images 20000] [--epochs 4]
 

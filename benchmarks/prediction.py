@@ -1,4 +1,4 @@
-"""How long one prediction takes, and how many images a second are read.
+"""The time of one prediction, and images a second.
 
     python benchmarks/prediction.py
 
@@ -49,8 +49,8 @@ def main() -> None:
                 for start in range(0, MANY, CHUNK):
                     bare(tf.constant(images[start : start + CHUNK])).numpy()
 
-            # Many calls make a turn: Keras's threads are still at work for some milliseconds after
-            # SciKeras has answered, and would slow whoever comes next.
+            # A turn is many calls: Keras's threads still work for some milliseconds after SciKeras
+            # has answered, which would slow the next contender.
             one = in_turn(
                 {
                     "ours": repeated(lambda clf=clf: clf.predict_proba(X[:1])),

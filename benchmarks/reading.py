@@ -5,10 +5,10 @@ Usage: python benchmarks/reading.py FOLDER [--half {0,1}] [--kind KIND ...] [--w
 The folder has a truth.csv with the columns file, kind and truth: the digits in reading order, with
 lines separated by "/". A picture is right if its digits, line by line, are exactly these; "digits"
 is the part of the digits that are right, by edit distance. "at 99%" is the part of the pictures
-that can be answered, the surest first, with at most 1% of these wrong. Seconds are a processor's,
-for a picture. "page", "line" and "single" are the reader's layouts. The others are measured where
-their Python packages (rapidocr, pytesseract) are installed; their text is cut down to its digits.
---half takes every second picture of each kind: develop on one half only.
+that can be answered with at most 1% of these wrong, the most confident first. Seconds are processor
+time for a picture. "page", "line" and "single" are the reader's layouts. The others are measured
+where their Python packages (rapidocr, pytesseract) are installed; their text is cut down to its
+digits. --half takes every second picture of each kind: develop on one half only.
 """
 
 import argparse
@@ -125,7 +125,7 @@ def readers_for(one_line: bool, single: bool, peers: bool) -> dict[str, Reader]:
 
 
 def coverage(is_right: list[bool], confidences: list[float]) -> float:
-    """The largest part that can be answered, the surest first, with 1% of it wrong at most."""
+    """The largest part that can be answered with at most 1% wrong, the most confident first."""
     order = np.argsort(-np.array(confidences), kind="stable")
     n_wrong = np.cumsum(~np.array(is_right)[order])
     fine = np.flatnonzero(n_wrong <= 0.01 * np.arange(1, len(order) + 1))

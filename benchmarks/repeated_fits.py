@@ -1,12 +1,12 @@
-"""What a fit costs beside its arithmetic, and the memory that fits leave behind.
+"""The fixed cost of a fit beside its arithmetic, and the memory that fits leave behind.
 
     python benchmarks/repeated_fits.py [--fits 100]
 
-Fits of one batch of 128 images, so that building and tracing is nearly all there is: this
-estimator and SciKeras's KerasClassifier with the same network, in turn in one process. The fixed
-cost is what is left of a fit when the arithmetic of its batch is taken off, which fits of nine
-batches tell. Each fit has another seed, learning rate, regularisation and distortion. Then so many
-fits of this estimator, and the growth of the resident memory.
+Fits of one batch of 128 images, so that building and tracing is nearly all there is: this estimator
+and SciKeras's KerasClassifier with the same network, in turn in one process. The fixed cost is the
+time of a fit less the arithmetic of its batch, which is estimated from fits of nine batches. Each
+fit has another seed, learning rate, regularisation and distortion. Then --fits fits of this
+estimator measure the growth of the resident memory.
 """
 
 import argparse

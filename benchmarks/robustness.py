@@ -1,11 +1,11 @@
-"""How corrupted digits are read: each corruption, with and without the training's corruptions.
+"""Accuracy on corrupted digits, with and without corruptions in training.
 
     python benchmarks/robustness.py MNIST_NPZ [--recipe fast] [--seed 0] [--digits 2000]
 
 Trains a recipe on MNIST's 60,000 digits twice, as it is and with ``corruption_rate=0``, and reads
 MNIST's first test digits in every corruption of `digitcnn.corruptions`: as they are, and through
 `DigitNormalizer`. Each figure is the mean over the five severities. "lines" and "jpeg" are in no
-training; "inversion" is the normaliser's work alone. Nothing is chosen by any of them.
+training, and only the normaliser can undo "inversion". Nothing is chosen by any of them.
 """
 
 import argparse

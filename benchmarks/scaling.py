@@ -1,10 +1,10 @@
-"""What grows with what: images, batch size, image side; and how much of the machine is used.
+"""How time grows with images, batch size and image size, and how much of the machine is used.
 
     python benchmarks/scaling.py
 
-Seconds of a training of one epoch and of a prediction, second ones in their process, so that all
-is compiled. Then the arithmetic that is done in a second, beside the most that the machine does in
-one large matrix product.
+Seconds of a training of one epoch and of a prediction, each the second in its process, so that
+everything is compiled. Then the arithmetic per second, beside the machine's maximum in one large
+matrix product.
 """
 
 import statistics

@@ -6,15 +6,15 @@ Six fits, of three learning rates in two folds, of the default's network on the 
 short ones, which are nearly all overhead, and longer ones. This estimator without distortions and
 SciKeras's KerasClassifier with the same network, folds, batches, epochs and optimizer, each in a
 process of its own with workers of its own, taking turns. In the timed rounds the workers are there
-and have compiled their networks; the columns "first" have the first search of each, with all that
-is done once. Ratios are medians over the rounds.
+and have compiled their networks; the columns "first" have the first search of each, with everything
+that is done once. Ratios are medians over the rounds.
 
 Then thirteen short fits, a grid over the parameters of a user's own network: this estimator, the
-same without what it keeps of earlier fits (its scores must be equal), and SciKeras's.
+same without reuse of earlier fits (the scores must be equal), and SciKeras's.
 
-Then how far the scores of two processes are from those of one, with the threads that each has by
-itself and with one thread in each. Last what a worker holds of a large X: memory that it shares
-with no other process, less what it holds where X is small.
+Then the difference between the scores of two processes and of one, with the default threads of each
+and with one thread each. Last the memory of a worker for a large X: memory that it shares with no
+other process, less what it holds for a small X.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def data_for(who: str, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def child(who: str, n: int, epochs: int) -> None:
-    """What a contender's process does: a search with as many processes as a line says."""
+    """A contender's process: run a search with as many processes as each line says."""
     X, y = data_for(who, n)
     answer_lines(lambda n_jobs: len(make_search(who, epochs, int(n_jobs)).fit(X, y).cv_results_))
 

@@ -3,10 +3,10 @@
 Usage: python benchmarks/serve.py [--workers N] [--clients N] [--digits N] [--lines N]
            [--photo FILE]
 
-What is sent is bounded: a number of requests, each answered before the client sends the next. One
-figure is of single digits, drawn in 28 by 28 pixels, another of a line of digits in a photo: on
-paper in uneven light, 1,600 pixels wide, or the one that --photo names. The server is asked for
-each in turn by all clients; between them stand its memory, and what happened to harmful clients.
+Each client sends a number of requests, the next one when the last one is answered. Single digits
+are 28 by 28 pixels. A line of digits is in a photo: on paper in uneven light, 1,600 pixels wide, or
+the one that --photo names. All clients send the one kind, then the other. In between, the script
+prints the server's memory and what happened to harmful clients.
 """
 
 import argparse
@@ -89,7 +89,7 @@ class Server:
 def ask(
     server: Server, path: str, body: bytes, n: int, n_clients: int
 ) -> tuple[float, list[float]]:
-    """Requests a second, and the seconds of each; an answer that is no answer ends it all."""
+    """Requests a second, and the seconds of each; an answer other than 200 raises an error."""
     taken: list[float] = []
     wrong: list[str] = []
     left = iter(range(n))
@@ -152,7 +152,7 @@ def main() -> None:
     server = Server(options.workers)
     try:
         print(f"ready after {server.seconds:.2f} s, {server.megabytes():.0f} MB")
-        # What is made once is made before anything is measured.
+        # Work that is done once is done before the measurement.
         ask(server, "/api/classify", digit, 200, options.clients)
         ask(server, "/api/read?line", line, 2 * options.clients, options.clients)
         heads = ("requests", "a second", "median", "99%", "CPU", "memory")

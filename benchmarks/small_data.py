@@ -1,4 +1,4 @@
-"""What the default estimator makes of small images and of few of them.
+"""Accuracy of the default estimator on small images and on few of them.
 
     python benchmarks/small_data.py [--mnist MNIST_NPZ] [--parts splits few grid]
 

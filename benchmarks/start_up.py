@@ -1,4 +1,4 @@
-"""How long the imports and the command's help take, each in a fresh process.
+"""The time of the imports and of the command's help, each in a fresh process.
 
 python benchmarks/start_up.py
 """

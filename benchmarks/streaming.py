@@ -1,10 +1,10 @@
-"""Memory of ``digitcnn train`` and ``digitcnn predict`` on more and more rows.
+"""Memory of ``digitcnn train`` and ``digitcnn predict`` on a growing number of rows.
 
     python benchmarks/streaming.py [--rows 20000] [--times 20]
 
-CSV files of random strokes, in Kaggle's layout: one of them, then as many as TIMES says. Each
-command is a process of its own, watched from outside. What counts is its own memory: pages of a
-mapped file, which the system may drop at any time, are not in it. Linux only.
+CSV files of random strokes, in Kaggle's layout: first one of them, then --times of them. Each
+command is its own process, measured from outside. Its own memory counts, without pages of a mapped
+file, which the system may drop at any time. Linux only.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/threads.py
 
-10,000 predictions of a single image each, by 1, 4 and 16 threads: every answer is held to the one
-thread's, and memory is looked at before and after.
+10,000 predictions of a single image each, by 1, 4 and 16 threads: every answer is compared with the
+single thread's, and memory is measured before and after.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Seconds from a cold process to a network that reads MNIST so and so well.
+"""Seconds from a cold process to a given accuracy on MNIST.
 
     python benchmarks/time_to_accuracy.py MNIST_NPZ [--seeds 0 1 2] [--only NAME ...]
 
@@ -10,10 +10,10 @@ networks and the settings of their own MNIST examples, and run to those examples
 - PyTorch: pytorch/examples, mnist/main.py, 14 epochs;
 - skorch: the notebook MNIST.ipynb, 10 epochs, as scikit-learn users are shown it.
 
-Each run is a process of its own. A clock starts with the process and stands while the test digits
-are read, which happens after every epoch, so that one can say when 99.0% was first seen. Nothing is
-chosen by the test digits. For this package, whose learning rate falls to nothing over the whole of
-a training, every number of epochs is a training of its own.
+Each run is its own process. The clock starts with the process and stops while the test digits are
+scored after each epoch, which finds out when 99.0% was first reached. Nothing is chosen by the test
+digits. The learning rate of this package falls to nothing over the whole training, so each number
+of epochs is a separate training.
 """
 
 import argparse

@@ -44,7 +44,7 @@ except ImportError:
 # The batch sizes of the two notebooks, and the package's default.
 BATCH = {"relu-dropout": 256, "elu-bn": 64, "compact": 256}
 BATCHES = 20
-# One turn has to do for these; no bound is asked of them.
+# One turn suffices for these, which have no bound to keep.
 SLOW = ("skorch, float32", "SciKeras", "keras SKLearnClassifier")
 ADAM = {"optimizer": "adam", "weight_decay": 0.0, "schedule": None, "learning_rate": 0.001}
 
@@ -74,7 +74,7 @@ def timed(call):
 
 
 def epoch_of(name, architecture, batch, n):
-    """A function that trains for one epoch and tells the seconds."""
+    """A function that trains for one epoch and returns the seconds."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (n, 28, 28, 1), dtype=np.uint8)
     labels = np.arange(n) % 10
@@ -145,7 +145,7 @@ def network_of_rows(architecture):
 
 
 def contend(name, architecture, batch, n):
-    """What a contender's process does: an epoch for each line that comes in."""
+    """A contender's process: train an epoch for each line of input."""
     turn = epoch_of(name, architecture, int(batch), int(n))
     answer_lines(lambda line: turn())
 
