@@ -63,7 +63,7 @@ sphinx_gallery_conf = {
 }
 
 html_static_path = ["_static"]
-html_css_files = ["gallery.css"]
+html_css_files = ["gallery.css", "pages.css"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"digitcnn {release}"
 html_show_sourcelink = False

@@ -134,11 +134,12 @@ def folder(tmp_path, monkeypatch, trained):
     """The current folder, with the files that the pages name."""
     monkeypatch.chdir(tmp_path)
     X, y = load_sample_digits()
-    table = pd.DataFrame(X[:100], columns=[f"pixel{i}" for i in range(X.shape[1])])
-    table.to_csv("test.csv", index=False)
-    table.insert(0, "label", y[:100])
-    for name in ("train", "labelled", "other", "today", "part-1", "part-2", "digits-1"):
-        table.to_csv(f"{name}.csv", index=False)
+    table = pd.DataFrame(X[:1100], columns=[f"pixel{i}" for i in range(X.shape[1])])
+    table[:100].to_csv("test.csv", index=False)
+    table.insert(0, "label", y[:1100])
+    table.to_csv("train.csv", index=False)
+    for name in ("labelled", "other", "today", "part-1", "part-2", "digits-1"):
+        table[:100].to_csv(f"{name}.csv", index=False)
     digits = [Image.fromarray(255 - picture) for picture in X[:30].reshape(-1, 28, 28)]
     for i, digit in enumerate(digits):
         for place in ("digits", "mine", "others"):
