@@ -9,6 +9,7 @@ Every training takes one epoch and at most 128 images: that the code runs is tes
 it reaches.
 """
 
+import ast
 import copy
 import json
 import re
@@ -248,3 +249,27 @@ def test_the_table_of_extras_has_all_of_them():
     rows = re.findall(r"^   \* - (``.+``)$", page, re.MULTILINE)
     named = re.findall(r"\w+", " ".join(rows))
     assert sorted(named) == sorted(project["optional-dependencies"])
+
+
+def messages_quoted(page):
+    """The messages that the page of errors explains, without what differs from case to case."""
+    for line in page.splitlines():
+        if re.match(r'"|\*.*\*, or "', line):
+            for quote in re.findall(r'"([^"]+)"', line):
+                parts = re.split(r"\.\.\.+", quote.replace("\\", ""))
+                yield quote, [part for part in (p.strip(" ,;:") for p in parts) if part]
+
+
+def test_the_messages_that_the_guide_explains_are_those_of_the_package():
+    texts = [
+        node.value
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    package = "\n".join(texts)
+    page = (ROOT / "docs" / "guide" / "errors.rst").read_text(encoding="utf-8")
+    quoted = dict(messages_quoted(page))
+    assert len(quoted) > 30
+    unknown = [quote for quote, parts in quoted.items() if not all(p in package for p in parts)]
+    assert not unknown
