@@ -14,7 +14,8 @@ from digitcnn.cli._read_outputs import STDIN, Overlays, overwritten
 from digitcnn.cli._table import check_ending, write_table
 from digitcnn.cli.read import start_of_lines
 from digitcnn.reading import DigitReader, Form, FormPage
-from digitcnn.reading.forms.review import is_doubtful, make_review
+from digitcnn.reading.forms.page import is_doubtful
+from digitcnn.reading.forms.review import make_review
 
 # Of how sure a reading must be not to be looked at.
 _SURE = 0.9

@@ -1,4 +1,4 @@
-"""What has been read: a page of lines of numbers of digits, with their places and confidences."""
+"""What was read: a page of lines of numbers of digits, with their places and confidences."""
 
 import json
 import math
@@ -8,21 +8,93 @@ from typing import Any, ClassVar
 from digitcnn.reading.polygons import Box, Polygon, box_of, polygon_around, rectangle
 
 
+class AsData:
+    """What can be given as plain data."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data.
+
+        Returns
+        -------
+        dict
+            Texts, numbers, lists and dictionaries only, as in JSON. Confidences are rounded to 4
+            decimals and places to 1.
+        """
+        raise NotImplementedError
+
+
+class Document(AsData):
+    """All that was read in one picture."""
+
+    __slots__ = ()
+
+    def to_json(self) -> str:
+        """The same as JSON.
+
+        Returns
+        -------
+        str
+            The result of `to_dict`, in one line.
+        """
+        return json.dumps(self.to_dict())
+
+
+class Placed(AsData):
+    """A text that was read, with its place in the picture."""
+
+    __slots__ = ()
+    text: str
+    confidence: float
+    polygon: Polygon
+
+    @property
+    def box(self) -> Box:
+        """x, y, width and height of the smallest upright box, in pixels of the picture."""
+        return box_of(self.polygon)
+
+    def masked(self, min_confidence: float) -> str:
+        """The text, with ``?`` for each digit that is not certain enough.
+
+        Parameters
+        ----------
+        min_confidence : float
+            The lowest confidence, from 0 to 1, with which a digit is kept.
+
+        Returns
+        -------
+        str
+            A text of the same length.
+        """
+        return self.text if self.confidence >= min_confidence else "?"
+
+
+def placed_as_dict(part: Placed) -> dict[str, Any]:
+    """Text, confidence, box and polygon as plain data."""
+    return {
+        "text": part.text,
+        "confidence": round(part.confidence, 4),
+        "box": [round(side, 1) for side in part.box],
+        "polygon": [[round(x, 1), round(y, 1)] for x, y in part.polygon],
+    }
+
+
 @dataclass(frozen=True, slots=True)
-class Digit:
-    """A digit of a picture, or a separator that a pattern has between digits.
+class Digit(Placed):
+    """A digit in a picture, or a separator that a pattern has between digits.
 
     Parameters
     ----------
     text : str
-        The likeliest of its classes.
+        The most probable class.
     confidence : float
-        The probability of that, 0 to 1.
+        Its probability, from 0 to 1.
     polygon : tuple of four pairs of float (x, y)
-        The corners, in pixels of the picture from its upper left corner, clockwise from the upper
-        left corner of the text as it is read.
+        The corners in pixels of the picture, counted from its upper left corner. They are in
+        clockwise order from the upper left corner of the upright text.
     alternatives : tuple of pairs (text, probability)
-        The next likeliest.
+        The next most probable classes.
 
     Examples
     --------
@@ -36,41 +108,12 @@ class Digit:
     polygon: Polygon
     alternatives: tuple[tuple[str, float], ...] = ()
 
-    @property
-    def box(self) -> Box:
-        """x, y, width and height of the smallest upright box, in pixels of the picture."""
-        return box_of(self.polygon)
-
-    def masked(self, min_confidence: float) -> str:
-        """The text, or ``?`` where it is not sure enough.
-
-        Parameters
-        ----------
-        min_confidence : float
-            The least that the text is written with.
-
-        Returns
-        -------
-        str
-            As long as the text.
-        """
-        return self.text if self.confidence >= min_confidence else "?"
-
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data.
-
-        Returns
-        -------
-        dict
-            What JSON holds.
-        """
-        return {
-            **_described(self),
-            "alternatives": [[text, round(p, 4)] for text, p in self.alternatives],
-        }
+        alternatives = [[text, round(p, 4)] for text, p in self.alternatives]
+        return {**placed_as_dict(self), "alternatives": alternatives}
 
 
-class _Group:
+class _Group(Placed):
     """Parts that are read one after the other."""
 
     __slots__ = ()
@@ -83,61 +126,42 @@ class _Group:
         return parts
 
     @property
-    def text(self) -> str:
+    def text(self) -> str:  # type: ignore[override]
         """The text of all parts: a space between numbers, and a new line between lines."""
         return self._between.join(part.text for part in self._parts)
 
     @property
-    def confidence(self) -> float:
-        """The product of the parts' confidences; 1 where there is none."""
+    def confidence(self) -> float:  # type: ignore[override]
+        """The product of the parts' confidences; 1 without parts."""
         return _product(self._parts)
 
     @property
-    def polygon(self) -> Polygon:
-        """The corners of the smallest rectangle around the parts that is turned as they are."""
+    def polygon(self) -> Polygon:  # type: ignore[override]
+        """The corners of the smallest rectangle around the parts, rotated as they are."""
         return polygon_around([part.polygon for part in self._parts])
 
     @property
     def box(self) -> Box:
-        """x, y, width and height of the smallest upright box, in pixels of the picture."""
         return box_of(tuple(corner for part in self._parts for corner in rectangle(*part.box)))
 
     def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is not sure enough.
-
-        Parameters
-        ----------
-        min_confidence : float
-            The least that a digit is written with.
-
-        Returns
-        -------
-        str
-            As long as the text.
-        """
         return self._between.join(part.masked(min_confidence) for part in self._parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data.
-
-        Returns
-        -------
-        dict
-            What JSON holds.
-        """
-        return {**_described(self), self._parts_name: [part.to_dict() for part in self._parts]}
+        parts = [part.to_dict() for part in self._parts]
+        return {**placed_as_dict(self), self._parts_name: parts}
 
 
 @dataclass(frozen=True, slots=True)
 class Number(_Group):
-    """Digits that stand together.
+    """Digits that form a number.
 
     Parameters
     ----------
     digits : tuple of Digit
         From left to right, with the separators of a pattern.
     confidence : float or None, default=None
-        The probability of the whole text, 0 to 1; None takes the product of the digits'.
+        The probability of the whole text, from 0 to 1. None: the product of the digits'.
 
     Examples
     --------
@@ -163,7 +187,7 @@ class Number(_Group):
 
 @dataclass(frozen=True, slots=True)
 class Line(_Group):
-    """Numbers beside each other.
+    """Numbers side by side.
 
     Parameters
     ----------
@@ -185,17 +209,17 @@ class Line(_Group):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(_Group):
-    """What has been read in a picture.
+class Page(_Group, Document):
+    """What was read in a picture.
 
     Parameters
     ----------
     lines : tuple of Line
         From top to bottom, and from left to right.
     width, height : int
-        Pixels of the picture.
+        Size of the picture, in pixels.
     _picture : object, default=None
-        What `draw` draws on; without it on white.
+        Pixels that `draw` draws on. None: a white page.
 
     Examples
     --------
@@ -217,7 +241,7 @@ class Page(_Group):
     _parts_name, _between = "lines", "\n"
 
     @property
-    def polygon(self) -> Polygon:
+    def polygon(self) -> Polygon:  # type: ignore[override]
         """The corners of the picture."""
         return rectangle(0, 0, self.width, self.height)
 
@@ -227,13 +251,6 @@ class Page(_Group):
         return 0, 0, self.width, self.height
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data.
-
-        Returns
-        -------
-        dict
-            What JSON holds.
-        """
         return {
             "width": self.width,
             "height": self.height,
@@ -242,47 +259,37 @@ class Page(_Group):
             "lines": [line.to_dict() for line in self.lines],
         }
 
-    def to_json(self) -> str:
-        """The same as JSON.
-
-        Returns
-        -------
-        str
-            What `to_dict` gives, in one line.
-        """
-        return json.dumps(self.to_dict())
-
     def draw(self, min_confidence: float = 0.9) -> Any:
-        """The picture with a frame around each digit, and what it was read as above.
+        """The picture with a frame around each digit, and the digit's class above it.
 
         Parameters
         ----------
         min_confidence : float, default=0.9
-            Digits that are less sure are drawn in orange instead of green.
+            Digits with a lower confidence are drawn in orange instead of green.
 
         Returns
         -------
         PIL.Image.Image
-            As large as the picture was read: at most 1,600 pixels high and wide.
+            An RGB image as large as the picture was read: at most 1,600 pixels high and wide.
         """
         from digitcnn.reading.overlay import draw_page
 
         return draw_page(self, self._picture, min_confidence)
 
     def plot(self, ax: Any = None, min_confidence: float = 0.9) -> Any:
-        """The picture as `draw` shows it, in matplotlib's axes, whose coordinates are its pixels.
+        """Plot the picture as `draw` shows it. The axes' coordinates are the picture's pixels.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            None makes a new figure.
+            Axes to plot on. None: those of a new figure.
         min_confidence : float, default=0.9
-            Digits that are less sure are drawn in orange instead of green.
+            Digits with a lower confidence are drawn in orange instead of green.
 
         Returns
         -------
         matplotlib Axes
-            The axes drawn on.
+            The axes with the plot.
 
         Raises
         ------
@@ -294,19 +301,10 @@ class Page(_Group):
         return plot_page(self, self._picture, ax, min_confidence)
 
     def _repr_html_(self) -> str:
-        from digitcnn.reading.overlay import page_as_html
+        from digitcnn.reading.notebook import figure
 
-        return page_as_html(self)
+        return figure(self.draw(), "Picture with the numbers read", self.text or "no number found")
 
 
 def _product(parts: tuple[Any, ...]) -> float:
     return math.prod(float(part.confidence) for part in parts)
-
-
-def _described(part: Any) -> dict[str, Any]:
-    return {
-        "text": part.text,
-        "confidence": round(part.confidence, 4),
-        "box": [round(side, 1) for side in part.box],
-        "polygon": [[round(x, 1), round(y, 1)] for x, y in part.polygon],
-    }

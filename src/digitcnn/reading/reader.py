@@ -1,5 +1,6 @@
 """The reader: pictures to numbers."""
 
+import inspect
 import os
 from collections.abc import Iterable, Iterator
 from numbers import Real
@@ -9,46 +10,50 @@ import numpy as np
 
 from digitcnn._utils.text import shorten
 from digitcnn.reading.allowed import Allowed
-from digitcnn.reading.page import Page, Polygon
+from digitcnn.reading.base import BaseReader
+from digitcnn.reading.page import Page
+from digitcnn.reading.polygons import Polygon
 from digitcnn.reading.recogniser import LineRecogniser
 
 if TYPE_CHECKING:
     from digitcnn.reading.pictures import Region, Source
 
 _LAYOUTS = ("page", "line", "single")
-_RECOGNISER = LineRecogniser()  # Loaded once, when it is first asked.
+RECOGNISER = LineRecogniser()  # It loads its network once, for the first line.
 
 
-class DigitReader:
+class DigitReader(BaseReader[Page]):
     """Read the numbers in pictures: photos, scans and drawings.
 
-    Ink is told from paper in uneven light, rulings and specks are left out, and what remains is put
-    together as lines, numbers and digits. Each digit is read by a classifier.
+    The reader separates ink from paper, also in uneven light, removes ruled lines and specks, and
+    finds lines of writing. A network reads each line as a whole. A classifier reads the digits
+    that touch no others a second time.
 
     Parameters
     ----------
     model : str, path-like or fitted classifier, default="pretrained"
-        What reads single digits: the model in the package, a model file, or a fitted
-        `DigitCNNClassifier` of square grey pictures. Its classes are single characters.
+        The classifier of single digits: the model in the package, a model file, or a fitted
+        `DigitCNNClassifier` of square greyscale images. Its classes are single characters.
     layout : {"page", "line", "single"}, default="page"
         What a picture shows: any number of lines, one line, or one digit.
     reject_below : float, default=0.5
-        Of digits, from 0 to 1. What is less sure is not taken for a digit.
+        Confidence from 0 to 1. Numbers whose digits have a lower one are left out.
     n_alternatives : int, default=2
-        How many other classes are named for each digit.
+        Number of other classes that each digit lists.
     length : int, pair of int, str or None, default=None
-        How many digits a number has: 5, (3, 5) or "3-5", with both ends.
+        Number of digits in a number: 5, or an inclusive range as (3, 5) or "3-5".
     pattern : str or None, default=None
-        What a number looks like: ``#`` stands for a digit and every other sign for itself, as in
-        ``##.###,##``. ``|`` stands between several patterns; a backslash before a ``#``, ``|`` or
-        backslash takes it for itself. Signs that are not read, as letters and spaces, are put in.
+        What a number looks like. ``#`` stands for a digit and every other sign for itself, as in
+        ``##.###,##``. ``|`` separates alternatives. Write a backslash before a ``#``, ``|`` or
+        backslash that stands for itself. The reader cannot read letters, spaces and other signs:
+        it inserts them from the pattern.
     lexicon : iterable of str or None, default=None
         The texts that a number may be.
     check : {"luhn", "mod11", "ean13", "iban"} or None, default=None
-        The check digits of a number. "luhn" is that of payment cards. "mod11" has the weights 1, 2,
-        3 and so on from the right, as an ISBN-10 and an ISSN. "ean13" is that of an EAN and an
-        ISBN-13. "iban" needs the letters in a pattern, as ``DE## #### #### #### #### ##``, or in a
-        lexicon. Signs but letters and digits do not count.
+        The check digits of a number. "luhn" is for payment cards. "mod11" has the weights 1, 2, 3
+        and so on from the right, as an ISBN-10 or an ISSN. "ean13" is for an EAN or an ISBN-13.
+        "iban" takes its letters from a pattern, as ``DE## #### #### #### #### ##``, or a lexicon.
+        All signs except letters and digits are ignored.
 
     See Also
     --------
@@ -56,14 +61,14 @@ class DigitReader:
 
     Notes
     -----
-    Of `length`, `pattern`, `lexicon` and `check` all that are given hold together. A number is then
-    the best reading that is allowed, with the probability of that. It is left out where that is
-    10,000 times less likely than the best reading of all. A line is read as one number in the
-    layout "line", or where pattern or lexicon have spaces; otherwise, and where that is not
-    allowed, wide gaps end a number.
+    A number has to meet all of `length`, `pattern`, `lexicon` and `check` that you give. The result
+    is the most probable text that does, with its probability. It is left out if it is 10,000 times
+    less probable than the best text without these limits. With the layout "line", or a pattern or
+    lexicon with spaces, a line is read as one number first. Otherwise, and if no such number is
+    allowed, wide gaps separate numbers.
 
-    The reader needs neither TensorFlow nor Keras. Any number of threads may use it at once. What it
-    cannot read yet stands in :doc:`/guide/reading`.
+    The reader needs neither TensorFlow nor Keras, and any number of threads may use it at once.
+    :doc:`/guide/reading` says what it cannot read yet.
 
     Examples
     --------
@@ -114,32 +119,32 @@ class DigitReader:
         Parameters
         ----------
         picture : str, path-like, bytes, binary file, PIL.Image.Image or array
-            An image file (PNG, JPEG, BMP, TIFF, WebP or GIF), a PDF file, or the content of one;
-            turned upright as EXIF data says, and of an animation the first picture. Or pixels of
-            shape (height, width) or (height, width, channels), of any range.
+            An image file (PNG, JPEG, BMP, TIFF, WebP or GIF), a PDF file, the content of one, or
+            pixels of shape (height, width) or (height, width, channels) in any range. EXIF data
+            turn an image upright. Of an animation only the first frame is read.
         region : tuple of int or float (x, y, width, height) or None, default=None
-            The part to read: whole numbers are pixels, others parts of the width and height from
-            0.0 to 1.0, as ``(0.5, 0.0, 0.5, 0.1)`` in the upper right corner. None reads all. Of a
-            large picture a part is read in more detail than all of it.
+            The part to read: ints are pixels, floats are fractions of the picture's width and
+            height, as ``(0.5, 0.0, 0.5, 0.1)`` in the upper right corner. None: the whole picture.
+            A part of a large picture is read in more detail than the whole.
         page : int or None, default=None
-            The page of a PDF or a TIFF, from 0. None reads the only one.
+            The page of a PDF or TIFF, counted from 0. None: the only page.
 
         Returns
         -------
         Page
-            Without lines where no number was found. A page of a PDF has 200 pixels per inch.
+            Has no lines where no number was found. A page of a PDF has 200 pixels per inch.
 
         Raises
         ------
         OSError
-            If there is no such file, or it may not be read.
+            If the file does not exist or cannot be opened.
         ValueError
-            If a parameter is not as described, or the picture is damaged, encrypted, is none, has
-            several pages of which none is named, or has more than 67 million pixels.
+            If a parameter is invalid, or if the picture is damaged, encrypted, not a picture, has
+            more than 67 million pixels, or has several pages and `page` is None.
         TypeError
-            If `picture` is of another type.
+            If `picture` has another type.
         ImportError
-            If it is a PDF, and pypdfium2 is not installed.
+            If `picture` is a PDF and pypdfium2 is not installed.
         """
         from digitcnn.reading.pictures import Source
 
@@ -147,23 +152,24 @@ class DigitReader:
         return self._read(Source(picture), page, region)
 
     def read_pages(self, picture: Any, *, region: "Region | None" = None) -> Iterator[Page]:
-        """Read all pages of a PDF or a TIFF, one after the other; of other pictures the only one.
+        """Read all pages of a PDF or TIFF, one after the other. Other pictures have one page.
 
         Parameters
         ----------
         picture : str, path-like, bytes, binary file, PIL.Image.Image or array
-            As for :meth:`read`.
+            A picture as :meth:`read` takes it.
         region : tuple of int or float (x, y, width, height) or None, default=None
-            The part of each page to read, as for :meth:`read`.
+            The part of each page to read, as :meth:`read` takes it.
 
         Yields
         ------
         Page
+            The result of :meth:`read` for each page.
 
         Raises
         ------
         OSError, ValueError, TypeError, ImportError
-            As :meth:`read`, or if there are more than 1,000 pages.
+            As :meth:`read`. Also a ValueError for more than 1,000 pages.
         """
         from digitcnn.reading.pictures import Source
 
@@ -181,7 +187,7 @@ class DigitReader:
         part = opened if region is None else source.open_region(opened, page, region)
         pixels = part.pixels
         strips, view = read_as(
-            self.layout, pixels, self._classifier(), _RECOGNISER, self.reject_below
+            self.layout, pixels, self._classifier(), RECOGNISER, self.reject_below
         )
         scale = np.array([part.width / pixels.shape[1], part.height / pixels.shape[0]])
 
@@ -194,42 +200,27 @@ class DigitReader:
         lines = lines_of(strips, place, allowed, self.n_alternatives, is_one_number)
         return Page(lines, opened.width, opened.height, opened.pixels)
 
-    def read_many(self, pictures: Iterable[Any]) -> Iterator[Page]:
-        """Read pictures of one page one after the other.
-
-        Parameters
-        ----------
-        pictures : iterable
-            Each as for :meth:`read`.
-
-        Yields
-        ------
-        Page
-        """
-        for picture in pictures:
-            yield self.read(picture)
-
     def confidence_for(self, max_error: float) -> float:
-        """The least confidence of numbers of which no larger part is wrong.
+        """The confidence from which on at most a given share of the numbers is wrong.
 
-        It was measured on composed lines, of fonts, writers and pens that the string recogniser had
-        not seen. Your pictures may be easier or harder: measure on some of them.
+        It was measured on composed lines with fonts, writers and pens that the network had not
+        seen. Your pictures may be easier or harder: measure on some of them.
 
         Parameters
         ----------
         max_error : float
-            The part of the numbers with that confidence, or a higher one, that may be wrong: above
-            0, below 1.
+            Share of wrong numbers among those with this confidence or a higher one: above 0, below
+            1.
 
         Returns
         -------
         float
-            From 0 to 1; 1 where even the surest lines were wrong more often.
+            From 0 to 1; 1 if even the lines with the highest confidence were wrong more often.
 
         Raises
         ------
         ValueError
-            If `max_error` is no such number.
+            If `max_error` is not such a number.
 
         Examples
         --------
@@ -242,10 +233,10 @@ class DigitReader:
             raise ValueError(
                 f"expected max_error to be a number between 0 and 1, got {max_error!r}"
             )
-        return _RECOGNISER.calibration.threshold(float(max_error))
+        return RECOGNISER.calibration.threshold(float(max_error))
 
     def load(self) -> "DigitReader":
-        """Load the model now, so that errors in it come before the first picture.
+        """Load the model now, to find errors in it before the first picture.
 
         Returns
         -------
@@ -255,23 +246,24 @@ class DigitReader:
         Raises
         ------
         OSError, ValueError
-            If there is no such model, or it is none of single characters in square grey pictures.
+            If the model does not exist, or is not one of single characters in square greyscale
+            images.
         """
         self._classifier()
         return self
 
     def _classifier(self) -> Any:
-        """The classifier, loaded once for each value of `model`."""
+        """The classifier. It is loaded once for each value of `model`."""
         loaded = self._loaded
         if loaded is None or loaded[0] is not self.model:
             from digitcnn.reading.classification import DigitClassifier
 
-            # Of several threads that come here at once each may make one; the last one stays.
+            # Several threads at once may each load one. The last one stays.
             self._loaded = loaded = (self.model, DigitClassifier(self.model))
         return loaded[1]
 
     def _check(self) -> Allowed | None:
-        """What a number may be, after a check of all parameters; None for anything."""
+        """Check all parameters. Returns what a number may be; None for anything."""
         is_name = isinstance(self.model, str | os.PathLike)
         if not (is_name and str(self.model)) and not hasattr(self.model, "predict_proba"):
             raise ValueError(
@@ -289,9 +281,7 @@ class DigitReader:
             )
         count = self.n_alternatives
         if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 0:
-            raise ValueError(
-                f"expected n_alternatives to be a whole number from 0 up, got {count!r}"
-            )
+            raise ValueError(f"expected n_alternatives to be an int of at least 0, got {count!r}")
         given = (self.length, self.pattern, self.lexicon, self.check)
         limits = self._limits
         if limits is None or any(
@@ -304,15 +294,22 @@ class DigitReader:
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_loaded": None, "_limits": None}
 
+    def _parameters(self) -> tuple[dict[str, Any], list[str]]:
+        """The parameters, and the names of those that are not at their default."""
+        defaults = inspect.signature(type(self)).parameters
+        values = {name: getattr(self, name) for name in defaults}
+        changed = [
+            name for name, value in values.items() if repr(value) != repr(defaults[name].default)
+        ]
+        return values, changed
+
     def __repr__(self) -> str:
-        names = ("length", "pattern", "lexicon", "check")
-        limits = {name: getattr(self, name) for name in names}
-        shown = "".join(
-            f", {name}={shorten(repr(value))}"
-            for name, value in limits.items()
-            if value is not None
-        )
-        return (
-            f"DigitReader({self.model!r}, layout={self.layout!r}, "
-            f"reject_below={self.reject_below!r}, n_alternatives={self.n_alternatives!r}{shown})"
-        )
+        values, changed = self._parameters()
+        shown = ", ".join(f"{name}={shorten(repr(values[name]))}" for name in changed)
+        return f"DigitReader({shown})"
+
+    def _repr_html_(self) -> str:
+        from digitcnn.reading.notebook import details, parameter_table
+
+        table = parameter_table(*self._parameters())
+        return details("DigitReader", "reads numbers in pictures", table)

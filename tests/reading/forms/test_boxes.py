@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from digitcnn.reading.forms.borders import bands, crossings, track_borders
 from digitcnn.reading.forms.boxes import cut_field
-from digitcnn.reading.forms.rulings import bands, crossings, track_lines
 from digitcnn.reading.forms.schema import load_template
 from digitcnn.reading.forms.sheet import rectify
 from form_sheets import FORM, draw_form
@@ -33,7 +33,7 @@ def lines_in(height, width, rows, thickness=2):
 def test_lines_are_tracked_where_they_are_and_not_where_they_are_expected(off):
     rows = [20, 60, 100, 140]
     mask = lines_in(180, 240, [row + off for row in rows])
-    found = track_lines(mask, np.array(rows) + 0.5, 0, 240, side=40.0)
+    found = track_borders(mask, np.array(rows) + 0.5, 0, 240, side=40.0)
     np.testing.assert_allclose(found.paths.mean(axis=1), np.array(rows) + off + 0.5, atol=1)
     assert set(found.thickness) == {2}
 
@@ -44,7 +44,7 @@ def test_lines_that_bend_are_tracked_along_their_bend():
     for row in (20, 60, 100, 140):
         mask[row + bend, np.arange(240)] = 1
         mask[row + bend + 1, np.arange(240)] = 1
-    found = track_lines(mask, np.array([20.5, 60.5, 100.5, 140.5]), 0, 240, side=40.0)
+    found = track_borders(mask, np.array([20.5, 60.5, 100.5, 140.5]), 0, 240, side=40.0)
     middles = np.array([[20.5], [60.5], [100.5], [140.5]]) + bend
     np.testing.assert_allclose(found.paths[:, 12:-12], middles[:, 12:-12], atol=2)
     assert not (mask & (1 - bands(found, 180))).any()
@@ -53,7 +53,7 @@ def test_lines_that_bend_are_tracked_along_their_bend():
 def test_one_stroke_is_no_line_where_no_lines_are_printed():
     mask = np.zeros((180, 240), np.uint8)
     mask[58:62, 10:230] = 1
-    found = track_lines(mask, np.array([20.0, 60.0, 100.0, 140.0]), 0, 240, side=40.0)
+    found = track_borders(mask, np.array([20.0, 60.0, 100.0, 140.0]), 0, 240, side=40.0)
     assert not found.thickness.any()
 
 
@@ -61,7 +61,7 @@ def test_strokes_that_cross_a_line_stay_whole_and_the_line_goes():
     mask = lines_in(60, 200, [30])
     for x in range(20, 60):  # aslant through the line
         mask[x - 10 : x - 7, x + 40 : x + 43] = 1
-    found = track_lines(mask, np.array([30.5]), 0, 200, side=40.0)
+    found = track_borders(mask, np.array([30.5]), 0, 200, side=40.0)
     kept = crossings(mask, found)
     band = bands(found, 60)
     assert band[30:32].all()
@@ -79,10 +79,10 @@ def test_each_box_has_its_own_digit_and_empty_ones_have_none(is_ruled):
     for sign, crop in zip(written, found.crops, strict=True):
         assert (crop.strokes is None) == (sign == " ")
         if sign == " ":
-            assert crop.sureness > 0.9
+            assert crop.certainty > 0.9
         else:
             assert crop.strokes.max() == 255
-    assert found.n_found == (found.n_lines if is_ruled else 0)
+    assert found.n_found == (found.n_borders if is_ruled else 0)
 
 
 def test_pens_of_different_darkness_are_all_seen():

@@ -1,46 +1,47 @@
-"""Where a form lies on a scan without anchors: by the boxes that are printed on it."""
+"""The place of a form without anchors on a scan, found by its printed boxes."""
 
 import cv2
 import numpy as np
 
 from digitcnn.reading.forms.template import FormTemplate
 
-_SIDE = 384  # Pixels of the square that boxes are compared in.
+_SIDE = 384  # Pixels of the square in which boxes are compared.
 _MOST_POINTS = 30_000
 _MOST_SKEW, _STEP, _FINE_STEP = 10.0, 0.25, 0.05  # Degrees.
-# Of the largest page that fits on the scan: sizes that are tried, and the steps around the best.
+# Sizes to try, relative to the largest page that fits on the scan, and steps around the best one.
 _SIZES = np.geomspace(1.12, 0.5, 28)
 _FINE_SIZES = 1 + 0.004 * np.arange(-4, 5)
 _NARROW, _WIDE = np.ones((5, 5), np.uint8), np.ones((9, 9), np.uint8)
-# Of the picture's side: how far off borders may be, in each round.
+# Largest distance of a border in each round, relative to the picture's side.
 _SLACKS = (0.02, 0.01, 0.006)
-_ON_INK = 0.75  # Of a border.
+_ON_INK = 0.75  # Least share of a border that is ink.
 _LEAST_ENDS = 8
-_LINE_LENGTH = 0.03  # Of the picture's side.
-_FOUND, _NEARLY = 0.3, 0.75  # Of the printed boxes: ink; of what the best turn has.
+_LINE_LENGTH = 0.03  # Of the shortest line, relative to the picture's side.
+# Least score of a place: share of the printed boxes that is ink, and relative to the best turn.
+_FOUND, _NEARLY = 0.3, 0.75
 
 
 def align(ink: np.ndarray, template: FormTemplate) -> list[np.ndarray]:
-    """The rotations, scales and shifts in which the boxes of a form fit on the ink of a scan.
+    """The rotations, scales and shifts with which a form's boxes fit the ink of a scan.
 
     Parameters
     ----------
     ink : ndarray of uint8 of shape (height, width)
-        1 where something is printed or written.
+        1 for print and writing.
     template : FormTemplate
 
     Returns
     -------
     list of ndarray of shape (3, 3)
-        From the template's units to pixels, the best first, at most one for each quarter turn; none
-        where the boxes are not to be seen.
+        From the template's units to pixels, the best one first, at most one for each quarter turn.
+        Empty if the boxes are not visible.
     """
     rows, columns = np.nonzero(ink)
     if not len(rows):
         return []
     rng = np.random.default_rng(0)
     chosen = rng.permutation(len(rows))[:_MOST_POINTS]
-    # Anywhere in their pixels: in whole numbers no angle is as good as 0.
+    # At random places in their pixels: whole numbers would always favour an angle of 0.
     points = np.column_stack([columns, rows])[chosen] + rng.random((len(chosen), 2))
     middle = np.array([ink.shape[1], ink.shape[0]]) / 2
     angle = _skew(points - middle)
@@ -49,7 +50,7 @@ def align(ink: np.ndarray, template: FormTemplate) -> list[np.ndarray]:
     for turn in range(4):
         rotation = _rotation(angle + 90 * turn)
         size = np.abs(_rotation(90 * turn)) @ (2 * middle)
-        # Into a square of its own, with the scan in its middle.
+        # Into a square with the scan in its middle.
         zoom = _SIDE / (1.2 * size.max())
         rasters = _long_lines(ink, rotation, zoom)
         largest = zoom * min(size[0] / template.width, size[1] / template.height)
@@ -67,13 +68,13 @@ def align(ink: np.ndarray, template: FormTemplate) -> list[np.ndarray]:
 
 
 def _rotation(degrees: float) -> np.ndarray:
-    """What rotates points anticlockwise on the page."""
+    """The matrix that rotates points anticlockwise on the page."""
     angle = np.radians(degrees)
     return np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
 
 
 def _skew(points: np.ndarray) -> float:
-    """The angle to rotate by so that most ink is in few rows and columns: lines are level then."""
+    """The rotation that puts most ink into few rows and columns, which makes lines level."""
 
     def sharpness(degrees: float) -> float:
         rotated = points @ _rotation(degrees).T
@@ -105,7 +106,7 @@ def _segments(template: FormTemplate) -> np.ndarray:
 
 
 def _long_lines(ink: np.ndarray, rotation: np.ndarray, zoom: float) -> list[np.ndarray]:
-    """The level and the upright lines in rotated ink, in the square: digits have none so long."""
+    """The level and upright lines of rotated ink in the square. Strokes of digits are shorter."""
     height, width = ink.shape
     middle = np.array([width, height]) / 2
     span = int(np.ceil(np.hypot(height, width)))
@@ -129,7 +130,7 @@ def _long_lines(ink: np.ndarray, rotation: np.ndarray, zoom: float) -> list[np.n
 def _best(
     rasters: list[np.ndarray], segments: np.ndarray, scales: np.ndarray
 ) -> tuple[float, float, np.ndarray]:
-    """The scale and the shift at which most of the segments are on lines, and which part is."""
+    """The score, scale and shift with which most of the segments are on lines."""
     spectra = [np.fft.rfft2(raster) for raster in rasters]
     is_level = segments[:, 0, 1] == segments[:, 1, 1]
     best = (-1.0, float(scales[0]), np.zeros(2))
@@ -139,7 +140,7 @@ def _best(
             drawn = np.zeros((_SIDE, _SIDE), np.uint8)
             for start, stop in np.floor(segments[chosen] * scale).astype(int).tolist():
                 cv2.line(drawn, start, stop, 1, 1)
-            # Lines on both sides of a border count against it: there are more than boxes have.
+            # Lines on both sides of a border count against it: boxes do not have so many.
             beside = cv2.dilate(drawn, _WIDE) - cv2.dilate(drawn, _NARROW)
             expected = drawn / np.float32(max(1, cv2.countNonZero(drawn)))
             expected -= beside / np.float32(max(1, cv2.countNonZero(beside)))
@@ -156,10 +157,10 @@ def _best(
 
 
 def refine(ink: np.ndarray, template: FormTemplate, place: np.ndarray) -> np.ndarray:
-    """A place at which the printed boxes are on the ink, near to a given one.
+    """A place near to a given one where the printed boxes fit the ink better.
 
-    Each border is looked for near where it should be; what most of them agree on is the better
-    place. Borders that are not found do not count.
+    Each border is searched near its expected position. Most of the borders that are found have to
+    agree on the new place.
 
     Parameters
     ----------
@@ -197,10 +198,10 @@ def refine(ink: np.ndarray, template: FormTemplate, place: np.ndarray) -> np.nda
 def _offsets(
     ink: np.ndarray, segment: np.ndarray, slack: float
 ) -> tuple[np.ndarray, tuple[float, float]] | None:
-    """How far off a segment's ends are, along its normal; None where it is not on ink anywhere."""
+    """The distances of a segment's ends from its ink, along its normal; None without ink."""
     along = segment[1] - segment[0]
     length = float(np.linalg.norm(along))
-    # Near borders of the same direction are not to be taken for each other.
+    # The next border of the same direction must stay out of reach.
     reach = int(min(slack, 0.4 * length))
     if length < 8 or reach < 1:
         return None
@@ -233,7 +234,7 @@ def _offsets(
 def _fit(
     points: np.ndarray, normals: np.ndarray, offsets: np.ndarray, slack: float
 ) -> np.ndarray | None:
-    """The affine map that moves points along their normals by offsets, but for outliers."""
+    """The affine map that moves points along their normals by offsets, without outliers."""
     middle, spread = points.mean(axis=0), max(float(points.std()), 1.0)
     x, y = ((points - middle) / spread).T
     nx, ny = normals.T
@@ -241,7 +242,7 @@ def _fit(
     weights = np.ones(len(points))
     solution = np.zeros(6)
     for _ in range(10):
-        # A little weight on no change, where borders do not tell.
+        # A small weight on no change decides where the borders do not.
         left = np.vstack([design * weights[:, None], 0.3 * np.eye(6)])
         right = np.concatenate([offsets * weights, np.zeros(6)])
         solution = np.linalg.lstsq(left, right, rcond=None)[0]

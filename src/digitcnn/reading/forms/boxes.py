@@ -1,4 +1,4 @@
-"""The boxes of a form's fields: the ink in each of them, without printed lines."""
+"""The boxes of a form's fields: the ink in each of them, without printed borders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,45 +6,45 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from digitcnn.reading.forms.rulings import Lines, bands, crossings, track_lines
+from digitcnn.reading.forms.borders import Borders, bands, crossings, track_borders
 from digitcnn.reading.forms.sheet import Sheet
 from digitcnn.reading.forms.template import FieldTemplate
 
-_MARGIN = 0.35  # Of a box's side: how far strokes reach out of it.
-_SPECK, _SPECK_AREA = 0.12, 0.003  # Of a box's height, of its area.
-_PART = 0.06  # Of the largest component's area: what is smaller beside it is none of a digit's.
-_REMNANT = 0.7  # Of a component: so much of it beside a printed line is a rest of that.
-_SMALL_GAP = 0.15  # Of a box's side.
-_SHARED, _OUTSIDE = 0.3, 0.6  # Of a component's ink: in a second box; outside of the field.
-_FULL = 0.9  # Quantile of the strokes' contrast; what is above is drawn as that.
-_HALF = 0.45  # Of the strongest ink in a box: a stroke's edge.
-_INK_PART = 0.02  # Of a square of a box's shorter side: the strongest ink.
-# Of other boxes' ink: what surely is none, what is some, what is no smudge.
+_MARGIN = 0.35  # How far strokes leave their box, relative to its side.
+_SPECK, _SPECK_AREA = 0.12, 0.003  # Size of a speck, relative to a box's height and area.
+_PART = 0.06  # Least area of a digit's part, relative to the largest part.
+_REMNANT = 0.7  # A component with this share beside a border is a remnant of the border.
+_SMALL_GAP = 0.15  # Relative to a box's side.
+_SHARED, _OUTSIDE = 0.3, 0.6  # Share of a component's ink in a second box; outside of the field.
+_FULL = 0.9  # Quantile of the strokes' contrast from which on ink is drawn at full strength.
+_HALF = 0.45  # Threshold of ink, relative to the strongest ink in a box.
+_INK_PART = 0.02  # Share of a square of a box's shorter side that the strongest ink covers.
+# Strongest ink relative to that of other boxes: certainly nothing, something, not a smudge.
 _NOTHING, _SOMETHING, _CLEAR = 0.1, 0.2, 0.5
-_LEAST_INK = 0.3  # Of the page's: other boxes' ink counts as no less.
-_SPECKLED, _GREAT_DOUBT = 0.9, 5  # What a speck leaves of the sureness; so many specks.
-_LEVELS = 128
+_LEAST_INK = 0.3  # Lower limit of other boxes' ink, relative to the page's.
+_SPECKLED, _GREAT_DOUBT = 0.9, 5  # Factor of the certainty for a speck; specks of a great doubt.
+_LEVELS = 128  # Of the histogram of contrast.
 _NEAR = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """What is written in one box.
+    """The writing in one box.
 
     Attributes
     ----------
     strokes : ndarray of uint8 of shape (height, width), or None
-        0 where nothing is, 255 for the strongest strokes; None in an empty box.
+        0 for paper, 255 for the strongest strokes. None: the box is empty.
     left, top : int
-        Where that is on the sheet, in pixels.
+        Place of the strokes on the sheet, in pixels.
     box_height : float
-        Of the box, in pixels.
+        Height of the box, in pixels.
     is_dash : bool
         Whether the ink is too low for a digit.
     is_faint : bool
         Whether the ink is much fainter than in other boxes.
-    sureness : float
-        1, or less where it is not clear what is ink, or whether anything is.
+    certainty : float
+        1, or less if it is not clear which ink is writing, or whether the box is empty.
     """
 
     strokes: np.ndarray | None
@@ -53,16 +53,16 @@ class Crop:
     box_height: float
     is_dash: bool = False
     is_faint: bool = False
-    sureness: float = 1.0
+    certainty: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class FieldInk:
-    """The boxes of a field, row by row, and the part of its printed lines that was found."""
+    """The boxes of a field, row by row, and how many of its printed borders were found."""
 
     crops: list[Crop]
     polygons: list[np.ndarray]  # (4, 2) each, on the sheet, in pixels
-    n_lines: int
+    n_borders: int
     n_found: int
 
 
@@ -81,25 +81,27 @@ def cut_field(sheet: Sheet, field: FieldTemplate) -> FieldInk:
     columns = _edges(left - x, width, field.columns, gap)
     ends_x, ends_y = _within(columns, contrast.shape[1]), _within(rows, contrast.shape[0])
     maybe = (contrast > sheet.faintest).astype(np.uint8)
-    level = track_lines(maybe, rows - 0.5, *ends_x, side=down - gap)
-    upright = track_lines(np.ascontiguousarray(maybe.T), columns - 0.5, *ends_y, side=across - gap)
+    level = track_borders(maybe, rows - 0.5, *ends_x, side=down - gap)
+    upright = track_borders(
+        np.ascontiguousarray(maybe.T), columns - 0.5, *ends_y, side=across - gap
+    )
     bounds = _bounds(level.paths, gap), _bounds(upright.paths, gap)
     cells = _cell_map(contrast.shape, *bounds)
     side = min(across, down) - gap
     n_cells = field.rows * field.columns
-    mask, is_faint, sureness = _ink_of_boxes(sheet, contrast, cells, n_cells, level, upright, side)
-    cleaned, lines = _without_lines(mask, level, upright)
-    # Of two lines with a small gap between them both may be taken for one.
+    mask, is_faint, certainty = _ink_of_boxes(sheet, contrast, cells, n_cells, level, upright, side)
+    cleaned, borders = _without_borders(mask, level, upright)
+    # Two borders with a small gap may have been tracked as one.
     span = 5 + 2 * int(min(gap, _SMALL_GAP * side) + 0.5)
-    near_lines = cv2.dilate(lines, np.ones((span, span), np.uint8))
-    owner, n_doubts = _assign(cleaned, near_lines, cells, field, down - gap, across - gap)
-    sureness *= _SPECKLED ** np.minimum(n_doubts, 6)
+    near_borders = cv2.dilate(borders, np.ones((span, span), np.uint8))
+    owner, n_doubts = _assign(cleaned, near_borders, cells, field, down - gap, across - gap)
+    certainty *= _SPECKLED ** np.minimum(n_doubts, 6)
     pixels = _pixels_by_box(owner, n_cells)
     crops = [
         replace(
             _crop(contrast, cleaned, pixels[i], (x, y), down - gap, field),
             is_faint=bool(is_faint[i]),
-            sureness=float(sureness[i]),
+            certainty=float(certainty[i]),
         )
         for i in range(n_cells)
     ]
@@ -113,15 +115,15 @@ def _ink_of_boxes(
     contrast: np.ndarray,
     cells: np.ndarray,
     n_cells: int,
-    level: Lines,
-    upright: Lines,
+    level: Borders,
+    upright: Borders,
     side: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The ink, by a threshold for each box: pens and print differ; where it is faint; how sure."""
-    lines = bands(level, contrast.shape[0]) | bands(upright, contrast.shape[1]).T
-    lines = cv2.dilate(lines, np.ones((5, 5), np.uint8))
+    """The ink, with a threshold for each box since pens differ; if it is faint; the certainty."""
+    borders = bands(level, contrast.shape[0]) | bands(upright, contrast.shape[1]).T
+    borders = cv2.dilate(borders, np.ones((5, 5), np.uint8))
     levels = (cv2.blur(contrast, (3, 3)).clip(0, 1) * (_LEVELS - 1)).astype(np.int64)
-    counted = (cells >= 0) & (lines == 0)
+    counted = (cells >= 0) & (borders == 0)
     counts = np.bincount(cells[counted] * _LEVELS + levels[counted], minlength=n_cells * _LEVELS)
     above = counts.reshape(n_cells, _LEVELS)[:, ::-1].cumsum(axis=1)
     least = max(4, _INK_PART * side**2)
@@ -130,11 +132,11 @@ def _ink_of_boxes(
     usual = max(_LEAST_INK * sheet.typical, float(np.quantile(filled, 0.75)) if len(filled) else 0)
     is_written = strongest >= max(_SOMETHING * usual, sheet.faintest)
     doubt = (strongest / usual - _NOTHING) / (2 * _SOMETHING - _NOTHING)
-    sureness = np.where(is_written, 1.0, 1 - doubt.clip(0, 1))
+    certainty = np.where(is_written, 1.0, 1 - doubt.clip(0, 1))
     thresholds = np.where(is_written, np.maximum(_HALF * strongest, sheet.faintest), np.inf)
     thresholds = np.append(thresholds, max(_HALF * usual, sheet.faintest))  # outside
     is_faint = strongest < _CLEAR * usual
-    return (contrast > thresholds[cells]).astype(np.uint8), is_faint, sureness
+    return (contrast > thresholds[cells]).astype(np.uint8), is_faint, certainty
 
 
 def _edges(start: float, size: float, n: int, gap: float) -> np.ndarray:
@@ -146,7 +148,7 @@ def _edges(start: float, size: float, n: int, gap: float) -> np.ndarray:
 
 
 def _bounds(paths: np.ndarray, gap: float) -> np.ndarray:
-    """Where one box ends and the next begins."""
+    """The paths that separate boxes: where one ends and the next begins."""
     if not gap:
         return paths
     return np.vstack([paths[:1], (paths[1:-1:2] + paths[2::2]) / 2, paths[-1:]])
@@ -157,27 +159,29 @@ def _within(edges: np.ndarray, size: int) -> tuple[int, int]:
     return start, max(start + 1, min(round(edges[-1]), size))
 
 
-def _without_lines(mask: np.ndarray, level: Lines, upright: Lines) -> tuple[np.ndarray, np.ndarray]:
-    """The ink without printed lines, and where these are."""
+def _without_borders(
+    mask: np.ndarray, level: Borders, upright: Borders
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ink without printed borders, and the borders."""
     level_bands = bands(level, mask.shape[0])
     upright_bands = bands(upright, mask.shape[1]).T
     kept = crossings(mask & (1 - upright_bands), level)
     kept |= crossings(np.ascontiguousarray((mask & (1 - level_bands)).T), upright).T
-    lines = level_bands | upright_bands
-    return mask & ((1 - lines) | kept), lines
+    borders = level_bands | upright_bands
+    return mask & ((1 - borders) | kept), borders
 
 
 def _cell_map(shape: tuple[int, ...], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The number of the box that each pixel is in, row by row; -1 outside."""
+    """The number of each pixel's box, counted row by row; -1 outside."""
     n_rows, n_columns = len(rows) - 1, len(columns) - 1
-    down = _lines_above(shape, rows) - 1
-    across = _lines_above(shape[::-1], columns).T - 1
+    down = _paths_above(shape, rows) - 1
+    across = _paths_above(shape[::-1], columns).T - 1
     is_inside = (down >= 0) & (down < n_rows) & (across >= 0) & (across < n_columns)
     return np.where(is_inside, down * n_columns + across, -1)
 
 
-def _lines_above(shape: tuple[int, ...], paths: np.ndarray) -> np.ndarray:
-    """How many of the paths are above each pixel."""
+def _paths_above(shape: tuple[int, ...], paths: np.ndarray) -> np.ndarray:
+    """The number of paths above each pixel."""
     height, width = shape
     starts = np.zeros((height + 1, width), np.int32)
     first = np.clip(np.floor(paths).astype(int) + 1, 0, height)
@@ -187,23 +191,23 @@ def _lines_above(shape: tuple[int, ...], paths: np.ndarray) -> np.ndarray:
 
 def _assign(
     cleaned: np.ndarray,
-    near_lines: np.ndarray,
+    near_borders: np.ndarray,
     cells: np.ndarray,
     field: FieldTemplate,
     height: float,
     width: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The box that each pixel of ink belongs to, -1 for none, and the doubts in each box.
+    """The box of each pixel of ink, -1 for none, and the number of doubts in each box.
 
-    A component belongs to the box that has most of it, so that strokes may reach out of theirs;
-    one that is large in two boxes is divided between them.
+    A component belongs to the box that has most of it, because strokes may leave their box. A
+    component with much ink in two boxes is divided between them.
     """
     n_cells = field.rows * field.columns
     n, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned, connectivity=8)
     ink = labels > 0
     counts = np.zeros((n, n_cells + 1), np.int64)
     np.add.at(counts, (labels[ink], cells[ink]), 1)  # -1 is the last column
-    beside = np.bincount(labels[near_lines > 0], minlength=n)
+    beside = np.bincount(labels[near_borders > 0], minlength=n)
     owners = np.full(n, -1)
     n_doubts = np.zeros(n_cells, int)
     divided = []
@@ -235,7 +239,7 @@ def _assign(
 
 
 def _pixels_by_box(owner: np.ndarray, n_cells: int) -> list[np.ndarray]:
-    """Rows and columns (2, n) of the ink of each box."""
+    """The ink of each box as rows and columns, (2, n)."""
     at = np.array(np.nonzero(owner >= 0))
     of = owner[at[0], at[1]]
     order = np.argsort(of, kind="stable")
@@ -280,7 +284,7 @@ def _crop(
 
 
 def _main_parts(group: np.ndarray) -> np.ndarray:
-    """The largest component and those that may be parts of the same digit."""
+    """The largest component, and others that may be parts of the same digit."""
     n, labels, stats, _ = cv2.connectedComponentsWithStats(group, connectivity=8)
     if n <= 2:
         return group
@@ -306,6 +310,6 @@ def _polygons(rows: np.ndarray, columns: np.ndarray, x: int, y: int) -> list[np.
     ]
 
 
-def most_lines(found: Sequence[FieldInk]) -> float:
-    """The part of the printed lines of fields that was found."""
-    return sum(one.n_found for one in found) / max(1, sum(one.n_lines for one in found))
+def found_share(found: Sequence[FieldInk]) -> float:
+    """The share of the fields' printed borders that was found."""
+    return sum(one.n_found for one in found) / max(1, sum(one.n_borders for one in found))

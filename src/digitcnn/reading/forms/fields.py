@@ -1,4 +1,4 @@
-"""What is written in the boxes of a form's fields, read."""
+"""Readings of what is written in the boxes of a form's fields."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.strips import DIGITS, OTHER, Strip
 from digitcnn.reading.witnesses import refined_digit
 
-_HOLE = 0.5  # What an empty box between digits, or what is none, leaves of a confidence.
-_LEGIBLE = 0.5  # The confidence of what is fainter than the rest, and not a smudge.
-_INK = 90  # Of 255: what is fainter is the soft edge of a stroke.
+_HOLE = 0.5  # Factor of the confidence for an empty box between digits, or writing without digits.
+_LEGIBLE = 0.5  # Least confidence of faint ink: with less it is a smudge.
+_INK = 90  # Least strength of 255. Fainter ink is the soft edge of a stroke.
 
 
 def read_crops(
@@ -33,9 +33,9 @@ def read_crops(
     classifier: DigitClassifier,
     recogniser: LineRecogniser,
 ) -> list[Strip | None]:
-    """What may stand in each of a field's boxes, with places on the sheet; None for nothing.
+    """The possible readings of each box of a field, with places on the sheet; None for nothing.
 
-    This is the only place where strokes become digits.
+    Only this function turns strokes into digits.
     """
     written = {i: one.strokes for i, one in enumerate(crops) if one.strokes is not None}
     found: list[Strip | None] = [None] * len(crops)
@@ -43,7 +43,7 @@ def read_crops(
         digits = [i for i in written if not crops[i].is_dash]
         answers = classifier.predict([written[i] for i in digits])
         for i, shares in zip(digits, answers, strict=True):
-            # A smudge leaves an empty box in doubt.
+            # A smudge leaves a doubt whether the box is empty.
             if not crops[i].is_faint or shares.max() >= _LEGIBLE:
                 shares = refined_digit(shares, written[i], classifier, recogniser)
                 corners = _corners(crops[i], written[i])
@@ -66,7 +66,7 @@ def _read_string(
     if not len(components.boxes):
         return None
     line = [int(i) for i in np.argsort(components.boxes[:, 0], kind="stable")]
-    # A field is one number, whatever gaps there are in it.
+    # A field is one number, also with wide gaps in it.
     (whole,) = read_lines(shades, components, [[line]], recogniser)
     if whole is None:
         return None
@@ -85,7 +85,7 @@ def _corners(crop: Crop, strokes: np.ndarray) -> np.ndarray:
 
 
 def _joined(strips: Sequence[Strip]) -> Strip:
-    """Single digits as one line, with a sure blank between two."""
+    """Single digits as one line, with a certain blank between each two."""
     logs = np.full((2 * len(strips) - 1, 1 + len(strips[0].symbols)), -np.inf, np.float32)
     logs[1::2, 0] = 0
     logs[::2] = [one.log_probabilities[0] for one in strips]
@@ -97,7 +97,7 @@ def _joined(strips: Sequence[Strip]) -> Strip:
 
 
 class PageReading:
-    """A page in one of the ways it may lie, read."""
+    """The readings of a page in one of its possible places."""
 
     def __init__(
         self,
@@ -115,12 +115,12 @@ class PageReading:
 
     @property
     def certainty(self) -> float:
-        """How much was read, and how surely: letters and digits on their head are less sure."""
+        """How much was read with confidence. Letters and digits upside down have less of it."""
         strips = [one for found in self._found for one in found if one is not None]
         return sum(max(0.0, 2 * p - 1) for one in strips for sign, p in _signs(one))
 
     def fields(self, scale: np.ndarray, n_alternatives: int) -> dict[str, FormField]:
-        """All fields by their names, with places in the picture."""
+        """All fields by name, with places in the picture."""
 
         def in_picture(corners: np.ndarray) -> Polygon:
             placed = project(self._sheet.to_picture, corners) * scale
@@ -141,7 +141,7 @@ class PageReading:
 
 
 def _signs(strip: Strip) -> list[tuple[str, float]]:
-    """The digits, and what is none, of the likeliest reading, with their probabilities."""
+    """The digits and other signs of the most probable reading, with their probabilities."""
     signs = strip.signs(0, len(strip.log_probabilities))
     return [(sign, p) for sign, p in signs if sign in DIGITS or sign == OTHER]
 
@@ -152,17 +152,17 @@ def _read_field(
     in_picture: Callable[[np.ndarray], Polygon],
     n_alternatives: int,
 ) -> tuple[str, float, Number | None, bool]:
-    """Text, confidence, number, and whether that is allowed, of the boxes of a field or a cell."""
-    sure = math.prod(crop.sureness for crop, _ in boxes)
+    """Text, confidence, number and `is_allowed` of the boxes of a field or a cell."""
+    certainty = math.prod(crop.certainty for crop, _ in boxes)
     strips = [strip for _, strip in boxes if strip is not None]
     filled = [i for i, (_, strip) in enumerate(boxes) if strip is not None]
     is_none = [OTHER in dict(_signs(strip)) for strip in strips]
     is_none += [crop.strokes is not None for crop, strip in boxes if strip is None]
-    sure *= _HOLE ** min(sum(is_none), 3)
+    certainty *= _HOLE ** min(sum(is_none), 3)
     if filled and len(filled) < filled[-1] - filled[0] + 1:
-        sure *= _HOLE
+        certainty *= _HOLE
     if not strips:
-        return "", sure, None, True
+        return "", certainty, None, True
     line = strips[0] if len(strips) == 1 else _joined(strips)
 
     def read_as(allowed: Allowed | None) -> Number | None:
@@ -171,7 +171,7 @@ def _read_field(
 
     number = read_as(field.allowed)
     if number is not None and field.is_valid(number.text):
-        return field.as_text(number.text), sure * number.confidence, number, True
+        return field.as_text(number.text), certainty * number.confidence, number, True
     if number is None and field.allowed is None:
-        return "", min(sure, _HOLE), None, True
+        return "", min(certainty, _HOLE), None, True
     return "", 0.0, read_as(None), False

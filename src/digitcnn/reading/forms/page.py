@@ -1,35 +1,35 @@
-"""What has been read on a form: fields with their places and confidences."""
+"""What was read on a form: fields with their places and confidences."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from digitcnn.reading.page import Box, Number, Polygon, box_of
+from digitcnn.reading.page import Document, Number, Placed, placed_as_dict
+from digitcnn.reading.polygons import Polygon
 
 
 @dataclass(frozen=True, slots=True)
-class FormField:
+class FormField(Placed):
     """What was read in a field, or in a cell of a grid.
 
     Parameters
     ----------
     name : str
-        The field's in the template; of a cell ``marks[2,3]``, with its row and its column from 1.
+        The field's name in the template. A cell of a grid has its row and column, counted from 1,
+        as ``marks[2,3]``.
     text : str
-        The best reading that is allowed; empty where nothing is written, or nothing that is read
-        is allowed.
+        The most probable text that the template allows. Empty where nothing is written, or where
+        what is written is not allowed.
     confidence : float
-        The probability of the text, 0 to 1.
+        The probability of the text, from 0 to 1.
     polygon : tuple of four pairs of float (x, y)
-        The corners of the field, in pixels of the picture, clockwise from the one that is the upper
-        left one on the form.
+        The corners of the field in pixels of the picture, clockwise from the form's upper left.
     number : Number or None
-        The digits with their places; None in an empty field.
+        The digits with their places. None in an empty field.
     is_allowed : bool, default=True
-        Whether `number` is what the template allows; else the text is empty.
+        Whether the template allows what is written. If not, `number` has it, and `text` is empty.
 
     Examples
     --------
@@ -46,56 +46,29 @@ class FormField:
     number: Number | None
     is_allowed: bool = True
 
-    @property
-    def box(self) -> Box:
-        """x, y, width and height of the smallest upright box, in pixels of the picture."""
-        return box_of(self.polygon)
-
     def masked(self, min_confidence: float) -> str:
-        """The text, with ``?`` for each digit that is not sure enough.
-
-        Parameters
-        ----------
-        min_confidence : float
-            The least that a digit is written with.
-
-        Returns
-        -------
-        str
-            As long as the text.
-        """
         return self.number.masked(min_confidence) if self.text and self.number else self.text
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data.
-
-        Returns
-        -------
-        dict
-            What JSON holds.
-        """
         return {
-            "text": self.text,
-            "confidence": round(self.confidence, 4),
+            **placed_as_dict(self),
             "is_allowed": self.is_allowed,
-            "box": [round(side, 1) for side in self.box],
-            "polygon": [[round(x, 1), round(y, 1)] for x, y in self.polygon],
             "number": None if self.number is None else self.number.to_dict(),
         }
 
 
 @dataclass(frozen=True, slots=True)
-class FormPage:
+class FormPage(Document):
     """What was read on a form.
 
     Parameters
     ----------
     fields : dict of str to FormField
-        In the template's order; of a grid each cell is one, row by row.
+        In the template's order. The cells of a grid are fields, row by row.
     width, height : int
-        Pixels of the picture.
+        Size of the picture, in pixels.
     _picture : object, default=None
-        What `draw` draws on; without it on white.
+        Pixels that `draw` draws on. None: a white page.
 
     Examples
     --------
@@ -127,16 +100,17 @@ class FormPage:
         Parameters
         ----------
         name : str
-            The grid's.
+            The grid's name in the template.
 
         Returns
         -------
         list of list of str
+            Empty texts for empty cells.
 
         Raises
         ------
         KeyError
-            If there is no such grid.
+            If the form has no grid of this name.
         """
         rows: dict[str, list[str]] = {}
         for cell, one in self.fields.items():
@@ -147,42 +121,37 @@ class FormPage:
         return list(rows.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data.
-
-        Returns
-        -------
-        dict
-            What JSON holds.
-        """
         return {
             "width": self.width,
             "height": self.height,
             "fields": {name: one.to_dict() for name, one in self.fields.items()},
         }
 
-    def to_json(self) -> str:
-        """The same as JSON.
-
-        Returns
-        -------
-        str
-            What `to_dict` gives, in one line.
-        """
-        return json.dumps(self.to_dict())
-
     def draw(self, min_confidence: float = 0.9) -> Any:
-        """The picture with the fields, and what was read in them.
+        """The picture with a frame around each field, and the field's text above it.
 
         Parameters
         ----------
         min_confidence : float, default=0.9
-            Fields that are less sure, or not allowed, are drawn in orange instead of green.
+            Fields with a lower confidence, or with a text that is not allowed, are drawn in orange
+            instead of green.
 
         Returns
         -------
         PIL.Image.Image
-            As large as the picture was read.
+            An RGB image as large as the picture was read: at most 3,200 pixels high and wide.
         """
-        from digitcnn.reading.forms.review import draw_form
+        from digitcnn.reading.forms.overlay import draw_form
 
         return draw_form(self, self._picture, min_confidence)
+
+    def _repr_html_(self) -> str:
+        from digitcnn.reading.notebook import figure
+
+        texts = [f"{name}: {one.text}" for name, one in self.fields.items()]
+        return figure(self.draw(), "Picture with the fields read", "\n".join(texts))
+
+
+def is_doubtful(field: FormField, min_confidence: float) -> bool:
+    """Whether a human should look at a field."""
+    return not field.is_allowed or field.confidence < min_confidence

@@ -1,4 +1,4 @@
-"""Forms for a human's eyes: a picture with its fields, and a page to correct what is doubtful."""
+"""A page on which a human corrects the doubtful readings of forms."""
 
 import base64
 import hashlib
@@ -7,57 +7,19 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
 from digitcnn._version import __version__
+from digitcnn.reading.forms.page import FormPage, is_doubtful
 
-if TYPE_CHECKING:
-    from digitcnn.reading.forms.page import FormField, FormPage
-
-_SURE, _DOUBTFUL = (0, 140, 60), (230, 110, 0)
 _AROUND = 0.35  # Of a field's height: what is shown around it.
 _CROP_HEIGHT, _CROP_WIDTH = 96, 900  # Pixels at most.
 
 
-def is_doubtful(field: "FormField", min_confidence: float) -> bool:
-    """Whether a human should look at what was read."""
-    return not field.is_allowed or field.confidence < min_confidence
-
-
-def draw_form(page: "FormPage", pixels: np.ndarray | None, min_confidence: float) -> Any:
-    """A page as one of Pillow's images, with its fields; white where its pixels are not kept.
-
-    Parameters
-    ----------
-    page : FormPage
-    pixels : ndarray of uint8 of shape (height, width, 1 or 3), or None
-        May be smaller than the page.
-    min_confidence : float
-        What is less sure, or not allowed, is drawn in another colour.
-    """
-    from PIL import Image, ImageDraw, ImageFont
-
-    if pixels is None:
-        image = Image.new("RGB", (page.width, page.height), "white")
-    else:
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
-    scale = np.array([image.width / page.width, image.height / page.height])
-    draw = ImageDraw.Draw(image)
-    for one in page.fields.values():
-        colour = _DOUBTFUL if is_doubtful(one, min_confidence) else _SURE
-        corners = np.array(one.polygon) * scale
-        points = [(float(x), float(y)) for x, y in corners]
-        draw.line([*points, points[0]], fill=colour, width=max(1, image.width // 600))
-        text = one.text or ("" if one.number is None else f"{one.number.text}?")
-        size = max(8.0, 0.35 * float(np.linalg.norm(corners[3] - corners[0])))
-        draw.text(points[0], text, fill=colour, font=ImageFont.load_default(size))
-    return image
-
-
-def crop_field(page: "FormPage", polygon: Sequence[tuple[float, float]]) -> np.ndarray | None:
+def crop_field(page: FormPage, polygon: Sequence[tuple[float, float]]) -> np.ndarray | None:
     """A field of a picture, laid straight, with something around it; None without its pixels."""
     pixels = page._picture
     if pixels is None:
@@ -79,7 +41,7 @@ def crop_field(page: "FormPage", polygon: Sequence[tuple[float, float]]) -> np.n
 
 
 def make_review(
-    pages: Iterable[tuple[str, int, "FormPage"]], columns: Sequence[str], min_confidence: float
+    pages: Iterable[tuple[str, int, FormPage]], columns: Sequence[str], min_confidence: float
 ) -> str:
     """The page for a human: one HTML file that loads no other.
 

@@ -1,47 +1,52 @@
-"""The printed lines of a field: where they are, and its ink without them."""
+"""The printed borders of a field's boxes: their paths, and the strokes that cross them.
+
+The template says how many borders there are, and where. So faint and short ones are found too,
+which `digitcnn.reading.rulings` would not find: it searches for lines of unknown number and place.
+"""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-_STEP = 6  # Pixels along a line that it is tracked in.
-_WIDE, _NEAR = 0.3, 0.1  # Of a box's side: how far off a line may be, and off its neighbours.
-_BEND = 0.15  # What a step to the side costs, of the strongest line.
-_COVERED = 0.65  # Of a line's length: ink.
-_FAMILY = 0.6  # Of the lines of one direction: so many are there, or none is.
-_THICKEST = 0.2  # Of a box's side.
+_STEP = 6  # Pixels along a border, for tracking.
+# Largest distance from the expected place, and from the neighbours' offset, relative to a box.
+_WIDE, _NEAR = 0.3, 0.1
+_BEND = 0.15  # Cost of a step to the side, relative to the gain of full ink.
+_COVERED = 0.65  # Least share of a border that is ink.
+_FAMILY = 0.6  # Least share of the borders of one direction; with fewer, none is printed.
+_THICKEST = 0.2  # Largest thickness, relative to a box.
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """Lines of one direction across a crop: level ones, or upright ones of the turned crop.
+class Borders:
+    """The level borders of a crop. The upright ones are the level ones of the transposed crop.
 
     Attributes
     ----------
-    paths : ndarray of float of shape (n_lines, width)
-        The middle row of each, for each column.
-    thickness : ndarray of int of shape (n_lines,)
-        In pixels; 0 for lines that are not printed.
+    paths : ndarray of float of shape (n_borders, width)
+        The middle row of each border in each column.
+    thickness : ndarray of int of shape (n_borders,)
+        In pixels; 0 for borders that are not printed.
     """
 
     paths: np.ndarray
     thickness: np.ndarray
 
 
-def track_lines(
+def track_borders(
     mask: np.ndarray, expected: np.ndarray, start: int, stop: int, side: float
-) -> Lines:
-    """The level lines of a crop that are near to where they are expected.
+) -> Borders:
+    """The level borders of a crop, near to their expected places.
 
     Parameters
     ----------
     mask : ndarray of uint8 of shape (height, width)
-        1 where ink may be.
-    expected : ndarray of float of shape (n_lines,)
-        Rows.
+        1 for what may be ink.
+    expected : ndarray of float of shape (n_borders,)
+        The expected rows.
     start, stop : int
-        The columns that the lines reach from and to.
+        First column of the borders, and the one after their last.
     side : float
         Height of a box, in pixels.
     """
@@ -51,8 +56,8 @@ def track_lines(
     offsets = np.median(paths, axis=1) - expected
     is_there = covered >= _COVERED
     if is_there.mean() < _FAMILY:
-        return Lines(np.repeat(expected[:, None], width, 1), np.zeros(len(expected), int))
-    # What is off its neighbours is a digit's stroke: lines move together.
+        return Borders(np.repeat(expected[:, None], width, 1), np.zeros(len(expected), int))
+    # Borders move together. One that is off its neighbours is a digit's stroke.
     centre = expected.mean()
     near = is_there & (np.abs(offsets - np.median(offsets[is_there])) <= _NEAR * side)
     shape = np.median(paths[is_there] - expected[is_there, None], axis=0)
@@ -69,11 +74,11 @@ def track_lines(
         _thickness(mask[:, start:stop], path[start:stop], side) if part >= _COVERED else 0
         for path, part in zip(full, covered, strict=True)
     ]
-    return Lines(full, np.array(thickness, int))
+    return Borders(full, np.array(thickness, int))
 
 
 def _shrunk(mask: np.ndarray) -> np.ndarray:
-    """Ink by steps along the lines, from 0 to 1."""
+    """Ink in steps along the borders, from 0 to 1."""
     n = max(1, mask.shape[1] // _STEP)
     thick = cv2.dilate(np.ascontiguousarray(mask), np.ones((3, 1), np.uint8))
     ink = cv2.resize(thick.astype(np.float32), (n, mask.shape[0]), interpolation=cv2.INTER_AREA)
@@ -81,22 +86,22 @@ def _shrunk(mask: np.ndarray) -> np.ndarray:
 
 
 def _track(ink: np.ndarray, guess: np.ndarray, slack: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of the most ink near a guess, as a path that bends little, by Viterbi's algorithm.
+    """The paths with the most ink near a guess that bend little, by Viterbi's algorithm.
 
     Parameters
     ----------
     ink : ndarray of float32 of shape (height, n_steps)
-    guess : ndarray of float of shape (n_lines, n_steps)
+    guess : ndarray of float of shape (n_borders, n_steps)
     slack : float
 
     Returns
     -------
-    paths : ndarray of float of shape (n_lines, n_steps)
-    covered : ndarray of float of shape (n_lines,)
-        The part of each path that is ink.
+    paths : ndarray of float of shape (n_borders, n_steps)
+    covered : ndarray of float of shape (n_borders,)
+        The share of each path that is ink.
     """
     reach = max(1, int(np.ceil(slack)))
-    n_lines, n_steps = guess.shape
+    n_borders, n_steps = guess.shape
     shifts = np.arange(-reach, reach + 1)
     rows = np.round(guess).astype(int)[:, :, None] + shifts
     soft = cv2.blur(ink, (1, 3), borderType=cv2.BORDER_CONSTANT)
@@ -104,8 +109,8 @@ def _track(ink: np.ndarray, guess: np.ndarray, slack: float) -> tuple[np.ndarray
     columns = np.arange(n_steps)[None, :, None]
     gain = np.where(inside, soft[rows.clip(0, len(ink) - 1), columns], -1.0)
     total = gain[:, 0] - 1e-3 * np.abs(shifts)
-    back = np.zeros((n_lines, n_steps, len(shifts)), np.int8)
-    low = np.full((n_lines, 1), -np.inf)
+    back = np.zeros((n_borders, n_steps, len(shifts)), np.int8)
+    low = np.full((n_borders, 1), -np.inf)
     for k in range(1, n_steps):
         moves = np.stack(
             [
@@ -117,23 +122,23 @@ def _track(ink: np.ndarray, guess: np.ndarray, slack: float) -> tuple[np.ndarray
         back[:, k] = moves.argmax(axis=0) - 1
         total = moves.max(axis=0) + gain[:, k]
     at = total.argmax(axis=1)
-    lines = np.arange(n_lines)
-    chosen = np.zeros((n_lines, n_steps), int)
+    each = np.arange(n_borders)
+    chosen = np.zeros((n_borders, n_steps), int)
     for k in range(n_steps - 1, -1, -1):
         chosen[:, k] = at
-        at = at + back[lines, k, at]
+        at = at + back[each, k, at]
     paths = np.take_along_axis(rows, chosen[:, :, None], 2)[:, :, 0]
     covered = ink[paths.clip(0, len(ink) - 1), np.arange(n_steps)] >= 0.5
     return paths.astype(float), covered.mean(axis=1)
 
 
 def _thickness(mask: np.ndarray, path: np.ndarray, side: float) -> int:
-    """How many rows of ink the line has: the median over its columns."""
+    """The number of rows of ink in a border: the median over its columns."""
     reach = max(2, int(_THICKEST * side))
     rows = np.round(path).astype(int)[None] + np.arange(-reach, reach + 1)[:, None]
     inside = (rows >= 0) & (rows < len(mask))
     ink = (mask[rows.clip(0, len(mask) - 1), np.arange(mask.shape[1])] > 0) & inside
-    # A tracked row may lie beside a thin line.
+    # The tracked row may lie beside a thin border.
     ink[reach] = ink[reach - 1 : reach + 2].any(axis=0)
     up = np.cumprod(ink[reach::-1], axis=0).sum(axis=0)
     down = np.cumprod(ink[reach:], axis=0).sum(axis=0)
@@ -141,29 +146,29 @@ def _thickness(mask: np.ndarray, path: np.ndarray, side: float) -> int:
     return int(np.median(runs)) if len(runs) else 0
 
 
-def bands(lines: Lines, height: int) -> np.ndarray:
-    """1 where the printed ones of the lines are, of shape (height, width)."""
-    found = np.zeros((height, lines.paths.shape[1]), np.uint8)
+def bands(borders: Borders, height: int) -> np.ndarray:
+    """1 for the printed ones of the borders, of shape (height, width)."""
+    found = np.zeros((height, borders.paths.shape[1]), np.uint8)
     rows = np.arange(height)[:, None]
-    for path, thickness in zip(lines.paths, lines.thickness, strict=True):
+    for path, thickness in zip(borders.paths, borders.thickness, strict=True):
         if thickness:
             found |= (np.abs(rows - path) <= thickness / 2 + 1).astype(np.uint8)
     return found
 
 
-def crossings(mask: np.ndarray, lines: Lines) -> np.ndarray:
-    """1 where strokes cross the lines, from one side to the other, of the mask's shape.
+def crossings(mask: np.ndarray, borders: Borders) -> np.ndarray:
+    """1 where strokes cross the borders from one side to the other, of the mask's shape.
 
     Parameters
     ----------
     mask : ndarray of uint8 of shape (height, width)
-        Ink without the lines of the other direction.
-    lines : Lines
+        Ink without the borders of the other direction.
+    borders : Borders
     """
     height, width = mask.shape
     kept = np.zeros(mask.shape, np.uint8)
     rows, columns = np.arange(height)[:, None], np.arange(width)
-    for path, thickness in zip(lines.paths, lines.thickness, strict=True):
+    for path, thickness in zip(borders.paths, borders.thickness, strict=True):
         if not thickness:
             continue
         half = thickness / 2 + 1
@@ -173,7 +178,7 @@ def crossings(mask: np.ndarray, lines: Lines) -> np.ndarray:
             is_inside = (beside >= 0) & (beside < height)
             sides.append(mask[beside.clip(0, height - 1), columns] * is_inside.astype(np.uint8))
         above, below = sides
-        # A stroke aslant comes out beside where it went in.
+        # A slanted stroke leaves the border beside the place where it entered.
         reach = int(2 * half) + 2
         span = np.ones((1, 2 * reach + 1), np.uint8)
         wide_above, wide_below = (cv2.dilate(one[None], span)[0] for one in sides)
