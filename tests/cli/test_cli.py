@@ -194,7 +194,7 @@ def test_files_of_a_pattern_are_read_as_one_and_streaming_trains_the_same_model(
     assert status == 2
     status, _, err = run(capsys, "train", "sample", "--stream", "--out", tmp_path / "n.digitcnn")
     assert status == 2
-    assert "--stream is for files" in err
+    assert "expected a file or a folder with --stream, got 'sample'" in err
 
 
 def test_predict_numbers_images_across_the_parts_that_it_reads(
@@ -223,7 +223,7 @@ def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digi
     assert list(table.columns) == ["ImageId", "Label", "Confidence"]
     answered = table["Label"].notna()
     assert 0.5 < answered.mean() < 1.0
-    assert f"{answered.sum()} of 297 digits are answered" in err
+    assert f"{answered.sum()} of 297 digits have a confidence of at least" in err
     assert f"{answered.sum()} labels written to" in out
     assert table["Confidence"][answered].min() > table["Confidence"][~answered].max()
     assert (table["Label"] == digits[1][1500:])[answered].mean() > 0.9
@@ -242,7 +242,7 @@ def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
     )
     assert status == 2
     assert str(model) in err
-    assert "validation images for target_error_rate=0.0001, got 300" in err
+    assert "validation images for --target-error-rate 0.0001, got 300" in err
 
 
 @pytest.mark.slow
@@ -417,7 +417,7 @@ def test_errors_do_not_take_the_place_of_the_data(capsys, folder, model):
         capsys, "evaluate", model, folder / "train.csv", "--errors", folder / "train.csv"
     )
     assert status == 2
-    assert "is read by this command" in err
+    assert "is an input of this command" in err
     assert (folder / "train.csv").read_bytes() == before
 
 
@@ -502,13 +502,13 @@ def test_backend_start_up_messages_are_kept_back(folder, model):
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="x86's kernels")
 def test_tensorflow_starts_with_its_faster_kernels_unless_told_otherwise(monkeypatch):
     name = "TF_ENABLE_ONEDNN_OPTS"
-    for given, wanted in ((None, "1"), ("0", "0"), ("1", "1")):
+    for given, expected in ((None, "1"), ("0", "0"), ("1", "1")):
         if given is None:
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, given)
         with fast_kernels():
-            assert os.environ[name] == wanted
+            assert os.environ[name] == expected
         assert os.environ.get(name) == given
 
 
@@ -686,7 +686,10 @@ def test_error_is_one_plain_line(capsys, monkeypatch, error, status, message):
         (["evaluate", "m", "a.csv", "b.csv"], "digitcnn evaluate: unrecognized arguments: b.csv."),
         (["info", "a.csv", "b.csv"], "b.csv. Name several files by a pattern in quotes"),
         (["export", "m", "a.onnx", "b.onnx"], "b.onnx (see digitcnn export --help)"),
-        (["--json", "info", "sample"], "digitcnn: unrecognized arguments: --json. Options stand"),
+        (
+            ["--json", "info", "sample"],
+            "digitcnn: unrecognized arguments: --json. Put options after the command",
+        ),
         (["predict", "m", ""], "argument DATA: '': expected a file's name"),
         (["predict", "m", "t.csv", "--out", "-"], "argument --out: '-': expected a file's name"),
         (["train", "--checkpoint", ""], "argument --checkpoint: '': expected a file's name"),
@@ -836,7 +839,7 @@ def test_training_from_a_model_needs_few_digits(tmp_path, capsys):
     before = out.read_bytes()
     status, _, err = run(capsys, *arguments, "--from", out)
     assert status == 2
-    assert "is read by this command" in err
+    assert "is an input of this command" in err
     status, _, err = run(capsys, *arguments[:4], "--out", again, "--from", "nowhere")
     assert (status, "nowhere" in err, "bug" in err) == (2, True, False)
     status, _, err = run(
@@ -884,11 +887,11 @@ def test_model_alone_is_told_from_data(capsys, model):
     for command_ in ("predict", "evaluate", "export"):
         status, _, err = run(capsys, command_, model)
         assert status == 2
-        assert f"{model}: is a model. Name what is to be done with it behind it" in err
+        assert f"{model}: expected data or a file to write, got a model file" in err
 
 
 def test_error_rate_of_a_model_without_validation_data_says_what_to_do(capsys, folder, model):
     status, _, err = run(capsys, "predict", folder / "test.csv", "--target-error-rate", "0.01")
     assert status == 2
-    assert "pretrained: was not measured on digits of yours" in err
-    assert "digitcnn train --from pretrained" in err
+    assert "pretrained: expected a model with validation data for --target-error-rate" in err
+    assert "digitcnn train DATA --from pretrained" in err

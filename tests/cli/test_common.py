@@ -100,7 +100,7 @@ def hard_link(path):
 
 
 ALIASES = [str, relative, absolute, roundabout]
-if sys.platform != "win32":  # where links want rights
+if sys.platform != "win32":  # where links need rights
     ALIASES += [symlink, link_of_link, through_linked_folder, hard_link]
 
 
@@ -126,7 +126,7 @@ def test_output_that_is_an_input_is_refused_before_any_work(
     before = (place / target).read_bytes()
     status, out, err = run(*arguments, alias(target))
     assert (status, out) == (2, "")
-    assert "is read by this command" in err
+    assert "is an input of this command" in err
     assert err.count("\n") == 1
     assert (place / target).read_bytes() == before
 
@@ -136,7 +136,7 @@ def test_output_that_is_an_input_is_refused_before_any_work(
 def test_input_that_is_not_there_is_no_output_either(place, run, out):
     status, _, err = run("export", "absent.digitcnn", out)
     assert status == 2
-    assert "is read by this command" in err
+    assert "is an input of this command" in err
 
 
 @pytest.mark.parametrize("name", ["mnist.npz", "mnist_train.csv", "t10k-labels-idx1-ubyte.gz"])
@@ -145,21 +145,21 @@ def test_copy_of_mnist_is_an_input_too(place, run, no_work, monkeypatch, name):
     (place / name).write_bytes(b"")
     status, _, err = run("predict", "m.digitcnn", "mnist", "--out", name)
     assert status == 2
-    assert "is read by this command" in err
+    assert "is an input of this command" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "target", "found"),
     [
-        (["predict", "m.digitcnn", "t.csv", "--out"], "other", "is no table but model"),
-        (["predict", "m.digitcnn", "t.csv", "--out"], "a.onnx", "is no table but ONNX file"),
-        (["predict", "m.digitcnn", "t.csv", "--out"], "a.HTML", "is no table but page"),
-        (["evaluate", "m.digitcnn", "t.csv", "--report"], "other", "is no page but model"),
-        (["evaluate", "m.digitcnn", "t.csv", "--report"], "part-1.csv", "is no page but table"),
-        (["export", "m.digitcnn"], "other", "is no ONNX file but model"),
-        (["export", "m.digitcnn"], "a.csv.gz", "is no ONNX file but table"),
-        (["train", "t.csv", "--out"], "part-1.csv", "is no model but table"),
-        (["train", "t.csv", "--out"], "notes", "is no model but something else"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "other", "table, got a model"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "a.onnx", "table, got an ONNX file"),
+        (["predict", "m.digitcnn", "t.csv", "--out"], "a.HTML", "table, got a page"),
+        (["evaluate", "m.digitcnn", "t.csv", "--report"], "other", "page, got a model"),
+        (["evaluate", "m.digitcnn", "t.csv", "--report"], "part-1.csv", "page, got a table"),
+        (["export", "m.digitcnn"], "other", "ONNX file, got a model"),
+        (["export", "m.digitcnn"], "a.csv.gz", "ONNX file, got a table"),
+        (["train", "t.csv", "--out"], "part-1.csv", "model, got a table"),
+        (["train", "t.csv", "--out"], "notes", "model, got a file of another kind"),
     ],
 )
 def test_file_of_another_kind_is_not_written_over(place, run, no_work, arguments, target, found):
@@ -169,7 +169,7 @@ def test_file_of_another_kind_is_not_written_over(place, run, no_work, arguments
     before = (place / target).read_bytes()
     status, _, err = run(*arguments, target)
     assert status == 2
-    assert f"is there already, and {found}" in err
+    assert f"expected a new name or an old {found}" in err
     assert (place / target).read_bytes() == before
 
 
@@ -194,7 +194,7 @@ def test_model_in_the_folder_of_the_checkpoint_is_refused(place, run, no_work, o
         (place / out).parent.mkdir(parents=True)
     status, _, err = run("train", "t.csv", "--checkpoint", "ckpt", "--out", out)
     assert status == 2
-    assert "lies in the checkpoint's folder" in err
+    assert "is in the checkpoint's folder" in err
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_model_of_columns_without_numbers_finds_them_by_name(
     monkeypatch.setattr("digitcnn.datasets.load_sample_digits", lambda: (X[:9], y[:9]))
     status, _, err = run("predict", "w.digitcnn", "sample")
     assert status == 2
-    assert "sample: its pixels have no names" in err
+    assert "sample: expected a table with the model's columns" in err
 
 
 @pytest.mark.slow
@@ -427,7 +427,7 @@ def test_table_that_the_command_would_print_into_is_not_read(
     with open("t.csv", "a") as table, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", table)
         assert main(arguments) == 2
-    assert "what it prints would be added to it" in capsys.readouterr().err
+    assert "its output goes there too" in capsys.readouterr().err
     assert (place / "t.csv").read_text() == before
 
 
@@ -462,7 +462,7 @@ def test_file_that_is_protected_against_writing_is_not_replaced(
     monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and str(path) != "old")
     status, _, err = run(*arguments)
     assert status == 2
-    assert "old: is there already, and is protected against writing" in err
+    assert "old: exists and is write-protected" in err
 
 
 @pytest.mark.parametrize(

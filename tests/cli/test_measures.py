@@ -46,7 +46,7 @@ def test_matrix_of_ten_digits_fits_with_recall_and_precision(monkeypatch, n):
     result = measures(list(range(10)), n)
     lines = printed(monkeypatch, result)
     assert max(map(len, lines)) <= 80
-    start = lines.index("confusion matrix (rows: truth, columns: prediction)") + 1
+    start = lines.index("confusion matrix (rows: true class, columns: predicted class)") + 1
     head, *rows, precisions = lines[start : start + 12]
     assert head.split() == [*map(str, range(10)), "recall"]
     for number, row in enumerate(rows):
@@ -115,7 +115,7 @@ def test_long_names_keep_their_ends_by_which_they_differ(monkeypatch):
 def test_narrower_terminal_has_narrower_lines(monkeypatch, width, is_matrix):
     monkeypatch.setattr(_measures, "columns_of", lambda _: width)
     lines = printed(monkeypatch, {**measures(list(range(10))), "most_confident_errors": []})
-    assert ("confusion matrix (rows: truth, columns: prediction)" in lines) == is_matrix
+    assert ("confusion matrix (rows: true class, columns: predicted class)" in lines) == is_matrix
     assert max(map(len, lines[4:])) <= width
 
 

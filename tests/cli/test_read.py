@@ -137,13 +137,13 @@ def test_picture_without_numbers_is_no_error(folder, run):
     ("arguments", "message"),
     [
         (["nowhere.png"], "there is no such file"),
-        (["empty"], "expected a folder with image or PDF files"),
-        (["scans/a9.png", "--csv", "scans/a9.png"], "is no table but image"),
+        (["empty"], "expected image or PDF files in the folder"),
+        (["scans/a9.png", "--csv", "scans/a9.png"], "an old table, got an image"),
         (["scans/a9.png", "--csv", "nowhere/x.csv"], "there is no folder"),
-        (["scans/a9.png", "--csv", "link.csv"], "is read by this command"),
-        (["scans/a9.png", "scans/a9.png.png", "--overlay", "scans"], "is read by this command"),
+        (["scans/a9.png", "--csv", "link.csv"], "is an input of this command"),
+        (["scans/a9.png", "scans/a9.png.png", "--overlay", "scans"], "is an input of this command"),
         (["scans/a9.png", "--overlay", "scans/notes.txt"], "expected a folder for --overlay"),
-        (["scans/a9.png", "empty/../other/a9.png", "--overlay", "new"], "of one name"),
+        (["scans/a9.png", "empty/../other/a9.png", "--overlay", "new"], "of the same name"),
         (["scans/a9.png", "--model", "scans/a10.png"], "a10.png"),
         (["scans/a9.png", "--region", "1,2,3"], "expected four numbers"),
         (["scans/a9.png", "--region", "0,0,0,4"], "expected four numbers"),
@@ -156,8 +156,8 @@ def test_picture_without_numbers_is_no_error(folder, run):
         (["scans/a9.png", "--lexicon", "nowhere.txt"], "nowhere.txt"),
         (["scans/a9.png", "--lexicon", "scans/a10.png"], "expected a text file in UTF-8"),
         (["scans/a9.png", "--lexicon", "words.txt"], "expected texts in lexicon with a digit"),
-        (["scans/a9.png", "--lexicon", "words.txt", "--csv", "words.txt"], "is read by this"),
-        (["scans/a9.png", "--hocr", "scans/a9.png"], "is no page but image"),
+        (["scans/a9.png", "--lexicon", "words.txt", "--csv", "words.txt"], "is an input of this"),
+        (["scans/a9.png", "--hocr", "scans/a9.png"], "an old page, got an image"),
         (["scans/a9.png", "--hocr", "out.csv", "--csv", "out.csv"], "one for two"),
         (["two.tif", "scans", "--overlay", "seen", "--csv", "seen/x.csv"], "there is no folder"),
         (["scans/a9.png", "--region", "5000,0,4,4"], "expected a region in the picture"),
@@ -206,7 +206,7 @@ def test_page_never_takes_the_place_of_a_picture(folder, run, sheets, drawn):
     before = (folder / "b.pdf-2.png").read_bytes()
     status, _, err = run("scans/b.pdf", "scans/b.pdf-2.png", "--overlay", "scans")
     assert status == 2
-    assert "is read by this command" in err
+    assert "is an input of this command" in err
     assert (folder / "b.pdf-2.png").read_bytes() == before
 
 

@@ -69,12 +69,12 @@ def test_interrupted_training_is_written_and_then_measured_with_status_130(
     assert main(["train", "t.csv", "--out", "m.digitcnn", "--json"]) == 130
     out, err = capsys.readouterr()
     assert json.loads(out)["epochs"] == digitcnn.load("m.digitcnn").n_iter_ == 2
-    assert "interrupted in epoch 2; the model is as trained so far" in err
+    assert "interrupted in epoch 2; the model has the weights trained so far" in err
 
 
 def test_interrupted_training_keeps_its_checkpoint(place, interrupted, capsys):
     assert main(["train", "t.csv", "--out", "m.digitcnn", "--checkpoint", "ckpt"]) == 130
-    assert "goes on from the checkpoint in ckpt" in capsys.readouterr().err
+    assert "resumes from the checkpoint in ckpt" in capsys.readouterr().err
     assert (place / "ckpt" / "training.json").exists()
     assert not (place / "ckpt" / "training.lock").exists()
 
@@ -109,7 +109,7 @@ def test_nothing_is_written_where_nothing_was_learned(place, monkeypatch, capsys
 
     monkeypatch.setattr(DigitCNNClassifier, "fit", fit)
     assert main(["train", "t.csv", "--out", "m.digitcnn"]) == 130
-    assert "stopped before there was a model to write" in capsys.readouterr().err
+    assert "stopped before there was a model to save" in capsys.readouterr().err
     assert not (place / "m.digitcnn").exists()
 
 
@@ -119,8 +119,8 @@ def test_ensemble_that_lacks_networks_is_not_written(place, interrupted, monkeyp
     arguments = ["train", "t.csv", "--recipe", "two", "--out", "m.digitcnn"]
     assert main([*arguments, "--checkpoint", "ckpt"]) == 130
     err = capsys.readouterr().err
-    assert "stopped before there was a model to write" in err
-    assert "goes on from the checkpoint in ckpt" in err
+    assert "stopped before there was a model to save" in err
+    assert "resumes from the checkpoint in ckpt" in err
     assert not (place / "m.digitcnn").exists()
 
 
@@ -207,7 +207,7 @@ def test_error_that_an_interrupt_has_become_in_a_library_is_no_bug(
     monkeypatch.setattr(DigitCNNClassifier, "fit", fit)
     assert main(["train", "t.csv", "--out", "m.digitcnn"]) == (130 if is_pressed else 1)
     err = capsys.readouterr().err
-    assert ("stopped before there was a model to write" in err) == is_pressed
+    assert ("stopped before there was a model to save" in err) == is_pressed
     assert ("This is a bug" in err) != is_pressed
 
 
@@ -240,7 +240,7 @@ def gone(monkeypatch):
 def test_model_that_cannot_be_written_to_its_place_is_written_elsewhere(place, gone, capsys):
     assert main(["train", "t.csv", "--out", "gone/m.digitcnn"]) == 2
     err = capsys.readouterr().err.splitlines()[-1]
-    message, _, spare = err.partition(". The model is in ")
+    message, _, spare = err.partition(". The model was saved to ")
     assert message == f"digitcnn train: gone/m.digitcnn: {os.strerror(errno.ENOENT)}"
     assert digitcnn.load(spare).n_iter_ == 2
     shutil.rmtree(os.path.dirname(spare))
@@ -364,14 +364,16 @@ def test_mistakes_are_found_before_keras_is_imported(place):
         ("heads.csv",): "heads.csv: there are no rows below the header",
         ("unlabelled.csv",): "expected a label column 'label'",
         ("t.csv", "--label", "digit"): "expected a label column 'digit'",
-        ("sevens.csv",): "sevens.csv: expected digits of two classes or more, got 400 of '7' alone",
-        ("sevens.csv", "--recipe", "ensemble"): "expected digits of two classes or more",
-        ("odd.csv",): "X has 63 features, which is not a square number of pixels",
-        ("odd.csv", "--checkpoint", "ckpt"): "X has 63 features",
+        (
+            "sevens.csv",
+        ): "sevens.csv: expected digits of at least two classes, got 400 digits of the class '7'",
+        ("sevens.csv", "--recipe", "ensemble"): "expected digits of at least two classes",
+        ("odd.csv",): "expected X with a square number of pixels, got 63 features",
+        ("odd.csv", "--checkpoint", "ckpt"): "got 63 features",
         ("bright.csv",): "999 is outside 0..255",
-        ("rare.csv",): "rare.csv: expected two digits or more of each class, one to train on and "
-        "one to measure the model on, got a single one of '10'",
-        ("numbers.csv",): "got a single one of '0', '1', '2', '3', '4' and 395 more",
+        ("rare.csv",): "rare.csv: expected at least two digits of each class, one to train on and "
+        "one to hold out, got one digit of '10'",
+        ("numbers.csv",): "got one digit of '0', '1', '2', '3', '4' and 395 more",
         ("t.csv", "--validation-fraction", "0.01"): "got 0.01 of 400 digits",
         ("t.csv", "--validation-fraction", "0.99"): "got 0.99 of 400 digits",
         ("t.csv", "--recipe", "fats"): "there is no recipe 'fats'",
@@ -386,7 +388,7 @@ def test_mistakes_are_found_before_keras_is_imported(place):
         ("evaluate", "nowhere.digitcnn", "t.csv"): "nowhere.digitcnn: there is no such file",
         ("evaluate", "unlabelled.csv"): "expected a label column 'label'",
         ("evaluate", "t.csv"): "X has 64 features, but DigitCNNClassifier is expecting 784",
-        ("evaluate", "t.csv", "--errors", "t.csv"): "t.csv: is read by this command",
+        ("evaluate", "t.csv", "--errors", "t.csv"): "t.csv: is an input of this command",
         ("predict", "bright.csv"): "999 is outside 0..255",
         ("export", "t.csv/m.onnx"): "there is no folder t.csv",
     }
@@ -418,7 +420,7 @@ def test_training_without_data_says_what_it_is_trained_on(place, capsys, monkeyp
     assert main(["train", "--out", "m.digitcnn", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["data"] == "sample"
-    assert "no DATA was named: training on 'sample'" in err
+    assert "no DATA given: training on 'sample'" in err
     assert main(["train", "sample", "--out", "m.digitcnn"]) == 0
     assert "no DATA" not in capsys.readouterr().err
 

@@ -1,8 +1,8 @@
-"""The command ``digitcnn``: training and reading without programming.
+"""The command ``digitcnn``: training, evaluation and reading without programming.
 
-Results go to standard output, everything else to standard error. A user's mistake ends in one line
-and the exit status 2, a bug in a line that says so and the exit status 1. Each command is a module,
-imported when it is called, because its libraries take long to import.
+Results go to standard output, everything else to standard error. A user's mistake is reported in
+one line, with exit status 2; a bug in one line that says so, with exit status 1. Each command is a
+module that is imported when it is called, because its libraries take long to import.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from digitcnn._utils.refusals import is_refusal
 from digitcnn.cli._arguments import TRACEBACK_VARIABLE, as_options, make_parser
-from digitcnn.cli._output import OutputClosedError, describe_os_error, say, settle
+from digitcnn.cli._errors import describe, in_options
+from digitcnn.cli._output import OutputClosedError, finish_output, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,14 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 after an error that is a bug, 2 after a mistake of the user's, 130
+        The exit status: 0, 1 after a bug, 2 after a user's mistake or an error of the system, 130
         after Ctrl-C.
+
+    Raises
+    ------
+    SystemExit
+        After a mistake in the arguments, and after ``--help`` and ``--version``.
     """
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        return _run(make_parser().parse_args(as_options(given)))
-    finally:
-        settle()
+        try:
+            return _run(make_parser().parse_args(as_options(given)))
+        finally:
+            finish_output()
+    except OSError as error:  # standard output does not take what was printed
+        say(f"digitcnn: {describe(error, {})}")
+        return 2
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -44,8 +54,10 @@ def _run(options: argparse.Namespace) -> int:
     try:
         module = importlib.import_module(f"digitcnn.cli.{options.command}")
         with warnings.catch_warnings():
-            # One line, without the place in the source that Python adds.
-            warnings.showwarning = lambda message, *_: say(f"{name}: {message}")
+            # In one line, without the source location that Python adds.
+            warnings.showwarning = lambda message, *_: say(
+                f"{name}: {in_options(str(message), options.option_names)}"
+            )
             status: int | None = getattr(module, options.command)(options)
         return status or 0
     except OutputClosedError:
@@ -56,26 +68,12 @@ def _run(options: argparse.Namespace) -> int:
     except Exception as error:
         if options.traceback or os.environ.get(TRACEBACK_VARIABLE, "0") not in ("", "0"):
             say("".join(traceback.format_exception(error)).rstrip())
-        message = _describe(error)
+        message = describe(error, options.option_names)
         if is_refusal(error):
             say(f"{name}: {message}")
             return 2
         say(
             f"{name}: {message}. This is a bug in digitcnn. Please report it on GitHub, under the "
-            "repository's Issues tab, with what the same command says with --traceback"
+            "repository's Issues tab, with the output of the same command with --traceback"
         )
         return 1
-
-
-def _describe(error: Exception) -> str:
-    """An error in one line."""
-    if isinstance(error, OSError) and str(error):
-        return describe_os_error(error)
-    message = " ".join(str(error).split())
-    if isinstance(error, MemoryError):
-        kind = "there is not enough memory"
-    elif message and is_refusal(error):
-        return message
-    else:
-        kind = type(error).__name__
-    return f"{kind}: {message}" if message else kind

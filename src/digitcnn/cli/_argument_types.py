@@ -1,4 +1,4 @@
-"""What an argument's text may be, and what it becomes."""
+"""Types of arguments: each converts a text, or refuses it."""
 
 import argparse
 import math
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def whole_number(low: int) -> Callable[[str], int]:
-    """A type of whole numbers from `low` on."""
+    """A type for whole numbers of at least `low`."""
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and low <= int(text) < 2**32):
@@ -20,7 +20,7 @@ def whole_number(low: int) -> Callable[[str], int]:
 
 
 def path(text: str) -> str:
-    """A file's name, with the home folder put in."""
+    """A file's name, with ``~`` expanded to the home folder."""
     if text in ("", "-"):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a file's name")
     return os.path.expanduser(text)
@@ -32,7 +32,7 @@ def file_or_input(text: str) -> str:
 
 
 def region(text: str) -> tuple[float, ...]:
-    """X,Y,W,H: whole numbers are pixels, others parts of the picture."""
+    """X,Y,W,H: four whole numbers are pixels, others are fractions of the picture."""
     sides = text.split(",")
     if all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
         found: tuple[float, ...] = tuple(map(int, sides))
@@ -42,14 +42,14 @@ def region(text: str) -> tuple[float, ...]:
         is_right = len(found) == 4 and all(0 <= side <= 1 for side in found) and min(found[2:]) > 0
     if not is_right:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: expected four numbers X,Y,W,H: whole ones are pixels, others parts of the "
-            "picture from 0.0 to 1.0; the last two above 0"
+            f"{text!r}: expected four numbers X,Y,W,H, all of them whole (pixels) or from 0.0 to "
+            "1.0 (fractions of the picture), with W and H above 0"
         )
     return found
 
 
 def _number(text: str) -> float:
-    """A number; NaN where it is none."""
+    """A number; NaN where the text is not one."""
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the commands share: their data, their model, and where they write."""
+"""Shared by the commands: data, models, and checks of input and output files."""
 
 import argparse
 import os
@@ -44,15 +44,15 @@ def check_files(
     data: str | None = None,
     outputs: Mapping[str, str | None] | None = None,
 ) -> None:
-    """Refuse swapped arguments, and outputs that would destroy a file, before any work.
+    """Refuse swapped arguments, and outputs that would destroy a file, before the work starts.
 
     Parameters
     ----------
     model, data : str or None, default=None
-        What the command reads.
+        The command's inputs.
     outputs : mapping of str to str or None, default=None
-        The path of each output: ``"model"``, ``"table"``, ``"page"``, ``"ONNX file"`` or
-        ``"checkpoint"``, which is a folder.
+        The path of each output by its kind: ``"model"``, ``"table"``, ``"page"``, ``"ONNX file"``
+        or ``"checkpoint"``, which is a folder.
 
     Raises
     ------
@@ -65,12 +65,15 @@ def check_files(
     written = {kind: path for kind, path in (outputs or {}).items() if path is not None}
     for alone in filter(None, (data, written.get("ONNX file"))) if model == PRETRAINED else ():
         if is_model_file(alone):
-            raise ValueError(f"{alone}: is a model. Name what is to be done with it behind it")
+            raise ValueError(
+                f"{alone}: expected data or a file to write, got a model file. Name the model "
+                "first, then the other"
+            )
     if model is not None and not is_model_file(model):
         for other in filter(None, (data, written.get("ONNX file"))):
             if is_model_file(other) and Path(other).exists():
                 raise ValueError(
-                    f"{model}: expected a model file first, and {other} is one. Swap the two"
+                    f"{model}: expected a model file, and {other} is one. Swap the two"
                 )
     inputs = [] if model is None else [Path(model)]
     if data is not None:
@@ -78,15 +81,15 @@ def check_files(
     for source in inputs:
         if _is_own_output(source):
             raise ValueError(
-                f"{source}: is read by this command, and what it prints would be added to it. "
-                "Send that to another file"
+                f"{source}: is an input of this command, and its output goes there too. Redirect "
+                "the output to another file"
             )
     for kind, path in written.items():
         for source in inputs:
             if is_same_file(path, source):
                 raise ValueError(
-                    f"{path}: is read by this command ({source}), and the {kind} would take its "
-                    f"place. Give the {kind} another name"
+                    f"{path}: is an input of this command ({source}), and the {kind} would "
+                    f"overwrite it. Give the {kind} another name"
                 )
         if kind != "checkpoint":
             _check_can_write(path, kind)
@@ -95,8 +98,8 @@ def check_files(
         real = Path(os.path.realpath(out))
         if Path(os.path.realpath(folder)) in (real, *real.parents):
             raise ValueError(
-                f"{out}: lies in the checkpoint's folder, which is deleted in the end. Give the "
-                "model or the checkpoint another place"
+                f"{out}: is in the checkpoint's folder, which is deleted when the training ends. "
+                "Write the model or the checkpoint to another folder"
             )
     if data is not None and data not in NAMED_DATA:
         for source in _files_of(data):
@@ -124,32 +127,32 @@ def _check_can_write(path: str, kind: str) -> None:
         raise OSError(f"{path}: expected a regular file or a new name, got something else{hint}")
     if _is_own_output(target):
         raise ValueError(
-            f"{path}: is where this command prints to, and the {kind} would take its place{hint}"
+            f"{path}: receives what this command prints, and the {kind} would overwrite it{hint}"
         )
     parent = Path(os.path.realpath(path)).parent
     if not parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {target.parent}")
     if not os.access(parent, os.W_OK):
-        raise PermissionError(f"{path}: the folder {target.parent} cannot be written to")
+        raise PermissionError(f"{path}: the folder {target.parent} is not writable")
     if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError(f"{path}: is there already, and is protected against writing")
+        raise PermissionError(f"{path}: exists and is write-protected")
     try_to_write(path)
     if not target.exists() or not target.stat().st_size:
         return
-    # A model is known by its content too, whatever its name. Of what nobody knows, a model does not
-    # take the place: people give tables and pages any names, and models one ending.
+    # Models are recognised by content, other kinds by the ending of the name. A table or page may
+    # overwrite a file of an unknown kind, because people name these as they like; a model may not.
     found = "model" if is_model_file(path) else _kind_of(path)
     if found != kind and (found is not None or kind == "model"):
         raise ValueError(
-            f"{path}: is there already, and is no {kind} but {found or 'something else'}. Give "
-            f"the {kind} another name, or delete the file first"
+            f"{path}: expected a new name or an old {kind}, got {_with_article(found)}. Give the "
+            f"{kind} another name, or delete the file first"
         )
 
 
 def _is_own_output(path: Path) -> bool:
-    """Whether a file is what this process's standard output or standard error goes to."""
+    """Whether this process's standard output or standard error goes to this file."""
     for stream in (sys.stdout, sys.stderr):
-        # There may be none, or something in memory in its place, or no such file.
+        # A stream may be missing or in memory, and the file may not exist.
         with suppress(AttributeError, OSError, ValueError):
             if path.is_file() and os.path.samestat(path.stat(), os.fstat(stream.fileno())):
                 return True
@@ -161,19 +164,42 @@ def _kind_of(path: str) -> str | None:
     return next((kind for ending, kind in _KINDS.items() if name.endswith(ending)), None)
 
 
+def _with_article(kind: str | None) -> str:
+    if kind is None:
+        return "a file of another kind"
+    return f"an {kind}" if kind in ("image", "ONNX file") else f"a {kind}"
+
+
 def read_labelled(
     options: argparse.Namespace,
     clf: Any = None,
     reader: ImageReader | None = None,
     memory_map: Path | None = None,
 ) -> tuple[Any, np.ndarray, list[str] | None, Any]:
-    """Digits, their labels, the names of image files, and what redrew them; of MNIST the test set.
+    """Digits with labels; of MNIST the test set.
 
-    For a model that was fitted with names of columns the digits are a DataFrame with these, and
-    the labels are of the type of its classes. Image files are read by `reader`. Pixels of files go
-    to `memory_map`, if one is named.
+    Parameters
+    ----------
+    options : argparse.Namespace
+        With ``data`` and ``label``.
+    clf : estimator or None, default=None
+        The model that the digits are for. If it was fitted with feature names, the digits are a
+        DataFrame with these columns. The labels get the type of its classes.
+    reader : ImageReader or None, default=None
+        Reads the image files, where the data is image files.
+    memory_map : Path or None, default=None
+        A file to keep the pixels of files in, instead of memory.
+
+    Returns
+    -------
+    X : ndarray or DataFrame of shape (n, pixels)
+    y : ndarray of shape (n,)
+    files : list of str or None
+        The name of each image file; None for other data.
+    normalizer : DigitNormalizer or None
+        The transformer that redrew the images; None where none did.
     """
-    # The network of a pipeline takes what the reader gives.
+    # The reader does the work of a pipeline's transformers, so only its network is asked.
     names = _names_of(clf if reader is None else last_step(clf))
     files = normalizer = None
     if reader is not None:
@@ -213,13 +239,13 @@ def read_labelled(
 def iter_pixels(
     options: argparse.Namespace, model: Any, reader: ImageReader | None = None
 ) -> Iterator[tuple[np.ndarray, list[str] | None]]:
-    """Digits, whether they are labelled or not, some at a time, with the names of image files.
+    """Batches of digits, with the names of image files; labels are ignored.
 
-    Their pixels are in the order of the model's columns.
+    The pixels are in the order of the model's columns.
     """
     names = _names_of(model)
     if reader is not None:
-        # The network of a pipeline takes what the reader gives.
+        # The reader does the work of a pipeline's transformers, so only its network is asked.
         names = None if model.is_pipeline else names
         for pixels, files in iter_rows(reader, model):
             yield np.asarray(_named_picture(pixels, names, options.data)), files
@@ -231,13 +257,13 @@ def iter_pixels(
 
 
 def _names_of(clf: Any) -> list[str] | None:
-    """The names of the columns that a model was fitted with, in their order."""
+    """The feature names that a model was fitted with, in order."""
     names = getattr(clf, "feature_names_in_", None)
     return None if names is None else [str(name) for name in names]
 
 
 def with_names(pixels: np.ndarray, names: list[str] | None) -> Any:
-    """Pixels as a DataFrame, where their columns have names."""
+    """Pixels as a DataFrame with these columns; unchanged without names."""
     if names is None:
         return pixels
     import pandas as pd
@@ -246,19 +272,19 @@ def with_names(pixels: np.ndarray, names: list[str] | None) -> Any:
 
 
 def _named_picture(X: np.ndarray, names: list[str] | None, source: str) -> Any:
-    """Pixels in the order of a picture, in that of a model's columns."""
+    """Pixels in the order of the picture, brought to the order of a model's columns."""
     if names is None:
         return X
     if not is_order_named(names):
         raise ValueError(
-            f"{source}: its pixels have no names, and which of them the model's columns "
-            f"{names[0]!r} to {names[-1]!r} are cannot be told. Expected a table with these columns"
+            f"{source}: expected a table with the model's columns, {names[0]!r} to {names[-1]!r}, "
+            "got pixels without names. Their order cannot be inferred from these names"
         )
     in_order = find_pixel_columns(names, None)
     if len(in_order) != X.shape[1]:
         raise ValueError(
-            f"{source}: its images have {X.shape[1]} pixels, and the model was fitted on "
-            f"{len(in_order)}"
+            f"{source}: expected images of {len(in_order)} pixels, as the model was fitted on, got "
+            f"{X.shape[1]} pixels"
         )
     return with_names(X, in_order)[names]
 
@@ -273,13 +299,13 @@ def load_model(path: str) -> Any:
 
 @contextmanager
 def fast_kernels() -> Iterator[None]:
-    """A context to import TensorFlow in, with its faster kernels.
+    """A context in which to import TensorFlow, so that it uses its faster kernels.
 
-    They are a setting of the whole process. Only the command may change it, because its process is
+    The setting holds for the whole process. Only the command changes it, because the process is
     its own.
     """
-    # By default TensorFlow uses oneDNN's kernels on x86 only with units such as AVX512_VNNI. It
-    # reads the variable when it is imported; child processes must not inherit it.
+    # By default TensorFlow uses oneDNN's kernels on x86 only on processors with units such as
+    # AVX512_VNNI. It reads the variable on import; child processes must not inherit it.
     is_ours = platform.machine() in ("x86_64", "AMD64") and _FAST_KERNELS not in os.environ
     if is_ours:
         os.environ[_FAST_KERNELS] = "1"

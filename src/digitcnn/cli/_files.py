@@ -1,4 +1,4 @@
-"""Files as a command's data: what a pattern stands for, and images as a model reads them."""
+"""Files as a command's data: patterns of names, and image files as a model takes them."""
 
 import argparse
 import difflib
@@ -19,17 +19,17 @@ from digitcnn.tables.image_files import ACCEPTED
 from digitcnn.tables.image_sources import find_images, in_natural_order
 from digitcnn.tables.labels import tidy_labels
 
-# Data that is no file.
+# Data sets that are given by name, not as a file.
 NAMED_DATA = ("sample", "mnist")
 
 
 def data_paths(options: argparse.Namespace) -> str | list[str] | None:
-    """The files, or the folder, that a command's data is; None for data that is no file."""
+    """The files, or the folder, of a command's data; None for a named data set."""
     return None if options.data in NAMED_DATA else find_paths(options.data)
 
 
 def find_paths(data: str) -> str | list[str]:
-    """The files that a pattern as 'part-*.csv' stands for, or the one file of that name."""
+    """The files that match a pattern such as 'part-*.csv', or the one file of that name."""
     if Path(data).exists():
         return data
     if any(sign in data for sign in "*?[") and (found := glob.glob(data, recursive=True)):
@@ -42,15 +42,15 @@ def find_paths(data: str) -> str | list[str]:
 
 
 def open_images(options: argparse.Namespace, *, with_labels: bool) -> ImageReader | None:
-    """The image files that a command is given, with their headers checked; None for other data.
+    """The image files of a command's data, with their headers checked; None for other data.
 
-    Of tables it is checked that they are there.
+    Tables are only checked to exist.
 
     Parameters
     ----------
     options : argparse.Namespace
     with_labels : bool
-        Whether there must be labels.
+        Whether labels are required.
     """
     images, paths = None, data_paths(options)
     if paths is not None:
@@ -75,17 +75,17 @@ def _check_tables(paths: list[str]) -> None:
 
 
 def image_rows(reader: ImageReader, clf: Any = None) -> ImageRows:
-    """The rows of images, as large as a model's, and a message on what is done with them."""
+    """Images as rows of the size that a model takes, with a message about the conversion."""
     shape = (28, 28)
     if clf is not None:
         *shape_, channels = networks_of(clf)[0].image_shape_
         if channels != 1:
             raise ValueError(
-                f"{reader.images.source}: image files are read in grey, and the model reads images "
-                f"of {channels} channels. Give it a table of pixels"
+                f"{reader.images.source}: expected a model of grey images, because image files are "
+                f"read in grey, got one of {channels} channels. Give it a table of pixels"
             )
         shape = shape_[0], shape_[1]
-    # A model that brings its own normaliser was trained on what it makes, whatever it is given.
+    # A model with its own normaliser was trained on normalised images, so all are normalised.
     settings = _normalizer_of(clf)
     more = {"normalize": True, **settings} if settings is not None else {}
     rows = ImageRows(reader, shape=shape, **more)
@@ -93,19 +93,19 @@ def image_rows(reader: ImageReader, clf: Any = None) -> ImageRows:
     size = f"{shape[0]}x{shape[1]} pixels"
     images = count(n_images, "image")
     if rows.is_normalized:
-        say(f"{images}: redrawn in {size}, as MNIST's were made")
+        say(f"{images}: normalised to {size}, in the format of MNIST")
     else:
-        say(f"{images}: read as they are, {size}, light on dark")
+        say(f"{images}: used as they are, {size}, light on dark")
     return rows
 
 
 def read_labelled_rows(
     reader: ImageReader, clf: Any = None, memory_map: Path | None = None
 ) -> tuple[np.ndarray, np.ndarray, list[str], Any]:
-    """Rows on a model's scale, their labels, the names of their files, and what redrew them.
+    """Rows on a model's scale, their labels, their files' names, and the transformer that was used.
 
-    The last is a `DigitNormalizer`, or None where the images are read as they are. The labels are
-    as they stand in the data for a model, and tidied without one.
+    The last is a `DigitNormalizer`, or None where the images are used as they are. With a model
+    the labels are texts as in the data; without one they are tidied.
     """
     rows = image_rows(reader, clf)
     X, labels, kept = read_rows(rows, memory_map)
@@ -118,7 +118,7 @@ def read_labelled_rows(
 
 
 def iter_rows(reader: ImageReader, clf: Any) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """Rows on a model's scale, some at a time, with the names of their files."""
+    """Batches of rows on a model's scale, with the names of their files."""
     for indices, pixels in image_rows(reader, clf):
         yield _on_scale_of(clf, pixels), [reader.images.names[index] for index in indices]
     _say_what_is_bad(reader)
@@ -130,7 +130,7 @@ def _say_what_is_bad(reader: ImageReader) -> None:
 
 
 def _normalizer_of(clf: Any) -> dict[str, Any] | None:
-    """The settings of the `DigitNormalizer` that a model holds."""
+    """The settings of a model's `DigitNormalizer`; None without one."""
     if hasattr(clf, "normalizer"):
         settings: dict[str, Any] | None = clf.normalizer
         return settings
@@ -141,7 +141,7 @@ def _normalizer_of(clf: Any) -> dict[str, Any] | None:
 
 
 def _on_scale_of(clf: Any, pixels: np.ndarray) -> np.ndarray:
-    """Bytes on the scale of the pixels that a model was trained on."""
+    """Bytes, brought to the pixel scale that a model was trained on."""
     black, white = networks_of(clf)[0].pixel_range_
     if (black, white) == (0, 255):
         return pixels
@@ -149,7 +149,7 @@ def _on_scale_of(clf: Any, pixels: np.ndarray) -> np.ndarray:
 
 
 def name_errors(measures: dict[str, Any], files: list[str] | None) -> None:
-    """Put the names of files to the most confident errors, where the data is image files."""
+    """Add file names to the most confident errors, where the data is image files."""
     if files is not None:
         for error in measures["most_confident_errors"]:
             error["file"] = files[error["row"]]

@@ -1,4 +1,4 @@
-"""Ctrl-C while a model is trained and written."""
+"""Ctrl-C while a model is trained and saved."""
 
 import math
 import signal
@@ -8,20 +8,20 @@ from typing import Any, Self
 
 import numpy as np
 
-# Seconds in which a second Ctrl-C counts as the first one: until the training has ended.
+# Seconds within which a second Ctrl-C counts as the first one.
 _PATIENCE = 5.0
 
 
 class Interrupts:
-    """Handles Ctrl-C while a model is trained and written.
+    """Handles Ctrl-C while a model is trained and saved.
 
-    The first one ends the training. Further ones, pressed in impatience, do nothing.
+    The first one ends the training. Further ones within a few seconds do nothing.
     """
 
     def __init__(self) -> None:
         self._last = -math.inf
         self._before = signal.getsignal(signal.SIGINT)
-        # Only the main thread may set a handler, and one that is not Python's cannot be set again.
+        # Only the main thread may set a handler, and one set outside Python cannot be restored.
         is_main = threading.current_thread() is threading.main_thread()
         self._is_ours = is_main and self._before is not None
 
@@ -40,16 +40,16 @@ class Interrupts:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def fit(self, clf: Any, X: Any, y: np.ndarray, watched: dict[str, Any]) -> bool:
-        """Train, and tell whether an interrupt ended it; further ones are ignored."""
+        """Train, and return whether an interrupt ended it; further ones are ignored."""
         try:
             clf.fit(X, y, **watched)
-            # In here: an interrupt has either come by now, or is ignored.
+            # Inside the try: an interrupt before this call is caught, a later one is ignored.
             self.ignore()
         except KeyboardInterrupt:
             self.ignore()
             return True
         except Exception:
-            # Some libraries turn an interrupt into another error.
+            # Some libraries turn an interrupt into an error of their own.
             if not self.has_just_come():
                 raise
             self.ignore()
@@ -57,7 +57,7 @@ class Interrupts:
         return False
 
     def has_just_come(self) -> bool:
-        """Whether there was a Ctrl-C in the last seconds."""
+        """Whether Ctrl-C was pressed in the last few seconds."""
         return time.monotonic() - self._last < _PATIENCE
 
     def _raise(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""How well a model reads, printed in 80 columns."""
+"""The measures of a model's evaluation, printed in 80 columns."""
 
 import sys
 import unicodedata
@@ -6,16 +6,16 @@ from typing import Any
 
 from digitcnn.cli._output import columns_of, printable, show
 
-# Columns that are used, even where a terminal has more: output is kept, mailed and compared.
+# The width of the output, even in a wider terminal, because output is kept, mailed and compared.
 _COLUMNS = 80
-# Those of a class's name, where it is longer.
+# The columns that a class's name may take; longer names are shortened.
 _LONGEST_NAME = 20
-# Other classes that a class is read as, in a line.
+# How many of the labels that a class is mistaken for are listed.
 _LISTED = 4
 
 
 def count(n: int, noun: str) -> str:
-    """A number with a noun, in the plural where it takes one."""
+    """A number with its noun, in the plural where the number is not 1."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
@@ -42,22 +42,22 @@ def print_measures(result: dict[str, Any]) -> None:
             place = printable(error.get("file", f"row {error['row']}"))
             show(
                 f"  {place}: {truth} ({error['truth_probability']:.3f}) "
-                f"read as {answer} ({error['prediction_probability']:.3f})"
+                f"predicted {answer} ({error['prediction_probability']:.3f})"
             )
     show()
 
 
 def _matrix(names: list[str], result: dict[str, Any]) -> list[str]:
-    """The confusion matrix, with recall and precision at its sides."""
+    """The confusion matrix, with recall as its last column and precision as its last row."""
     counts = [[str(n) if n else "." for n in row] for row in result["confusion_matrix"]]
     table = [["", *names, "recall"]]
     for name, row, recall in zip(names, counts, result["class_recall"], strict=True):
         table.append([name, *row, f"{recall:.3f}"])
     table.append(["precision", *(f"{p:.3f}" for p in result["class_precision"]), ""])
-    # Cells of one width, so that a place says which class it is.
+    # All cells are of one width, so that columns line up.
     cell = 1 + max(_width(text) for row in table for text in row[1:-1])
     first = max(_width(row[0]) for row in table)
-    lines = ["confusion matrix (rows: truth, columns: prediction)"]
+    lines = ["confusion matrix (rows: true class, columns: predicted class)"]
     for head, *cells, last in table:
         text = _right(head, first) + "".join(_right(one, cell) for one in cells) + _right(last, 7)
         lines.append(text.rstrip())
@@ -65,11 +65,11 @@ def _matrix(names: list[str], result: dict[str, Any]) -> list[str]:
 
 
 def _by_class(names: list[str], result: dict[str, Any], columns: int) -> list[str]:
-    """A line for each class, with the classes that it is read as most often."""
+    """A line for each class, with the classes that it is most often mistaken for."""
     width = max(map(_width, ["class", *names]))
     lines = [
         "by class (--json has the whole confusion matrix)",
-        f"{'class':<{width}}  digits  recall  precision  wrongly read as",
+        f"{'class':<{width}}  digits  recall  precision  mistaken for",
     ]
     figures = zip(
         result["confusion_matrix"], result["class_recall"], result["class_precision"], strict=True
@@ -96,13 +96,13 @@ def _shorten(name: Any) -> str:
     head, tail = text, text[-7:]
     while _width(f"{head}...{tail}") > _LONGEST_NAME:
         head = head[:-1]
-        if not head:  # of wide characters
+        if not head:  # characters of double width
             tail = tail[1:]
     return f"{head}...{tail}"
 
 
 def _width(text: str) -> int:
-    """The columns that a text takes in a terminal."""
+    """The columns that a text fills in a terminal."""
     return sum(
         0 if unicodedata.combining(sign) else 1 + (unicodedata.east_asian_width(sign) in "WF")
         for sign in text

@@ -1,4 +1,4 @@
-"""What the command writes to standard output and standard error."""
+"""The command's output: results to standard output, messages to standard error."""
 
 import contextlib
 import os
@@ -8,33 +8,39 @@ from typing import TextIO
 
 
 class OutputClosedError(Exception):
-    """The reader of standard output has closed it: nothing more needs to be computed."""
+    """Standard output was closed by its reader: nothing more needs to be computed."""
 
 
 def show(text: str = "") -> None:
     """Print a line of the result.
 
     Characters that the output's encoding lacks are escaped. A closed output is not an error.
+
+    Raises
+    ------
+    OSError
+        If the line cannot be written, as to a full disk.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         _turn_off(sys.stdout)
+    except OSError as error:
+        raise _refused(error) from None
 
 
 def say(message: str) -> None:
-    """Print a message to standard error, if it can be written to.
+    """Print a message to standard error, if that is possible.
 
-    A terminal has its lines broken between words. Elsewhere a message is one line.
+    In a terminal, long lines are broken between words. Elsewhere a message is one line.
     """
-    if sys.stderr is None:  # print would take standard output
+    if sys.stderr is None:  # print would use standard output
         return
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError):
-        is_terminal = getattr(sys.stderr, "isatty", lambda: False)
-        if is_terminal() and "\n" not in message:
-            # Names of files stay whole, to be copied.
+        if is_terminal(sys.stderr) and "\n" not in message:
+            # File names stay whole, so that they can be copied.
             message = textwrap.fill(
                 message,
                 width=columns_of(sys.stderr),
@@ -49,32 +55,41 @@ def say(message: str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text without what would move the cursor, and in characters that standard output has."""
+    """A text with its control characters, and those that standard output lacks, escaped."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     shown = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
     return shown.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal; a missing or closed one is not."""
+    with contextlib.suppress(AttributeError, ValueError):
+        return bool(stream.isatty())  # type: ignore[union-attr]
+    return False
+
+
 def columns_of(stream: TextIO | None) -> int:
-    """How many columns a terminal has; 80 for what is none."""
+    """The width of a terminal in columns; 80 for other streams."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         return os.get_terminal_size(stream.fileno()).columns or 80  # type: ignore[union-attr]
     return 80
 
 
 def write_out(text: str) -> None:
-    """Write a part of a table to standard output, in UTF-8 as to a file.
+    """Write a part of a table to standard output, in UTF-8 as in a file.
 
     Raises
     ------
     OutputClosedError
         If its reader has closed it.
+    OSError
+        If it cannot be written, as to a full disk.
     """
     if sys.stdout is None:
         return
     binary = getattr(sys.stdout, "buffer", None)
     try:
-        if binary is None:  # something in memory that took the place of standard output
+        if binary is None:  # standard output was replaced by a stream in memory
             sys.stdout.write(text)
             return
         sys.stdout.flush()
@@ -83,20 +98,39 @@ def write_out(text: str) -> None:
     except BrokenPipeError:
         _turn_off(sys.stdout)
         raise OutputClosedError from None
+    except OSError as error:
+        raise _refused(error) from None
 
 
-def settle() -> None:
-    """Prevent errors at exit about streams that their reader has closed.
+def finish_output() -> None:
+    """Flush both streams, so that Python's own flush at exit cannot fail.
 
-    Python flushes both streams when it ends, and exits with the status 120 where that fails.
+    Where that fails, Python exits with status 120.
+
+    Raises
+    ------
+    OSError
+        If standard output does not take what was printed, as on a full disk. An output that was
+        closed by its reader is not an error, nor is a message that cannot be written.
     """
-    for stream, error in ((sys.stdout, BrokenPipeError), (sys.stderr, OSError)):
+    with contextlib.suppress(AttributeError, ValueError):  # no stream, or closed by the program
         try:
-            stream.flush()
-        except error:
-            _turn_off(stream)
-        except (AttributeError, OSError, ValueError):  # none, a full disk, or closed
-            continue
+            sys.stderr.flush()
+        except OSError:
+            _turn_off(sys.stderr)
+    with contextlib.suppress(AttributeError, ValueError):
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _turn_off(sys.stdout)
+        except OSError as error:
+            raise _refused(error) from None
+
+
+def _refused(error: OSError) -> OSError:
+    """An error of standard output, with its name; what is still to be written there is dropped."""
+    _turn_off(sys.stdout)
+    return OSError(error.errno, error.strerror, "standard output")
 
 
 def describe_os_error(error: OSError) -> str:

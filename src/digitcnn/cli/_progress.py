@@ -1,27 +1,27 @@
-"""How far a command is with many files: a line on a terminal, which is shown anew."""
+"""The progress of a command over many files: a line in the terminal that is updated."""
 
 import os
 import sys
 import time
 from typing import Self
 
-from digitcnn.cli._output import columns_of
+from digitcnn.cli._output import columns_of, is_terminal
 
-_INTERVAL = 0.2  # Seconds between two changes.
+_INTERVAL = 0.2  # Seconds between two updates.
 
 
 class FileProgress:
-    """A line with the number of files that are done and the time left.
+    """A line with the number of files that are done and the remaining time.
 
-    It is shown where standard error is a terminal and nothing else is written to it at the same
-    time, and disappears in the end.
+    It is shown only if standard error is a terminal, and removed at the end.
 
     Parameters
     ----------
     total : int
-        How many files there are.
+        The number of files.
     is_shown : bool, default=True
-        False shows nothing.
+        False shows nothing: results that are printed to the same terminal would be mixed up with
+        the line.
     """
 
     def __init__(self, total: int, *, is_shown: bool = True) -> None:
@@ -30,9 +30,8 @@ class FileProgress:
         self._start = time.monotonic()
         self._last = 0.0
         self._is_there = False
-        is_terminal = getattr(sys.stderr, "isatty", lambda: False)
         is_able = os.environ.get("TERM") not in ("dumb", "unknown")
-        self._is_shown = is_shown and total > 1 and is_able and is_terminal()
+        self._is_shown = is_shown and total > 1 and is_able and is_terminal(sys.stderr)
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +53,7 @@ class FileProgress:
         self._write("\r" + text[: columns_of(sys.stderr) - 1] + "\x1b[K")
 
     def clear(self) -> None:
-        """Take the line away, before something else is written."""
+        """Remove the line, before something else is printed."""
         if self._is_there:
             self._is_there = False
             self._write("\r\x1b[K")

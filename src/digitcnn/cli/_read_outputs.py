@@ -1,4 +1,4 @@
-"""Where ``digitcnn read`` writes what it has read: lines, a table, and pictures with frames."""
+"""The outputs of ``digitcnn read``: lines of text, a table, and pictures with boxes."""
 
 import os
 from contextlib import suppress
@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 def print_page(page: Page, start: str, min_confidence: float) -> None:
-    """Print a line for each line, with (?) behind numbers that are doubtful as a whole alone."""
+    """Print each line. (?) marks numbers that are doubtful as a whole, but in no single digit."""
     for line in page.lines:
         texts = []
         for number in line.numbers:
@@ -38,7 +38,7 @@ class LineTable:
         return len(self.table["file"])
 
     def add(self, file: str, number: int, page: Page, min_confidence: float) -> None:
-        """Add the lines of a page, whose number counts from 1."""
+        """Add the lines of a page; page numbers count from 1."""
         for i, line in enumerate(page.lines, 1):
             for name, cell in zip(
                 _COLUMNS, (file, number, i, *_cells(line, min_confidence)), strict=True
@@ -46,7 +46,7 @@ class LineTable:
                 self.table[name].append(cell)
 
     def write(self, path: str) -> None:
-        """Write it to a CSV."""
+        """Write the table to a CSV."""
         write_table(path, [self.table])
 
 
@@ -57,13 +57,13 @@ def _cells(line: Line, min_confidence: float) -> tuple[Any, ...]:
 
 
 class Overlays:
-    """A folder of pictures with what was read in them, which take the place of no input.
+    """A folder of pictures with what was read in them. It overwrites no input.
 
     Parameters
     ----------
     folder : pathlib.Path
     files : list of str
-        The inputs.
+        The inputs of the command.
     """
 
     def __init__(self, folder: Path, files: list[str]) -> None:
@@ -78,8 +78,8 @@ class Overlays:
         paths = [self._path(file, 1, 1) for file in files]
         if len(set(paths)) < len(paths):
             raise ValueError(
-                "expected pictures of different names with --overlay, got two of one name in "
-                "different folders. Read each folder by itself"
+                "expected pictures with different names for --overlay, got two of the same name "
+                "from different folders. Read each folder in a command of its own"
             )
         for path in paths:
             self._check(path)
@@ -93,8 +93,8 @@ class Overlays:
         self._check(path)
         if path in self._written:
             raise ValueError(
-                f"{path}: expected pages of different names with --overlay, got two of one name. "
-                "Read these files by themselves"
+                f"{path}: expected pages with different names for --overlay, got two of the same "
+                "name. Read these files in a command of their own"
             )
         self._written.add(path)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -114,8 +114,8 @@ class Overlays:
 
 
 def overwritten(path: Path, file: str) -> str:
-    """That an output would take the place of an input."""
+    """The error of an output that would overwrite an input."""
     return (
-        f"{path}: is read by this command ({file}), and would be overwritten. Give the output "
-        "another name or folder"
+        f"{path}: is an input of this command ({file}), and the output would overwrite it. Give "
+        "the output another name or folder"
     )

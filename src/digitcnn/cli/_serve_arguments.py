@@ -1,4 +1,4 @@
-"""What ``digitcnn serve`` takes."""
+"""The arguments of ``digitcnn serve``."""
 
 import argparse
 
@@ -15,44 +15,46 @@ def add_serve_arguments(serve: argparse.ArgumentParser, model_help: str) -> None
         "--host",
         default="127.0.0.1",
         metavar="HOST",
-        help="the address to listen on; other machines reach it only if this is one of the "
-        "network's, such as 0.0.0.0, and then a token is needed; default: 127.0.0.1",
+        help="the address to listen on: 127.0.0.1 serves this machine alone, 0.0.0.0 also others, "
+        "which need a token; default: 127.0.0.1",
     )
     serve.add_argument(
         "--port",
         type=_port,
         default=8000,
         metavar="N",
-        help="the port to listen on; 0 takes a free one; default: 8000",
+        help="the port to listen on; 0 chooses a free one; default: 8000",
     )
     serve.add_argument(
         "--token",
         metavar="TOKEN",
-        help="what every call must bring; so does the environment variable DIGITCNN_TOKEN; "
-        "default: none on 127.0.0.1, else one is made and printed",
+        help="the secret that every request must send, at least 16 characters; the environment "
+        "variable DIGITCNN_TOKEN sets it too; default: none on 127.0.0.1, otherwise a random one, "
+        "which is printed",
     )
     serve.add_argument(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="a name that browsers know the server by, behind a proxy; may be given several times",
+        help="accept requests for this host name too, such as a proxy's; may be given several "
+        "times",
     )
     serve.add_argument(
         "--collect",
         type=path,
         metavar="DIR",
-        help="keep corrections in this folder, as 'digitcnn train' takes them; default: in the "
-        "browser alone",
+        help="save users' corrections to this folder, which 'digitcnn train' can train on; "
+        "default: they stay in the browser",
     )
     serve.add_argument(
         "--workers",
         type=whole_number(1),
         default=1,
         metavar="N",
-        help="how many processes answer; default: 1",
+        help="server processes; default: 1",
     )
-    serve.add_argument("--open", action="store_true", help="open the page in a browser")
+    serve.add_argument("--open", action="store_true", help="open the page in your browser")
 
 
 def _port(text: str) -> int:

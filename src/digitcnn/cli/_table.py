@@ -1,4 +1,4 @@
-"""Tables that the command writes: CSV, compressed where the name says so."""
+"""Tables that the command writes: CSV, compressed if the file's name ends so."""
 
 import bz2
 import csv
@@ -15,23 +15,23 @@ from typing import Any
 from digitcnn._utils.atomic import atomic_write
 from digitcnn.tables.image_files import IMAGE_ENDINGS
 
-# Columns of one length, by their names. None is an empty cell.
+# Columns of equal length by name. None is an empty cell.
 Table = dict[str, list[Any]]
 
 
 def check_ending(path: str) -> None:
-    """Refuse an ending of another format, or of a compression that is not supported."""
+    """Refuse endings of other formats and of unsupported compressions."""
     endings = [ending.lower() for ending in Path(path).suffixes[-2:]]
     if set(endings) & _OTHER_ENDINGS:
         raise ValueError(
-            f"{path}: expected the name of a CSV, which may end in {', '.join(_PACKED)} to be "
-            f"compressed, got {endings[-1]}"
+            f"{path}: expected the name of a CSV, with {', '.join(_PACKED)} at its end to "
+            f"compress it, got {endings[-1]}"
         )
 
 
 @contextmanager
 def _packed(path: str, file: Any) -> Iterator[Any]:
-    """A file to write a table to, which compresses as the ending of the name says."""
+    """A file to write a table to. It compresses according to the ending of the name."""
     pack = _PACKED.get(Path(path).suffix.lower())
     if pack is None:
         yield file
@@ -42,7 +42,7 @@ def _packed(path: str, file: Any) -> Iterator[Any]:
 
 @contextmanager
 def _zipped(path: str, file: Any) -> Iterator[Any]:
-    # Without the current time, so that equal tables make equal files.
+    # The current time is left out, so that equal tables make equal files.
     member = zipfile.ZipInfo(Path(path).stem)
     member.compress_type = zipfile.ZIP_DEFLATED
     with zipfile.ZipFile(file, "w") as archive, archive.open(member, "w") as packed:
@@ -62,7 +62,7 @@ _OTHER_ENDINGS = IMAGE_ENDINGS | {
 
 
 def write_table(path: str, tables: Iterable[Table]) -> None:
-    """Write the parts of a table to a file, as a whole or not at all."""
+    """Write the parts of a table to a file, completely or not at all."""
 
     def write(file: Any) -> None:
         with _packed(path, file) as packed:
@@ -72,7 +72,7 @@ def write_table(path: str, tables: Iterable[Table]) -> None:
 
 
 def write_csv(tables: Iterable[Table], write: Callable[[str], Any]) -> None:
-    """Give the parts of a table, as text, to a function that writes them."""
+    """Pass the parts of a table as CSV text to a function that writes them."""
     for i, table in enumerate(tables):
         text = io.StringIO()
         writer = csv.writer(text, lineterminator=os.linesep)

@@ -1,4 +1,4 @@
-"""``digitcnn evaluate``: how well a model reads labelled digits."""
+"""``digitcnn evaluate``: evaluates a model on labelled digits."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ from digitcnn.report import check_libraries, write_report
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Measure a model on labelled digits, and write a report if `options.report` names one."""
+    """Evaluate a model on labelled digits, and write the report that `options.report` names."""
     if options.report is not None:
         check_libraries("--report")
     outputs = {"page": options.report, "table": options.errors}
@@ -32,7 +32,7 @@ def evaluate(options: argparse.Namespace) -> None:
     clf = load_model(options.model)
     loaded = time.perf_counter()
     X, y, files, _ = read_labelled(options, clf, reader)
-    if reader is not None:  # which has done what a pipeline's normaliser does
+    if reader is not None:  # it has already done the work of a pipeline's normaliser
         clf = last_step(clf)
     seconds = {
         "loading the model": loaded - start,
@@ -45,7 +45,7 @@ def evaluate(options: argparse.Namespace) -> None:
         probabilities = clf.predict_proba(X)
         result |= measure_answers(y, probabilities, clf.classes_, range(len(y)))
     else:
-        # A page is shared with others, who need not know the folders.
+        # Only names: a report is shared with others, who need not know the folders.
         result |= write_report(
             clf,
             X,
@@ -58,7 +58,7 @@ def evaluate(options: argparse.Namespace) -> None:
         result["report"] = options.report
     name_errors(result, files)
     if options.errors is not None:
-        if probabilities is None:  # the report keeps its own
+        if probabilities is None:  # write_report does not return them
             probabilities = clf.predict_proba(X)
         write_table(options.errors, [_errors(y, probabilities, clf.classes_, files)])
         result["errors_table"] = options.errors
@@ -75,10 +75,10 @@ def evaluate(options: argparse.Namespace) -> None:
 def _errors(
     y: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, files: list[str] | None
 ) -> Table:
-    """The digits that are read wrongly, in the order of the data.
+    """The misclassified digits, in the order of the data.
 
-    They have the rows' numbers as errors are printed with, from 0, and `predict`'s, from 1, or the
-    names of their files.
+    Each has its row, counted from 0 as in printed errors, and its image number, counted from 1 as
+    in the table of ``digitcnn predict``, or the name of its file.
     """
     answers = classes[probabilities.argmax(axis=1)]
     wrong = np.flatnonzero(answers != y)

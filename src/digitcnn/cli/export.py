@@ -1,4 +1,4 @@
-"""``digitcnn export``: a model as an ONNX file."""
+"""``digitcnn export``: writes a model as an ONNX file."""
 
 import argparse
 import json
@@ -17,19 +17,19 @@ from digitcnn.preprocessing.normalizer import DigitNormalizer
 
 
 def export(options: argparse.Namespace) -> None:
-    """Write a model as an ONNX file that was checked to read alike."""
+    """Write a model as an ONNX file, after a check that it predicts the same."""
     check_files(model=options.model, outputs={"ONNX file": options.out})
     clf = load_model(options.model)
     X, name = _digits_like(clf)
     data = to_onnx(clf)
     n_differing, difference = compare(clf, data, X)
-    # A network that computes in bfloat16 is not as exact as its file.
+    # A network that computes in bfloat16 is less exact than its file, which uses float32.
     is_exact = all(network.precision_ == "float32" for network in networks_of(clf))
     if is_exact and (n_differing or difference > TOLERANCE):
         raise ValueError(
-            f"the ONNX file would not read as {options.model} does: of {len(X):,} {name} "
-            f"{n_differing} get another label, and probabilities differ by up to {difference:.1e}. "
-            "Nothing is written"
+            f"expected the ONNX file to predict the same as {options.model}, got {n_differing} "
+            f"other labels for {len(X):,} {name} and probabilities that differ by up to "
+            f"{difference:.1e}. Nothing was written"
         )
     atomic_write(options.out, lambda file: file.write(data))
     result = {
@@ -50,18 +50,18 @@ def export(options: argparse.Namespace) -> None:
     show(f"ONNX model written to {options.out}")
     if any(isinstance(step, DigitNormalizer) for step in getattr(clf, "named_steps", {}).values()):
         say(
-            "the file takes pictures that are redrawn already: what to do is in its metadata, "
-            "'preprocessing'"
+            "the ONNX file expects pictures that are already normalised: its metadata field "
+            "'preprocessing' says how"
         )
 
 
 def _digits_like(clf: Any) -> tuple[np.ndarray, str]:
-    """Images that a model takes: the bundled sample where it fits."""
-    network = networks_of(clf)[0]  # those of an ensemble take the same images
+    """Images in a model's format: the bundled sample digits if they fit, else random pixels."""
+    network = networks_of(clf)[0]  # all networks of an ensemble take the same images
     low, high = network.pixel_range_
     if network.image_shape_ == (28, 28, 1) and (low, high) == (0.0, 255.0):
-        return datasets.load_sample_digits()[0], "digits of the sample"
+        return datasets.load_sample_digits()[0], "sample digits"
     pixels = np.random.default_rng(0).uniform(low, high, (256, network.n_features_in_))
     dtype = input_dtype(network.pixel_range_)
     pixels = np.ceil(pixels) if dtype == np.uint8 else pixels
-    return pixels.astype(dtype), "images of random pixels"
+    return pixels.astype(dtype), "random images"

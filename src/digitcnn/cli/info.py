@@ -1,4 +1,4 @@
-"""``digitcnn info``: a model file, data or the recipes, described."""
+"""``digitcnn info``: describes a model file, a data set or the recipes."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ import numpy as np
 from digitcnn._utils.array_file import is_model_file
 from digitcnn.architectures import PRETRAINED
 from digitcnn.cli._files import NAMED_DATA, find_paths
-from digitcnn.cli._output import columns_of, show
+from digitcnn.cli._output import columns_of, is_terminal, show
 from digitcnn.serialization.description import describe_model
 from digitcnn.serialization.initial import model_path
 from digitcnn.tables.columns import find_pixel_columns
@@ -22,7 +22,7 @@ from digitcnn.tables.raw import read_raw_frame
 
 
 def info(options: argparse.Namespace) -> None:
-    """Describe a model file, data or the recipes."""
+    """Describe a model file, a data set or the recipes."""
     if options.recipes:
         _print_recipes(options)
         return
@@ -51,9 +51,9 @@ def info(options: argparse.Namespace) -> None:
 
 
 def _show_beside(start: str, text: str) -> None:
-    """A line, which in a terminal that is too narrow goes on below its text."""
+    """Print a line. In a narrower terminal it is wrapped, and its text stays in one column."""
     columns = columns_of(sys.stdout)
-    if not sys.stdout.isatty() or len(start) + len(text) <= columns:
+    if not is_terminal(sys.stdout) or len(start) + len(text) <= columns:
         show(f"{start}{text}".rstrip())
         return
     width = max(columns, len(start) + 20)
@@ -66,7 +66,7 @@ def _print_layers(layers: list[dict[str, Any]]) -> None:
         shape = " x ".join(map(str, layer["output_shape"]))
         lines.append((layer["layer"], shape, f"{layer['weights']:,}"))
     first, second, third = (max(map(len, column)) for column in zip(*lines, strict=True))
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         first = min(first, max(20, columns_of(sys.stdout) - second - third - 4))
     for name, shape, weights in lines:
         above, *below = textwrap.wrap(name, first, subsequent_indent="    ")
@@ -90,10 +90,10 @@ def _print_recipes(options: argparse.Namespace) -> None:
     for name, accuracy, minutes, summary in lines:
         _show_beside(f"{name:<{width}}  {accuracy:>6}  {minutes:>7}  ", summary)
     notes = (
-        "MNIST: the part of its test digits that is read rightly after training on its 60,000, "
-        "as the mean over seeds.",
-        f"Minutes: that training's, on {MEASURED_ON}.",
-        "A dash: not measured.",
+        "MNIST: accuracy on its 10,000 test digits after training on its 60,000 training digits, "
+        "mean over seeds.",
+        f"minutes: the duration of that training on {MEASURED_ON}.",
+        "-: not measured.",
     )
     show()
     for note in notes:
@@ -101,7 +101,7 @@ def _print_recipes(options: argparse.Namespace) -> None:
 
 
 def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
-    """Pixels and labels as they stand, unchecked."""
+    """Pixels and labels as in the file, unchecked."""
     import pandas as pd
 
     from digitcnn import datasets
@@ -118,19 +118,19 @@ def _raw_table(options: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
-    """What is in a table of digits, good or bad: training might refuse it.
+    """The content of a table of digits, including defects that training would refuse.
 
     Parameters
     ----------
     pixels : pandas.DataFrame
-        Its pixel columns, of any dtype.
+        The pixel columns, of any dtype.
     labels : pandas.Series or None, default=None
 
     Returns
     -------
     dict
-        Rows, image shape, pixel range, missing values, values that are no numbers, images that
-        another row has already, and the count of each class.
+        Counts of rows and pixels, image shape, pixel range, counts of missing values, of values
+        that are not numbers and of rows that repeat an earlier one, and the count of each class.
     """
     import pandas as pd
 
@@ -155,7 +155,7 @@ def describe_table(pixels: Any, labels: Any = None) -> dict[str, Any]:
 
 
 def describe_images(images: ImageList) -> dict[str, Any]:
-    """What is in image files, by their headers.
+    """The content of image files, by their headers.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def describe_images(images: ImageList) -> dict[str, Any]:
     Returns
     -------
     dict
-        The number of images, their sizes, how many cannot be read and why the first, and the count
-        of each class.
+        The number of images, their sizes, the number of unreadable files, the error of the first
+        unreadable one, and the count of each class.
     """
     reader = ImageReader(images, skip_bad=True)
     good = np.setdiff1d(np.arange(len(images.files)), list(reader.bad))

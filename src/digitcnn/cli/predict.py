@@ -1,4 +1,4 @@
-"""``digitcnn predict``: digits to labels."""
+"""``digitcnn predict``: classifies digits, and writes a table of labels."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from digitcnn.serialization.stored_model import StoredModel
 
 
 def predict(options: argparse.Namespace) -> None:
-    """Read digits, and write their labels."""
+    """Classify digits, and write their labels."""
     check_files(model=options.model, data=options.data, outputs={"table": options.out})
     if options.out is not None:
         check_ending(options.out)
@@ -29,8 +29,9 @@ def predict(options: argparse.Namespace) -> None:
     if options.target_error_rate is not None:
         if model.validation_correct_ is None:
             raise ValueError(
-                f"{options.model}: was not measured on digits of yours, which --target-error-rate "
-                "needs. Train a model on them: digitcnn train --from pretrained"
+                f"{options.model}: expected a model with validation data for --target-error-rate, "
+                "got one without. Fine-tune it on your digits: digitcnn train DATA --from "
+                f"{options.model}"
             )
         try:
             threshold = confidence_threshold(model, options.target_error_rate)
@@ -42,7 +43,7 @@ def predict(options: argparse.Namespace) -> None:
         nonlocal n_digits, n_answered, n_blank
         for pixels, files in iter_pixels(options, model, reader):
             is_blank = np.zeros(len(pixels), dtype=bool)
-            if files is not None:  # in a picture that is blank now, no digit was found
+            if files is not None:  # a picture without a digit is blank after normalisation
                 is_blank = (pixels == model.pixel_range_[0]).all(axis=1)
             n_blank += int(is_blank.sum())
             table = _answers(model, pixels, files, is_blank, n_digits, threshold, options)
@@ -57,11 +58,11 @@ def predict(options: argparse.Namespace) -> None:
     else:
         write_csv(tables(), write_out)
     if n_blank:
-        say(f"{count(n_blank, 'image')} without a digit: no label")
+        say(f"{count(n_blank, 'image')} without a digit: label left empty")
     if options.target_error_rate is not None:
         say(
-            f"{n_answered:,} of {n_digits:,} digits are answered: those with a confidence of at "
-            f"least {threshold:.4f}"
+            f"{n_answered:,} of {n_digits:,} digits have a confidence of at least {threshold:.4f} "
+            "and get a label"
         )
     if options.json and options.out is None:
         _print_answers(found, model, threshold, options)
@@ -80,7 +81,7 @@ def _answers(
     threshold: float,
     options: argparse.Namespace,
 ) -> Table:
-    """A table with a row for each image, as Kaggle takes them, or with the names of files."""
+    """A table with a row for each image: Kaggle's ImageId from 1 up, or the file's name."""
     probabilities = model.predict_proba(pixels, is_normalized=files is not None)
     confidences = probabilities.max(axis=1)
     labels = model.classes_[probabilities.argmax(axis=1)].astype(object)

@@ -1,4 +1,4 @@
-"""``digitcnn read``: pictures to the numbers in them."""
+"""``digitcnn read``: reads the numbers in pictures."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from digitcnn._utils.text import first_line
 from digitcnn.cli._common import check_files
 from digitcnn.cli._files import find_paths
 from digitcnn.cli._measures import count
-from digitcnn.cli._output import describe_os_error, printable, say, show
+from digitcnn.cli._output import describe_os_error, is_terminal, printable, say, show
 from digitcnn.cli._progress import FileProgress
 from digitcnn.cli._read_outputs import (
     STDIN,
@@ -30,11 +30,11 @@ from digitcnn.tables.image_files import IMAGE_ENDINGS, MOST_BYTES, without_warni
 from digitcnn.tables.image_sources import in_natural_order
 
 _ENDINGS = IMAGE_ENDINGS | {".pdf"}
-_MOST_TEXT = 2**24  # Bytes of a lexicon.
+_MOST_TEXT = 2**24  # Largest lexicon in bytes.
 
 
 class _Read(NamedTuple):
-    """A page that was read; None stands for a file that could not be read, or its rest."""
+    """A page that was read. `page` is None where a file, or the rest of it, could not be read."""
 
     file: str
     number: int  # from 1
@@ -43,14 +43,14 @@ class _Read(NamedTuple):
 
 
 def read(options: argparse.Namespace) -> int:
-    """Read pictures, and print the numbers in them; 2 where one could not be read."""
+    """Read pictures and print the numbers in them. Returns 2 if one could not be read."""
     files = _find_pictures(options.pictures)
     if options.form is not None:
         from digitcnn.cli.read_form import read_form
 
         return read_form(options, files, _read)
     if options.review is not None:
-        raise ValueError("expected --form beside --review, got none. Name a template")
+        raise ValueError("expected --form with --review, got --review alone. Add --form TEMPLATE")
     check_files(model=options.model, outputs={"table": options.csv, "page": options.hocr})
     if options.csv is not None:
         check_ending(options.csv)
@@ -77,7 +77,7 @@ def read(options: argparse.Namespace) -> int:
         return reader.read_pages(source, region=options.region)
 
     def read_pages() -> Iterator[tuple[str, int, Page]]:
-        """All pages, each after it was written elsewhere."""
+        """All pages, each after it was added to the other outputs."""
         for file, number, n_pages, page in _read(pages_of, files, prints):
             if page is None:
                 failed.append(file)
@@ -116,7 +116,7 @@ def read(options: argparse.Namespace) -> int:
 
 
 def _find_pictures(names: list[str]) -> list[str]:
-    """The files that names, folders and patterns stand for."""
+    """The files of a list of names, folders and patterns, without repetitions."""
     found: list[str] = []
     for name in names:
         if name == STDIN:
@@ -133,24 +133,24 @@ def _find_pictures(names: list[str]) -> list[str]:
                 if one.suffix.lower() in _ENDINGS and one.is_file()
             ]
             if not images:
-                raise ValueError(f"{path}: expected a folder with image or PDF files, got none")
+                raise ValueError(f"{path}: expected image or PDF files in the folder, got none")
             found += in_natural_order(images)
     return list(dict.fromkeys(found))
 
 
 def _check_outputs(inputs: list[str], *outputs: str | None) -> None:
-    """Refuse outputs that would take the place of an input or of each other."""
+    """Refuse outputs that would overwrite an input or each other."""
     paths = [Path(path) for path in outputs if path is not None]
     for path in paths:
         for file in inputs if path.exists() else ():
             if file != STDIN and is_same_file(path, file):
                 raise ValueError(overwritten(path, file))
     if len(paths) == 2 and is_same_file(*paths):
-        raise ValueError(f"{paths[0]}: expected a file for each output, got one for two")
+        raise ValueError(f"{paths[0]}: expected a different file for each output, got one for two")
 
 
 def _read_lexicon(path: str) -> list[str]:
-    """What stands in each line of a text file."""
+    """The non-empty lines of a text file."""
     with open(path, "rb") as file:
         content = file.read(_MOST_TEXT + 1)
     if len(content) > _MOST_TEXT:
@@ -158,18 +158,18 @@ def _read_lexicon(path: str) -> list[str]:
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise ValueError(f"{path}: expected a text file in UTF-8, got something else") from None
+        raise ValueError(f"{path}: expected a text file in UTF-8, got other bytes") from None
     texts = [line.strip() for line in lines if line.strip()]
     if not texts:
-        raise ValueError(f"{path}: expected a text in each line, got an empty file")
+        raise ValueError(f"{path}: expected a number in each line, got an empty file")
     return texts
 
 
 def _read(
     pages_of: Callable[[Any], Iterator[Any]], files: list[str], prints: bool
 ) -> Iterator[_Read]:
-    """Each page of each file; a message, and no page, where one cannot be read."""
-    is_quiet = not prints or not getattr(sys.stdout, "isatty", lambda: False)()
+    """Each page of each file. Where one cannot be read, prints a message and gives no page."""
+    is_quiet = not prints or not is_terminal(sys.stdout)
     with without_warnings_of_pillow(), FileProgress(len(files), is_shown=is_quiet) as progress:
         for file in files:
             number = n_pages = 1
@@ -192,7 +192,7 @@ def _read(
 
 
 def start_of_lines(file: str | None, number: int, n_pages: int) -> str:
-    """What stands in front of each line of a page."""
+    """The prefix of each printed line: the file's name and the page's number, where needed."""
     parts = [] if file is None else [printable(file)]
     if n_pages > 1:
         parts.append(f"page {number}")

@@ -1,4 +1,4 @@
-"""``digitcnn read --form``: filled forms to a row for each page."""
+"""``digitcnn read --form``: reads filled-in forms, one row for each page."""
 
 import argparse
 import json
@@ -17,22 +17,22 @@ from digitcnn.reading import DigitReader, Form, FormPage
 from digitcnn.reading.forms.page import is_doubtful
 from digitcnn.reading.forms.review import make_review
 
-# Of how sure a reading must be not to be looked at.
-_SURE = 0.9
-# Options that say what the template says.
+# The confidence from which a reading needs no review.
+_CONFIDENT = 0.9
+# Options that the template replaces.
 _OTHERS = ("line", "single", "region", "length", "pattern", "lexicon", "check", "hocr")
 
 
 def read_form(options: argparse.Namespace, files: list[str], read: Any) -> int:
-    """Read pictures of a form; 2 where one could not be read.
+    """Read pictures of a form. Returns 2 if one could not be read.
 
     Parameters
     ----------
     options : argparse.Namespace
     files : list of str
     read : callable
-        Gives the pages of files: each file's name, the page's number, how many there are, and what
-        was read, which is None after a message.
+        Yields ``(file, number, n_pages, page)`` for each page of the files. `page` is None where a
+        file could not be read, which it has reported.
     """
     _check(options, files)
     overlays = None if options.overlay is None else Overlays(Path(options.overlay), files)
@@ -41,7 +41,7 @@ def read_form(options: argparse.Namespace, files: list[str], read: Any) -> int:
     if options.max_error is not None:
         least = form.reader.confidence_for(options.max_error)
         options.min_confidence = max(options.min_confidence, least)
-    min_confidence = options.min_confidence or _SURE
+    min_confidence = options.min_confidence or _CONFIDENT
     prints = not options.json and options.csv is None and options.review is None
     pages: list[tuple[str, int, FormPage]] = []
     n_bad = n_doubtful = 0
@@ -78,8 +78,8 @@ def _check(options: argparse.Namespace, files: list[str]) -> None:
     given = [name for name in _OTHERS if getattr(options, name, None)]
     if given:
         raise ValueError(
-            f"expected --form without --{given[0]}, got both. What a field is stands in the "
-            "template"
+            f"expected --form without --{given[0]}, got both. Say in the template what a field "
+            "holds"
         )
     check_files(model=options.model, outputs={"table": options.csv, "page": options.review})
     if options.csv is not None:
@@ -90,7 +90,7 @@ def _check(options: argparse.Namespace, files: list[str]) -> None:
             if source != STDIN and is_same_file(path, source):
                 raise ValueError(overwritten(path, source))
     if len(named) == 2 and is_same_file(*named):
-        raise ValueError(f"{named[0]}: expected a file for each output, got one for two")
+        raise ValueError(f"{named[0]}: expected a different file for each output, got one for two")
 
 
 def _table(

@@ -1,4 +1,4 @@
-"""``digitcnn serve``: the page and the API."""
+"""``digitcnn serve``: the web page and the HTTP API."""
 
 import argparse
 import json
@@ -13,15 +13,15 @@ from digitcnn.cli._output import say, show
 
 TOKEN_VARIABLE = "DIGITCNN_TOKEN"
 _LIBRARIES = ("starlette", "uvicorn")
-_FEW = 16  # Characters of a token: fewer can be guessed.
+_SHORTEST_TOKEN = 16  # Characters: a shorter token can be guessed.
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Answer until Ctrl-C or SIGTERM."""
+    """Serve until Ctrl-C or SIGTERM."""
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"digitcnn serve needs {' and '.join(missing)}, not installed here: install "
+            f"digitcnn serve needs {' and '.join(missing)}, not installed here. Install "
             '"digitcnn[serve]"'
         )
     from digitcnn.web.server import open_socket, run_server
@@ -29,10 +29,12 @@ def serve(options: argparse.Namespace) -> None:
 
     check_files(model=options.model)
     token = options.token or os.environ.get(TOKEN_VARIABLE) or None
-    if token is not None and not (len(token) >= _FEW and token.isascii() and token.isprintable()):
+    is_safe = token is None or (token.isascii() and token.isprintable())
+    if token is not None and not (is_safe and len(token) >= _SHORTEST_TOKEN):
         raise ValueError(
-            f"expected a token of at least {_FEW} characters of ASCII, got one of {len(token)}. "
-            "Leave --token out, and one is made"
+            f"expected a token of at least {_SHORTEST_TOKEN} printable ASCII characters, got "
+            f"{len(token)} characters{'' if is_safe else ', some of them others'}. Leave --token "
+            "out to get a random one"
         )
     if token is None and not is_loopback(options.host):
         token = secrets.token_urlsafe(24)
@@ -47,18 +49,18 @@ def serve(options: argparse.Namespace) -> None:
             show(json.dumps({"url": url, "token": token}))
         else:
             show(url)
-            say("digitcnn serve: ready. Ctrl-C stops it")
+            say("digitcnn serve: ready. Press Ctrl-C to stop it")
         if options.open:
             webbrowser.open(url)
 
-    # Pillow warns of harmless flaws, as in EXIF data; what is not harmless is refused anyway.
+    # Pillow warns of harmless flaws, such as in EXIF data; harmful ones are refused anyway.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     with listener:
         run_server(settings, listener, options.workers, ready)
 
 
 def _url_of(host: str, port: int, token: str | None) -> str:
-    """The page's address. What stands behind # stays in the browser, and is sent to nobody."""
+    """The page's URL. The browser keeps what follows # to itself, so the token is not sent."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}/" + (f"#token={token}" if token else "")

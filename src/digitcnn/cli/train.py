@@ -1,4 +1,4 @@
-"""``digitcnn train``: from a file of digits to a model file."""
+"""``digitcnn train``: trains a model on a data set, and saves it."""
 
 import argparse
 import difflib
@@ -50,20 +50,20 @@ from digitcnn.tables.streaming import take_rows_out
 from digitcnn.training.checkpoints import claim_folder, hold_folder, release_folder
 from digitcnn.training.data import check_training_data
 
-# Parameters of the estimator that are options of the command.
+# The estimator's parameters that are options of the command.
 _PARAMETERS = ("init", "epochs", "learning_rate", "batch_size", "architecture", "class_weight")
-# The most digits held out of training, to measure the accuracy and to calibrate: otherwise a fifth.
+# A fifth of the digits is held out, to evaluate and calibrate the model, but no more than these.
 _HELD_OUT = 2000
-INTERRUPTED = 130  # the exit status that a shell gives a command that Ctrl-C ended
+INTERRUPTED = 130  # a shell's exit status of a command that Ctrl-C ended
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a model, measure it on digits held out, and write it to a file.
+    """Train a model, evaluate it on held-out digits, and save it.
 
     Returns
     -------
     int
-        The exit status: 130 after Ctrl-C, whether there was something to write or not.
+        The exit status: 0, or 130 after Ctrl-C, even if a model was saved.
     """
     get_recipe(options.recipe)
     is_named, options.data = options.data is not None, options.data or "sample"
@@ -74,12 +74,12 @@ def train(options: argparse.Namespace) -> int:
             f"{init}: expected a model file or {PRETRAINED!r} after --from, got neither"
             + (f". Did you mean {PRETRAINED!r}?" if near else "")
         )
-    outputs = {"model": options.out, "checkpoint": options.checkpoint}
+    outputs = {"model": options.out, "checkpoint": options.checkpoint_dir}
     check_files(model=init, data=options.data, outputs=outputs)
     if not is_named:
-        say("no DATA was named: training on 'sample', the digits that scikit-learn brings")
+        say("no DATA given: training on 'sample', scikit-learn's digits")
     reader = open_images(options, with_labels=True)
-    held = nullcontext() if options.checkpoint is None else hold_folder(options.checkpoint)
+    held = nullcontext() if options.checkpoint_dir is None else hold_folder(options.checkpoint_dir)
     with held, _folder_for_pixels(options) as folder:
         return _train_and_save(options, *_training_data(options, folder, reader))
 
@@ -96,23 +96,24 @@ def _train_and_save(
     files: list[str] | None,
     normalizer: Any,
 ) -> int:
+    """Train and save a model; `rows` are the test digits' rows, `files` the names of all images."""
     recipe = get_recipe(options.recipe)
     parameters = {name: value for name, value in _chosen(options).items() if value is not None}
-    if options.checkpoint is not None:
-        parameters["checkpoint_dir"] = options.checkpoint
+    if options.checkpoint_dir is not None:
+        parameters["checkpoint_dir"] = options.checkpoint_dir
     clf = make_classifier(options.recipe, **parameters, random_state=options.seed, verbose=1)
     _check_data(clf, X, y)
-    if options.checkpoint is not None:
+    if options.checkpoint_dir is not None:
         _claim_folder(options, [X, y, X_held, y_held])
     say(f"training on {len(X):,} digits; {len(X_held):,} are held out")
     if "keras" not in sys.modules:
-        say("starting Keras, which takes some seconds")
+        say("importing Keras, which takes some seconds")
     with fast_kernels():
         import_keras()
 
     names = None if files is not None else _names_to_keep(options)
     X, X_held, X_test = (with_names(images, names) for images in (X, X_held, X_test))
-    # A recipe with validation data of its own uses it in training.
+    # A recipe with a validation fraction holds out validation data of its own.
     watched = {}
     if recipe.n_networks == 1 and recipe.parameters.get("validation_fraction") is None:
         watched = {"X_val": X_held, "y_val": y_held}
@@ -120,28 +121,28 @@ def _train_and_save(
     with Interrupts() as interrupts:
         is_interrupted = interrupts.fit(clf, X, y, watched)
         if is_interrupted and not _is_fitted(clf):
-            say("digitcnn train: stopped before there was a model to write")
+            say("digitcnn train: stopped before there was a model to save")
             _tell_of_checkpoint(options)
             return INTERRUPTED
         seconds = time.perf_counter() - start
         networks = networks_of(clf)
-        # Between the training and its file nothing is printed, so that nothing can fail.
+        # Nothing is printed until the model is saved: a failing output must not lose it.
         for network in networks:
-            network.set_params(verbose=0)  # of the running program, not of the model
+            network.set_params(verbose=0)  # a setting of this command, not of the model
         model = clf if normalizer is None else make_pipeline(normalizer, clf)
         _write(model, options.out)
-        if not watched:  # otherwise fit has set them
+        if not watched:  # otherwise fit has set them from X_val
             clf.validation_confidences_, clf.validation_correct_ = confidence_and_correctness(
                 clf.predict_proba(X_held), np.searchsorted(clf.classes_, y_held)
             )
             _write(model, options.out)
-        if not is_interrupted and options.checkpoint is not None:
-            release_folder(options.checkpoint)
+        if not is_interrupted and options.checkpoint_dir is not None:
+            release_folder(options.checkpoint_dir)
     try:
         if is_interrupted:
             say(
-                f"digitcnn train: interrupted in epoch {networks[0].n_iter_}; the model is as "
-                "trained so far"
+                f"digitcnn train: interrupted in epoch {networks[0].n_iter_}; the model has the "
+                "weights trained so far"
             )
             _tell_of_checkpoint(options)
         measures = measure(clf, X_test, y_test, rows)
@@ -165,7 +166,7 @@ def _check_data(clf: Any, X: np.ndarray, y: np.ndarray) -> None:
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, Any]:
-    """Parameters of the estimator that the command line gives; None is the recipe's."""
+    """The estimator's parameters as given on the command line; None is the recipe's value."""
     return {name: getattr(options, name) for name in _PARAMETERS}
 
 
@@ -194,7 +195,7 @@ def _show_result(
 
 
 def _write(clf: Any, path: str) -> None:
-    """Write the model, or elsewhere where that fails: its training may have taken hours."""
+    """Save the model; if that fails, to a temporary folder: training may have taken hours."""
     try:
         save(clf, path)
     except OSError as error:
@@ -204,21 +205,21 @@ def _write(clf: Any, path: str) -> None:
         except OSError:
             spare.parent.rmdir()
             raise error from None
-        raise OSError(f"{describe_os_error(error)}. The model is in {spare}") from None
+        raise OSError(f"{describe_os_error(error)}. The model was saved to {spare}") from None
 
 
 def _is_fitted(clf: Any) -> bool:
-    """Whether there is a model to write: an incomplete ensemble is not one."""
+    """Whether there is a model to save: an incomplete ensemble is not one."""
     return hasattr(clf, "n_iter_") or hasattr(clf, "estimators_")
 
 
 def _tell_of_checkpoint(options: argparse.Namespace) -> None:
-    if options.checkpoint is not None:
-        say(f"the same command goes on from the checkpoint in {options.checkpoint}")
+    if options.checkpoint_dir is not None:
+        say(f"the same command resumes from the checkpoint in {options.checkpoint_dir}")
 
 
 def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
-    """Names that the model must find its columns by, where they are not numbered in order."""
+    """The pixel columns' names, for the model to find them by; None if their numbers suffice."""
     paths = data_paths(options)
     if paths is None:
         return None
@@ -228,18 +229,20 @@ def _names_to_keep(options: argparse.Namespace) -> list[str] | None:
 
 @contextmanager
 def _folder_for_pixels(options: argparse.Namespace) -> Iterator[Path | None]:
-    """A folder beside the model, for the pixels of --stream during a training."""
+    """A temporary folder beside the model, for the pixels of --stream."""
     if not options.stream:
         yield None
         return
     if options.data in NAMED_DATA:
-        raise ValueError(f"--stream is for files; {options.data!r} is none")
+        raise ValueError(
+            f"expected a file or a folder with --stream, got {options.data!r}. Leave --stream out"
+        )
     with folder_beside(options.out) as folder:
         yield folder
 
 
 def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
-    """Claim the checkpoint's folder for this training, and say how far the training has come."""
+    """Claim the checkpoint's folder for this training, and report the epochs already done."""
     X, y, X_held, y_held = data
     training = {
         "digitcnn": __version__,
@@ -251,21 +254,22 @@ def _claim_folder(options: argparse.Namespace, data: list[np.ndarray]) -> None:
         "--seed": options.seed,
         "the data's digest": digest_arrays([X, y.astype(str), X_held, y_held.astype(str)]),
     }
-    epochs = claim_folder(options.checkpoint, training)
+    epochs = claim_folder(options.checkpoint_dir, training)
     if epochs:
-        say(f"going on from the checkpoint in {options.checkpoint}: {epochs} epochs are done")
+        say(
+            f"resuming from the checkpoint in {options.checkpoint_dir}: "
+            f"{count(epochs, 'epoch')} done"
+        )
 
 
 def _training_data(
     options: argparse.Namespace, folder: Path | None, reader: ImageReader | None
 ) -> tuple[Any, ...]:
-    """Images and labels to train on, to hold out and to measure on, with the rows of the last.
+    """Training, held-out and test digits, as `_train_and_save` takes them.
 
-    Last come the names of all files, where the data is image files, and what redrew them.
-
-    The digits held out are stratified by class. They calibrate the model, and measure its accuracy
-    except for MNIST, which has its own test set. With a folder, the images to train on are in a
-    file there, not in memory.
+    The held-out digits are stratified by class. They calibrate the model, and are its test set too,
+    except for MNIST, which has one of its own. With a folder, the training images are in a file
+    there, not in memory.
     """
     is_mnist = options.data == "mnist"
     files = normalizer = None
@@ -290,26 +294,26 @@ def _training_data(
 
 
 def _count_held_out(options: argparse.Namespace, y: np.ndarray) -> int:
-    """How many digits are held out, if some of each class can be, and some are left to train on."""
+    """How many digits are held out. Each class must have one to hold out and one to train on."""
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise ValueError(
-            f"{options.data}: expected digits of two classes or more, got {len(y):,} of "
-            f"{str(classes[0])!r} alone"
+            f"{options.data}: expected digits of at least two classes, got {len(y):,} digits of "
+            f"the class {str(classes[0])!r} only"
         )
     rare = [str(name) for name in classes[counts < 2]]
     if rare:
         raise ValueError(
-            f"{options.data}: expected two digits or more of each class, one to train on and one "
-            f"to measure the model on, got a single one of {some_of(rare)}"
+            f"{options.data}: expected at least two digits of each class, one to train on and one "
+            f"to hold out, got one digit of {some_of(rare)}. Add digits, or remove the class"
         )
     if options.validation_fraction is None:
         return max(len(classes), min(len(y) // 5, _HELD_OUT))
     n_held = math.ceil(options.validation_fraction * len(y))
     if not len(classes) <= n_held <= len(y) - len(classes):
         raise ValueError(
-            f"{options.data}: expected a --validation-fraction that holds out one digit or more of "
-            f"each of the {len(classes)} classes and leaves one to train on, got "
+            f"{options.data}: expected a --validation-fraction that holds out at least one digit "
+            f"of each of the {len(classes)} classes and leaves one to train on, got "
             f"{options.validation_fraction:g} of {len(y):,} digits"
         )
     return n_held
