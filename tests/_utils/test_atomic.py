@@ -420,7 +420,7 @@ def test_tilde_within_a_name_is_a_letter(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"a~", "~", "~nobody-of-this-name"}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links want rights")
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights")
 def test_paths_are_the_same_through_links_and_before_there_is_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a").write_text("")

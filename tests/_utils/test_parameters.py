@@ -21,7 +21,7 @@ def test_names_in_the_rules_are_those_that_are_there():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "wanted"),
+    ("name", "value", "expected"),
     [
         (
             "architecture",
@@ -62,8 +62,8 @@ def test_names_in_the_rules_are_those_that_are_there():
         ("callbacks", ["x"], "a list of Keras callbacks"),
     ],
 )
-def test_parameter_that_breaks_its_rule_is_named_with_what_is_wanted(name, value, wanted):
-    with pytest.raises(ValueError, match=rf"^expected {name} to be .*{wanted}.*, got "):
+def test_parameter_that_breaks_its_rule_is_named_with_what_is_expected(name, value, expected):
+    with pytest.raises(ValueError, match=rf"^expected {name} to be .*{expected}.*, got "):
         check_parameters({name: value})
 
 

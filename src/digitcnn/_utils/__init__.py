@@ -1,1 +1,1 @@
-"""What every package may use: parameters, images, files, worker processes."""
+"""Helpers that every package may use: parameters, images, files, worker processes."""

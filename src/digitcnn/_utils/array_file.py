@@ -1,7 +1,7 @@
 """The model file: a zip of one JSON header and plain arrays.
 
-Nothing in it is code, a pickle or a Keras configuration. Nothing in it is compressed, so that
-reading takes no more memory than the file is long, whatever it says of itself.
+It contains no code, no pickle and no Keras configuration. Nothing in it is compressed, so that
+reading needs no more memory than the file's length, whatever sizes the file declares.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ FORMAT = "digitcnn model"
 VERSION = 1
 
 _HEADER = "model.json"
-# A header holds parameters and names; more than this is no header. Python's objects take up to
-# thirteen times the room of the JSON that they are read from, empty lists and objects more.
+# Limits of a header, which holds parameters and names. Python's objects need up to thirteen times
+# the memory of their JSON, empty lists and objects even more.
 _HEADER_LIMIT = 8 * 2**20
 _MOST_OBJECTS = 200_000
-# Of the zip's directory, which has some sixty bytes for each array.
+# Limit of the zip's directory, which has about sixty bytes for each array.
 _DIRECTORY_LIMIT = 2**20
 _MOST_ARRAYS = 10_000
-# What numbers may be, as NumPy writes it: little-endian.
+# The types of arrays, in NumPy's notation: little-endian.
 DTYPES = tuple(np.dtype(code).newbyteorder("<").str for code in "?bBhHiIqQefd")
-# What reading a damaged zip, or a header with other types in it, ends in. OSError is a place
-# before the file's beginning, RuntimeError an encrypted member or JSON nested too deeply.
+# The errors of reading a damaged zip, or a header of other types. OSError: an offset before the
+# file's beginning; RuntimeError: an encrypted member, or JSON nested too deeply.
 _DAMAGE = (
     zipfile.BadZipFile,
     struct.error,
@@ -48,9 +48,9 @@ _DAMAGE = (
     OverflowError,
     RuntimeError,
 )
-# Zip keeps a time for each member; one and the same makes equal models equal files.
+# Zip stores a time for each member. A constant one makes equal models equal files.
 _TIME = (1980, 1, 1, 0, 0, 0)
-# The last record of a zip, and what stands before it where a zip is of 4 GiB or more.
+# The last record of a zip, and the length of the record before it in a zip of 4 GiB or more.
 _END, _END_OF_LARGE = struct.Struct("<4s4H2LH"), 20
 
 
@@ -61,27 +61,27 @@ def write_model_file(
     *,
     form: str = FORMAT,
 ) -> None:
-    """Write a model file, or another of its kind, as a whole or not at all.
+    """Write a model file, or another file of this format, completely or not at all.
 
     Parameters
     ----------
     path : str or path-like
     content : dict
-        What JSON can hold.
+        Values that JSON can represent.
     arrays : sequence of ndarray
-        Of numbers.
+        Arrays of numbers.
     form : str, default="digitcnn model"
-        What the header says that the file is.
+        The name of the format, for the header.
 
     Raises
     ------
     ValueError
-        If an array is not of plain numbers, or if there is more than a file of this kind holds.
+        If an array is not of plain numbers, or if the content exceeds the format's limits.
     """
     if len(arrays) > _MOST_ARRAYS:
-        raise ValueError(f"{len(arrays)} arrays are more than the {_MOST_ARRAYS} of a {form}")
-    kept = [_as_kept(array) for array in arrays]
-    members = [_array_bytes(array) for array in kept]
+        raise ValueError(f"expected at most {_MOST_ARRAYS} arrays in a {form}, got {len(arrays)}")
+    stored = [_as_stored(array) for array in arrays]
+    members = [_array_bytes(array) for array in stored]
     header = {
         "format": form,
         "version": VERSION,
@@ -92,14 +92,14 @@ def write_model_file(
                 "dtype": array.dtype.str,
                 "sha256": hashlib.sha256(data).hexdigest(),
             }
-            for array, data in zip(kept, members, strict=True)
+            for array, data in zip(stored, members, strict=True)
         ],
     }
     text = json.dumps(header, indent=1, allow_nan=True).encode()
     if len(text) > _HEADER_LIMIT or text.count(b"{") + text.count(b"[") > _MOST_OBJECTS:
         raise ValueError(
-            f"the header would be of {len(text)} bytes; that of a {form} has no more than "
-            f"{_HEADER_LIMIT}, and no more than {_MOST_OBJECTS} lists and objects"
+            f"expected a {form} with a header of at most {_HEADER_LIMIT} bytes and at most "
+            f"{_MOST_OBJECTS} lists and objects, got {len(text)} bytes"
         )
 
     def write(file: Any) -> None:
@@ -112,7 +112,7 @@ def write_model_file(
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is meant to be a model file: by its name, or by how it begins."""
+    """Whether a path is a model file's, by its ending or by the file's first bytes."""
     target = as_path(path)
     if target.suffix == ".digitcnn":
         return True
@@ -126,33 +126,33 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
 def read_model_file(
     path: str | os.PathLike[str], *, form: str = FORMAT
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Read a model file, or another of its kind.
+    """Read a model file, or another file of this format.
 
     Parameters
     ----------
     path : str or path-like
     form : str, default="digitcnn model"
-        What the header should say that the file is.
+        The name of the format that the header must have.
 
     Returns
     -------
     content : dict
-        The header, without what this module has put in it.
+        The header, without the fields that this module adds.
     arrays : list of ndarray
 
     Raises
     ------
     FileNotFoundError
-        If there is none.
+        If the file does not exist.
     ValueError
-        If it is not a model file, is of another version, is damaged, or has anything in it that
-        a model file has not.
+        If it is not a model file, has another version, is damaged, or contains anything that a
+        model file does not have.
     """
     target = as_path(path)
     if not target.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if not target.is_file():
-        what = "a folder" if target.is_dir() else "something that is no regular file"
+        what = "a folder" if target.is_dir() else "something other than a regular file"
         raise ValueError(f"{path}: expected a {form} file, got {what}")
     with open(target, "rb") as file:
         try:
@@ -160,7 +160,8 @@ def read_model_file(
         except _DAMAGE as error:
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             raise ValueError(
-                f"{path}: is not a {form} file, or is damaged or cut short: {reason[:300]}"
+                f"{path}: expected a {form} file, got another, damaged or truncated file: "
+                f"{reason[:300]}"
             ) from None
 
 
@@ -174,9 +175,9 @@ def _read(file: BinaryIO, form: str) -> tuple[dict[str, Any], list[np.ndarray]]:
         expected = [_HEADER, *map(_array_name, range(len(entries)))]
         names = [info.filename for info in members]
         if names != expected:
-            other = next((name for name in names if name not in set(expected)), "too few or twice")
+            other = next((name for name in names if name not in set(expected)), "missing or twice")
             raise ValueError(
-                f"its members are not those that its header names: {reprlib.repr(other)}"
+                f"expected the members that its header declares, got {reprlib.repr(other)}"
             )
         pairs = zip(members[1:], entries, strict=True)
         arrays = [_read_array(archive, info, entry) for info, entry in pairs]
@@ -184,60 +185,63 @@ def _read(file: BinaryIO, form: str) -> tuple[dict[str, Any], list[np.ndarray]]:
 
 
 def _check_end(file: BinaryIO) -> int:
-    """Hold the zip's last record to what `write_model_file` writes, before it is gone by.
+    """Check that the zip's last record is as `write_model_file` writes it, before it is used.
 
-    Returns where the directory begins: the members fill the file up to there.
+    Returns the offset of the directory, up to which the members fill the file.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(size - _END.size - _END_OF_LARGE, 0))
     end = file.read()
     if len(end) < _END.size or end.startswith(b"PK\6\7"):
-        raise ValueError("it does not end as such a file does")
+        raise ValueError("it does not end with the last record of such a file")
     mark, *_, length, start, comment = _END.unpack(end[-_END.size :])
     if mark != b"PK\5\6" or comment or start + length + _END.size != size:
-        raise ValueError("it does not end as such a file does")
+        raise ValueError("it does not end with the last record of such a file")
     if length > _DIRECTORY_LIMIT:
-        raise ValueError(f"its directory of {length} bytes is longer than that of any such file")
+        raise ValueError(
+            f"expected a directory of at most {_DIRECTORY_LIMIT} bytes, got {length} bytes"
+        )
     return int(start)
 
 
 def _check_members(members: list[zipfile.ZipInfo], directory: int) -> None:
-    """Members are plain, whole, one behind the other from the file's first byte to the last."""
+    """Check that the members are plain files that follow each other without gaps or overlaps."""
     at = 0
     for info in members:
         name = reprlib.repr(info.filename)
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-            raise ValueError(f"its member {name} is compressed; those of such a file are not")
+            raise ValueError(f"expected uncompressed members, got {name}, which is compressed")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.flag_bits:
-            raise ValueError(f"its member {name} is a link, encrypted or otherwise no plain file")
+            raise ValueError(f"expected plain files, got a link or an encrypted member: {name}")
         if info.header_offset != at:
-            raise ValueError(f"its member {name} does not begin where the one before it ends")
+            raise ValueError(f"its member {name} does not begin where the previous one ends")
         at += 30 + len(info.filename) + info.file_size
     if at != directory:
-        raise ValueError("there are bytes in it that belong to no member")
+        raise ValueError("it contains bytes that belong to no member")
     if not members or members[0].filename != _HEADER or members[0].file_size > _HEADER_LIMIT:
-        raise ValueError(f"its first member is not {_HEADER}, of {_HEADER_LIMIT} bytes at most")
+        raise ValueError(f"its first member is not {_HEADER} of at most {_HEADER_LIMIT} bytes")
 
 
 def _read_header(data: bytes, form: str) -> dict[str, Any]:
     if data.count(b"{") + data.count(b"[") > _MOST_OBJECTS:
-        raise ValueError(f"its header holds more than {_MOST_OBJECTS} lists and objects")
+        raise ValueError(f"its header has more than {_MOST_OBJECTS} lists and objects")
     header = json.loads(data.decode("utf-8"), object_pairs_hook=_without_repeats)
     if not isinstance(header, dict) or header.pop("format", None) != form:
         raise ValueError(f"its header is not that of a {form}")
     version = header.pop("version", None)
     if type(version) is not int or version != VERSION:
         raise ValueError(
-            f"it is of version {reprlib.repr(version)}; this digitcnn reads version {VERSION}"
+            f"expected version {VERSION} of the format, got version {reprlib.repr(version)}. "
+            "Another version of digitcnn wrote it"
         )
     return header
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names stand once each: of two, readers differ in which they take."""
+    """A JSON object without repeated names, which JSON readers interpret differently."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a name stands twice in its header")
+        raise ValueError("its header has an object with a repeated name")
     return content
 
 
@@ -245,11 +249,11 @@ def _array_name(number: int) -> str:
     return f"arrays/{number:03d}.npy"
 
 
-def _as_kept(array: np.ndarray) -> np.ndarray:
-    kept = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-    if kept.dtype.str not in DTYPES:
-        raise ValueError(f"an array of {array.dtype} cannot be kept in a file of plain numbers")
-    return kept
+def _as_stored(array: np.ndarray) -> np.ndarray:
+    stored = np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+    if stored.dtype.str not in DTYPES:
+        raise ValueError(f"expected an array of plain numbers, got one of {array.dtype}")
+    return stored
 
 
 def _array_bytes(array: np.ndarray) -> bytes:
@@ -268,29 +272,28 @@ def _read_array(
         raise ValueError(f"its member {info.filename} is declared with the shape {shape}")
     data = archive.read(info)
     if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise ValueError(
-            f"its member {info.filename} does not have the checksum that the header gives"
-        )
+        raise ValueError(f"its member {info.filename} does not match its checksum in the header")
     start = _check_npy_header(data, entry["dtype"], shape, info.filename)
     dtype = np.dtype(entry["dtype"]).newbyteorder("=")
     count = math.prod(shape)
     if len(data) - start != dtype.itemsize * count:
         raise ValueError(
-            f"its member {info.filename} is not of the size that its shape {shape} has"
+            f"expected {dtype.itemsize * count} bytes for the shape {shape} in its member "
+            f"{info.filename}, got {len(data) - start}"
         )
-    # NumPy does not make an array of no bytes at all.
+    # frombuffer refuses an empty buffer.
     values = np.frombuffer(data, entry["dtype"], offset=start) if count else np.empty(0)
     return values.astype(dtype).reshape(shape)
 
 
 def _check_npy_header(data: bytes, dtype: str, shape: tuple[int, ...], name: str) -> int:
-    """Hold an array's own header to the file's; returns where the numbers begin.
+    """Check that an array's own header agrees with the file's; return where the numbers begin.
 
-    NumPy's reader evaluates it as Python text and makes room for whatever it says.
+    NumPy's reader would evaluate this header as Python text, and allocate any size that it names.
     """
-    wanted = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+    expected = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
     found = re.match(rb"\x93NUMPY\x01\x00(..)", data, re.DOTALL)
     start = 10 + int.from_bytes(found[1], "little") if found else 0
-    if data[10:start].rstrip(b" \n") != wanted.encode():
-        raise ValueError(f"its member {name} is not the {dtype} array of shape {shape} declared")
+    if data[10:start].rstrip(b" \n") != expected.encode():
+        raise ValueError(f"its member {name} is not an array of {dtype} and shape {shape}")
     return start

@@ -1,4 +1,4 @@
-"""Atomic writes: a file is written beside its target and renamed, so that it is whole or absent."""
+"""Atomic writes: a file is written beside its target, then renamed: it is complete or absent."""
 
 import contextlib
 import hashlib
@@ -16,8 +16,8 @@ from typing import Any
 
 # Age in seconds from which a temporary file counts as abandoned.
 _LEFT_OVER = 3600
-# This machine, in the names of temporary files: a folder may be shared, and only the machine that
-# writes a file can look for its process.
+# This machine in the names of temporary files: in a shared folder, only the machine that writes a
+# file can tell whether its process still runs.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
@@ -27,13 +27,13 @@ def as_path(path: str | os.PathLike[str]) -> Path:
 
 
 def is_folder_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a folder's, be it there or only named as one: ``models/``."""
+    """Whether a path is an existing folder, or ends as a folder's name does: ``models/``."""
     ends = tuple(filter(None, (os.sep, os.altsep)))
     return as_path(path).is_dir() or os.fspath(path).endswith(ends)
 
 
 def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
-    """Whether two paths lead to the same file, which need not exist yet; links are followed."""
+    """Whether two paths name the same file, which need not exist yet; links are followed."""
     first, second = as_path(one), as_path(other)
     if first.exists() and second.exists():
         return os.path.samefile(first, second)
@@ -42,25 +42,25 @@ def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> 
 
 
 def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> None:
-    """Write a file beside its target and rename it, so that it is never seen incomplete.
+    """Write a file beside its target and rename it, so that nobody sees it incomplete.
 
     A killed process leaves the old file and, beside it, an incomplete one, whose name begins with
-    ``.digitcnn-`` and holds the process's number. The next writer to the same target removes it: at
-    once on the same machine, after an hour on another.
+    ``.digitcnn-`` and contains the process's number. The next write to the same target removes it:
+    at once on the same machine, after an hour on another.
 
     Parameters
     ----------
     path : str or path-like
-        The target. An old file stays until the new one is complete, which takes over its access
-        rights. A link stays a link: the file that it leads to is replaced.
+        The target. An old file stays until the new one is complete. The new one gets its access
+        rights. A link stays a link: the file that it points to is replaced.
     write : callable
-        Called with the new file, open for writing bytes.
+        Called with the new file, opened for writing bytes.
 
     Raises
     ------
     OSError
-        If the folder is full or not writable, or if the target is not a regular file, such as
-        ``/dev/null``. The target stays as it was.
+        If the disk is full, the folder is not writable, or the target is not a regular file, such
+        as ``/dev/null``. The target stays as it was.
     """
     target = Path(os.path.realpath(as_path(path)))
     if is_folder_name(path):
@@ -79,8 +79,8 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> 
         os.replace(own, target)
     except BaseException as error:
         own.unlink(missing_ok=True)
-        # Name the target where the system names no file, or the temporary one. `write` may have
-        # read other files.
+        # Name the target where the system names no file or the temporary one, but not where
+        # `write` failed to read another file.
         if isinstance(error, OSError) and error.errno and error.filename in (None, str(own)):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
@@ -88,9 +88,9 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> 
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:
-    """Begin to write a file, and leave nothing: what the system says of its rights is not all.
+    """Check that a file can be written, by creating a temporary file and removing it.
 
-    A file system may be read-only, full or none that takes files, whatever the folder's mode is.
+    Access rights do not tell: a file system may be read-only, full or virtual.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def try_to_write(path: str | os.PathLike[str]) -> None:
     Raises
     ------
     OSError
-        If nothing can be written beside it, or if its name is one that no file can have.
+        If no file can be created beside it, or if its name is not valid.
     """
     target = Path(os.path.realpath(as_path(path)))
     try:
@@ -125,9 +125,9 @@ def _begin(path: str | os.PathLike[str], target: Path) -> tuple[Path, int]:
 
 @contextlib.contextmanager
 def folder_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary folder beside a file that will be written.
+    """A temporary folder beside a file that will be written later.
 
-    A killed process leaves it; the next writer to the same target on the same machine removes it.
+    A killed process leaves it; the next write to the same target on the same machine removes it.
     """
     target = Path(os.path.realpath(as_path(path)))
     remove_left_over(target)
@@ -143,7 +143,7 @@ def folder_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
 def remove_left_over(path: Path) -> None:
     """Remove the temporary files that killed processes left beside a file.
 
-    Those that another process is still writing stay.
+    Files that another process is still writing stay.
     """
     old = time.time() - _LEFT_OVER
     with contextlib.suppress(OSError):
@@ -151,27 +151,27 @@ def remove_left_over(path: Path) -> None:
             is_abandoned = _is_abandoned(found.name)
             if is_abandoned and found.is_dir() and not found.is_symlink():
                 shutil.rmtree(found, ignore_errors=True)
-            # A folder's time does not tell when its files were last written.
+            # A folder's modification time says nothing about its files.
             elif is_abandoned or (found.lstat().st_mtime <= old and not found.is_dir()):
                 found.unlink(missing_ok=True)
 
 
 def _mark(target: Path) -> str:
-    # A digest, because the target's name with additions may be too long.
+    # A digest, because the target's name plus a suffix may be too long for the file system.
     return f".digitcnn-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
 
 
 def _is_abandoned(name: str) -> bool:
     """Whether the process that began a file is known to have ended."""
     found = re.search(r"-([0-9a-f]{8})-(\d+)-[0-9a-z_]+\.tmp$", name)
-    # On Windows this call would end the process.
+    # On Windows os.kill would end the process.
     if found is None or found[1] != _HOST or os.name != "posix":
         return False
     try:
         os.kill(int(found[2]), 0)
     except ProcessLookupError:
         return True
-    except (OSError, OverflowError):  # another user's process, which runs
+    except (OSError, OverflowError):  # another user's process: it runs
         return False
     return False
 

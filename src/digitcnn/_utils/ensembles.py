@@ -1,4 +1,4 @@
-"""The networks of a model: of one classifier, or of an ensemble that answers with their mean."""
+"""The networks of a model: a single classifier's, or those that an ensemble averages."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ def last_step(model: Any) -> Any:
 
 
 def networks_of(model: Any) -> list[Any]:
-    """The networks of a fitted model: those of an ensemble, or the one that it is.
+    """The networks of a fitted model: an ensemble's members, or the model itself.
 
     Parameters
     ----------
     model : DigitCNNClassifier, VotingClassifier or Pipeline
-        Of a pipeline the last step counts.
+        For a pipeline, its last step's networks.
     """
     clf = last_step(model)
     networks: list[Any] = getattr(clf, "estimators_", [clf])
@@ -22,21 +22,21 @@ def networks_of(model: Any) -> list[Any]:
 
 
 def named_networks(clf: Any, refusal: str) -> dict[str, Any]:
-    """The networks of a fitted model by their names, if all that it does is to take their mean.
+    """The networks of a fitted model by name, provided that it predicts their mean.
 
     Parameters
     ----------
     clf : DigitCNNClassifier or VotingClassifier
-        The name of a single network is empty.
+        A single network has an empty name.
     refusal : str
-        What cannot be done with another estimator.
+        What cannot be done with other estimators, for the error.
 
     Raises
     ------
     ValueError
-        If it is another estimator, or an ensemble that votes otherwise.
+        If it is another estimator, or an ensemble that votes in another way.
     """
-    # What only asks for a model's networks does without scikit-learn.
+    # Imported here: `networks_of` alone does not need scikit-learn.
     from sklearn.ensemble import VotingClassifier
     from sklearn.utils.validation import check_is_fitted
 
@@ -47,10 +47,10 @@ def named_networks(clf: Any, refusal: str) -> dict[str, Any]:
     is_mean = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
     if not is_mean or not all(hasattr(one, "_trainer") for one in networks):
         raise ValueError(
-            f"{clf!r} {refusal}; expected a DigitCNNClassifier, or a "
-            "VotingClassifier(voting='soft') of such, without weights"
+            "expected a DigitCNNClassifier, or a VotingClassifier(voting='soft') of them without "
+            f"weights, got {clf!r}, which {refusal}"
         )
-    # By what was fitted: `estimators` may name members that are dropped, before a fit or since.
+    # From the fitted members: `estimators` may also name members that were dropped.
     fitted = clf.named_estimators_ if is_ensemble else {"": clf}
     names = [name for name, one in fitted.items() if one != "drop"]
     return dict(zip(names, networks, strict=True))

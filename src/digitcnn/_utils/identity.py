@@ -1,9 +1,9 @@
-"""Fingerprints of parameters: plain data that is equal for equal values in another process.
+"""Fingerprints of parameters: plain data that is equal for equal values in other processes.
 
-A checkpoint belongs to the training that made it, and a training depends on its parameters. Most
-are numbers and names; some are functions and objects. These are known by what they do: a function
-by its code and everything that the code refers to, an object by its class and state. Functions and
-classes of installed libraries are known by their names.
+A checkpoint belongs to the training that made it, which its parameters determine. Most of them are
+numbers and names; some are functions and objects. These are compared by what they do: a function by
+its code and everything that the code refers to, an object by its class and state. Functions and
+classes of installed libraries are compared by their names.
 """
 
 import copyreg
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-# Attributes of a class that do not change what it does, or that its bases determine.
+# Attributes of a class that do not affect its behaviour, or that its bases determine.
 _NOT_OF_A_CLASS = {
     *("__dict__", "__weakref__", "__slotnames__", "__static_attributes__", "__firstlineno__"),
     *("__doc__", "__module__", "__qualname__", "__parameters__", "__orig_bases__"),
@@ -38,22 +38,22 @@ class _UnknownError(Exception):
 
 
 def as_plain(value: Any) -> Any:
-    """A value as JSON holds it, equal for equal values in another process.
+    """A value as JSON represents it, equal for equal values in other processes.
 
     Parameters
     ----------
     value : object
-        A parameter. A function, a class or an object becomes its name with a digest of what it
-        does, see above.
+        A parameter. A function, a class or an object becomes its name with a digest of its code
+        and state, see the module's docstring.
 
     Returns
     -------
-    None, bool, int, float, str or list of such
+    None, bool, int, float, str or list of these
 
     Raises
     ------
     ValueError
-        If it holds something whose state cannot be inspected, such as a lock or an open file.
+        If it contains an object whose state cannot be inspected, such as a lock or an open file.
 
     Examples
     --------
@@ -67,22 +67,20 @@ def as_plain(value: Any) -> Any:
     try:
         return _Walk().describe(value)
     except _UnknownError as unknown:
-        why = f"holds {unknown}: its state cannot be inspected"
+        why = f"contains {unknown}: its state cannot be inspected"
     except RecursionError:
-        why = "refers to too many others"
-    raise ValueError(
-        f"expected a value that can be told apart from others, got {value!r}, which {why}"
-    )
+        why = "refers to too many other objects"
+    raise ValueError(f"expected a value that can be identified, got {value!r}, which {why}")
 
 
 class _Walk:
-    """A recursive walk through a value, with what it has visited."""
+    """A recursive walk through a value, with a record of visited objects."""
 
     def __init__(self) -> None:
-        # The depth of each value that is being described: a reference back to it is that number.
+        # The depth of each value under description, which stands for references back to it.
         self.under_way: dict[int, int] = {}
         self.done: dict[int, str] = {}
-        # Keeps temporary objects alive, so that no later one gets their id.
+        # Keeps temporary objects alive, so that no later object gets their id.
         self.alive: list[Any] = []
 
     def describe(self, value: Any) -> Any:
@@ -107,7 +105,7 @@ class _Walk:
             return [digest_arrays([np.asarray(keys)]), *rest]
         if type(value) is np.ndarray and value.dtype.kind != "O":
             return ["ndarray", digest_arrays([value])]
-        # From here on a value may hold others, including itself.
+        # From here on, a value may contain others, including itself.
         if id(value) in self.done:
             return self.done[id(value)]
         if id(value) in self.under_way:
@@ -126,7 +124,7 @@ class _Walk:
         return described
 
     def _describe_holder(self, value: Any) -> Any:
-        """A list, or a tuple of a name and of parts to be digested."""
+        """A list, or a tuple of a name and the parts to be hashed."""
         if type(value) in (dict, types.MappingProxyType):
             pairs = [[self.describe(key), self.describe(one)] for key, one in value.items()]
             return sorted(pairs, key=repr)
@@ -153,7 +151,7 @@ class _Walk:
             return "cached_property", self.describe(value.func)
         if hasattr(value, "get_config") and hasattr(type(value), "from_config"):
             return type(value).__qualname__, *self._keras_object(value)
-        if hasattr(value, "__wrapped__"):  # as functools.cache makes
+        if hasattr(value, "__wrapped__"):  # such as a function under functools.cache
             return type(value).__qualname__, self.describe(value.__wrapped__)
         return type(value).__qualname__, *self._object(value)
 
@@ -163,7 +161,7 @@ class _Walk:
         for cell in function.__closure__ or ():
             try:
                 closure.append([self.describe(cell.cell_contents)])
-            except ValueError:  # empty so far
+            except ValueError:  # not assigned yet
                 closure.append([])
         read = {}
         for name in sorted(_globals_of(code)):
@@ -195,20 +193,20 @@ class _Walk:
         return cls.__qualname__, own, [self.describe(base) for base in cls.__bases__]
 
     def _keras_object(self, value: Any) -> list[Any]:
-        """An optimizer, schedule, layer or model, by the configuration that Keras copies."""
+        """An optimizer, schedule, layer or model, by its Keras configuration and weights."""
         try:
             config = dict(value.get_config())
         except Exception:
             raise _UnknownError(f"a {_name(type(value))} without get_config") from None
         if hasattr(value, "apply_gradients"):
-            # Keras numbers the automatic names of optimizers; another process counts anew.
+            # Keras numbers automatic names of optimizers, and each process counts from the start.
             config.pop("name", None)
         weights = value.get_weights() if hasattr(value, "get_weights") else []
         kind, settings = self.describe(type(value)), self._config(config)
         return [kind, settings, digest_arrays(map(np.asarray, weights))]
 
     def _config(self, config: Any) -> Any:
-        """A configuration of Keras, with the code of the classes that it names."""
+        """A Keras configuration, with the code of the classes that it names."""
         from keras import saving
 
         if isinstance(config, dict):
@@ -226,7 +224,7 @@ class _Walk:
         return self.describe(config)
 
     def _object(self, value: Any) -> list[Any]:
-        """An object by what pickle would store of it."""
+        """An object, by what pickle would store."""
         try:
             reduce = copyreg.dispatch_table.get(type(value))
             reduced = value.__reduce_ex__(4) if reduce is None else reduce(value)
@@ -244,11 +242,11 @@ class _Walk:
         return [self._referred_to(make), *map(self.describe, (arguments, state, items, pairs))]
 
     def _referred_to(self, value: Any) -> Any:
-        """What a function or a class refers to: a library's by its name, others in full."""
+        """An object that a function or class refers to: a library's by name, others in full."""
         return _name(value) if _is_a_librarys(value) else self.describe(value)
 
     def _source(self, module: types.ModuleType) -> str | None:
-        """A digest of the source of one of the program's own modules: any of it may be used."""
+        """A digest of the source of one of the program's own modules, since any of it may run."""
         path = getattr(module, "__file__", None)
         if not path or not _is_own(module.__name__) or not os.path.isfile(path):
             return None
@@ -273,7 +271,7 @@ def _is_own(module: str | None) -> bool:
     """Whether a module belongs to the program, not to an installed library or this package."""
     name = str(module)
     if name in ("__main__", "__mp_main__") or name not in sys.modules:
-        return True  # a script, a notebook, or sent to a worker process
+        return True  # a script, a notebook, or code sent to a worker process
     path = getattr(sys.modules[name], "__file__", None)
     if path is None or name.partition(".")[0] == "digitcnn":
         return False
@@ -283,9 +281,9 @@ def _is_own(module: str | None) -> bool:
 
 
 def _is_a_librarys(value: Any) -> bool:
-    """Whether an installed library holds this very function or class under its name.
+    """Whether an installed library defines exactly this function or class under its name.
 
-    A function that a library's function returned, such as a closure, only bears such a name.
+    A closure that a library's function returned has such a name, but is not found under it.
     """
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if not isinstance(module, str) or not isinstance(name, str) or _is_own(module):
@@ -301,7 +299,7 @@ def _name(value: Any) -> str:
 
 
 def digest_arrays(arrays: Iterable[np.ndarray | None]) -> str:
-    """A digest of the arrays' types, shapes and numbers."""
+    """A digest of the arrays' types, shapes and values."""
     digest = hashlib.sha256()
     for array in arrays:
         if array is None:

@@ -1,4 +1,4 @@
-"""Images as arrays of pixels: what forms they may come in, and their shape."""
+"""Images as arrays of pixels: the accepted layouts, and their shapes."""
 
 from math import isqrt, prod
 from typing import Any
@@ -7,12 +7,13 @@ import numpy as np
 
 from digitcnn._utils.pictures import list_few, list_pictures
 
-# Grey, grey and opacity, RGB, RGBA.
+# Grey, grey with opacity, RGB, RGBA.
 _CHANNELS = (1, 2, 3, 4)
+_RESIZE = "Resize the images, or put a DigitNormalizer before the classifier, for training too"
 
 
 def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
-    """Bring pictures to rows of pixels.
+    """Flatten pictures to rows of pixels.
 
     Parameters
     ----------
@@ -22,19 +23,19 @@ def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
     Returns
     -------
     X : array-like of shape (n, p)
-        As it was, where it was two-dimensional; a view where that is possible.
+        Unchanged if it was two-dimensional; otherwise a view where that is possible.
     given_shape : tuple of int, or None
         ``(height, width)`` or ``(height, width, channels)`` of pictures; None for rows.
 
     Raises
     ------
     ValueError
-        If there are other numbers of dimensions, numbers that are not finite, or pictures of
-        several sizes.
+        If X has another number of dimensions, values that are not finite, or pictures of several
+        sizes.
     """
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError(
-            "Complex data not supported: expected real numbers, got complex ones. Give np.abs(X) "
+            "Complex data not supported: expected real numbers, got complex ones. Pass np.abs(X) "
             "or np.real(X)"
         )
     pictures = list_pictures(X)
@@ -43,31 +44,31 @@ def check_images(X: Any) -> tuple[Any, tuple[int, ...] | None]:
         if len(sizes) > 1:
             raise ValueError(
                 f"expected pictures of one size, got sizes {list_few(sizes)}. Put a "
-                "DigitNormalizer in front, which brings digits to one size, or resize them"
+                "DigitNormalizer before the classifier, or resize the pictures"
             )
         X = np.stack(pictures)
     if getattr(X, "ndim", 2) <= 2:
         return X, None
-    from sklearn.utils import check_array  # what is in rows does not wait for its import
+    from sklearn.utils import check_array  # slow to import, and rows do not need it
 
     images = check_array(X, dtype="numeric", allow_nd=True)
     if images.ndim > 4:
         raise ValueError(
-            f"X has {images.ndim} dimensions; expected (n, pixels), (n, height, width) or "
-            "(n, height, width, channels)"
+            "expected X of shape (n, pixels), (n, height, width) or (n, height, width, channels), "
+            f"got {images.ndim} dimensions"
         )
     return images.reshape(len(images), -1), images.shape[1:]
 
 
 def to_pictures(X: Any, image_shape: str | tuple[int, ...] = "auto") -> np.ndarray:
-    """Bring rows of pixels, or pictures of one size, to pictures.
+    """Rows of pixels, or pictures of one size, as pictures.
 
     Parameters
     ----------
     X : array-like of shape (n, p), (n, height, width) or (n, height, width, channels)
         Or a list of pictures of one size, see `list_pictures`.
     image_shape : {"auto", "pad"} or tuple of int, default="auto"
-        As of `resolve_image_shape`. Rows that ``"pad"`` makes longer end in zeros.
+        As for `resolve_image_shape`. ``"pad"`` appends zeros to rows.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def to_pictures(X: Any, image_shape: str | tuple[int, ...] = "auto") -> np.ndarr
     Raises
     ------
     ValueError
-        If the rows are no pictures of that shape.
+        If the rows do not have that shape.
     """
     rows, given_shape = check_images(X)
     rows = np.asarray(rows)
@@ -105,18 +106,19 @@ def resolve_image_shape(
     Parameters
     ----------
     image_shape : {"auto", "pad"} or tuple of int
-        ``"auto"`` takes rows for squares; ``"pad"`` for the beginning of the next larger square.
+        ``"auto"`` takes rows as square images, ``"pad"`` as the beginning of the next larger
+        square.
     n_features : int
-        Pixels in a row.
+        The number of pixels in a row.
     given_shape : tuple of int or None, default=None
-        The shape that the images came in, where they were not rows.
+        The images' shape in X; None if they were rows.
     n_rows : int or None, default=None
-        Number of rows, for the error.
+        The number of rows, for the error.
 
     Raises
     ------
     ValueError
-        If the numbers do not fit.
+        If the number of pixels does not fit the shape.
     """
     if image_shape == "pad":
         root = isqrt(n_features)
@@ -124,19 +126,19 @@ def resolve_image_shape(
         return root, root, 1
     if image_shape == "auto":
         if given_shape is not None:
-            hint = f". If this is meant, give image_shape={tuple(given_shape)}"
+            hint = f". If that is right, pass image_shape={tuple(given_shape)}"
             return channels_last(given_shape, hint)
         root = isqrt(n_features)
         if root * root != n_features:
             hint = ""
             if n_rows == n_features:
-                hint = " If X is a single image, give X[np.newaxis]."
+                hint = " If X is a single image, pass X[np.newaxis]."
             elif isqrt(n_features - 1) ** 2 == n_features - 1 and n_features > 2:
-                hint = " Was the label column left in?"
+                hint = " Is the label column still in X?"
             raise ValueError(
-                f"X has {n_features} features, which is not a square number of pixels.{hint} "
-                "For images that are not square give image_shape=(height, width); for other "
-                "tables image_shape='pad'"
+                f"expected X with a square number of pixels, got {n_features} features.{hint} For "
+                "images that are not square pass image_shape=(height, width), for other tables "
+                "image_shape='pad'"
             )
         return root, root, 1
     assert not isinstance(image_shape, str)
@@ -152,15 +154,15 @@ def resolve_image_shape(
 
 
 def with_channels(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(height, width) or (height, width, channels) as the latter."""
+    """The shape (height, width) or (height, width, channels), always with channels."""
     height, width, *channels = shape
     return height, width, (channels[0] if channels else 1)
 
 
 def channels_last(given_shape: tuple[int, ...], hint: str = "") -> tuple[int, int, int]:
-    """The shape (height, width, channels) of pictures that came as `given_shape`.
+    """The shape (height, width, channels) of pictures of shape `given_shape`.
 
-    Pictures of one channel may have it first: their pixels lie in the same order.
+    A single channel may come first, because the order of the pixels is the same.
 
     Parameters
     ----------
@@ -172,13 +174,13 @@ def channels_last(given_shape: tuple[int, ...], hint: str = "") -> tuple[int, in
     Raises
     ------
     ValueError
-        If the number of channels makes no sense.
+        If the number of channels is not 1 to 4.
     """
     height, width, channels = with_channels(given_shape)
     if channels in _CHANNELS:
         return height, width, channels
     given = tuple(given_shape)
-    if height in _CHANNELS:  # (a, b, c) makes sense as (channels, height, width) alone
+    if height in _CHANNELS:  # the shape can only be (channels, height, width)
         if height == 1:
             return width, channels, 1
         raise ValueError(
@@ -186,8 +188,8 @@ def channels_last(given_shape: tuple[int, ...], hint: str = "") -> tuple[int, in
             "channels first. Use np.moveaxis(X, 1, -1)"
         )
     raise ValueError(
-        f"expected pictures with 1 to 4 channels (grey, grey and opacity, RGB, RGBA), got "
-        f"{channels}: shape {given} as (height, width, channels){hint}"
+        f"expected pictures with 1 to 4 channels (grey, grey with opacity, RGB, RGBA), got "
+        f"{channels} in the shape {given} (height, width, channels){hint}"
     )
 
 
@@ -199,34 +201,34 @@ def check_image_shape(
     Parameters
     ----------
     given_shape : tuple of int
-        The shape that they came in.
+        The pictures' shape.
     image_shape : tuple of int
-        The shape (height, width, channels) that they should have.
+        The expected shape (height, width, channels).
     source : str
-        What says so, for the error.
+        Where the expected shape comes from, with a verb, for the error.
 
     Raises
     ------
     ValueError
-        If they do not fit.
+        If the shapes differ.
     """
     height, width, channels = image_shape
     has_channels_first = tuple(given_shape) == (channels, height, width)
     if with_channels(given_shape) == image_shape or (channels == 1 and has_channels_first):
         return
-    hint = "Resize the images, or put a DigitNormalizer in front, of the training too"
+    hint = _RESIZE
     if has_channels_first:
-        hint = "They have their channels first: use np.moveaxis(X, 1, -1)"
+        hint = "X has the channels first: use np.moveaxis(X, 1, -1)"
     elif tuple(given_shape) == (width, channels):
-        hint = "If X is a single image, give X[np.newaxis]"
+        hint = "If X is a single image, pass X[np.newaxis]"
     raise ValueError(
-        f"X holds images of shape {tuple(given_shape)}, but {source} {image_shape} (height, width, "
-        f"channels). {hint}"
+        f"{source} {image_shape} (height, width, channels), got images of shape "
+        f"{tuple(given_shape)}. {hint}"
     )
 
 
 def to_images(rows: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Rows as images, filled up with zeros where they are shorter.
+    """Rows as images, padded with zeros where they are shorter.
 
     Parameters
     ----------
@@ -240,24 +242,21 @@ def to_images(rows: np.ndarray, image_shape: tuple[int, int, int]) -> np.ndarray
 
 
 def size_hint(shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> str:
-    """What to do about rows of another number of pixels than the network's images have."""
+    """What to do about rows whose number of pixels does not fit the network's images."""
     height, width, channels = image_shape
     size = f"{height}x{width}" + (f"x{channels}" if channels > 1 else "")
-    expected = f"The network reads images of {size} pixels"
+    expected = f"The network takes images of {size} pixels"
     if tuple(shape) == (height, width):
-        return f"{expected}. If X is a single image, give X[np.newaxis]"
+        return f"{expected}. If X is a single image, pass X[np.newaxis]"
     root = isqrt(shape[1])
     given = f", X looks like images of {root}x{root}" if root * root == shape[1] else ""
     if shape[1] == height * width * channels + 1:
-        return f"{expected}. Was the label column left in?"
-    return (
-        f"{expected}{given}. Resize the images, or put a DigitNormalizer in front, of the training "
-        "too"
-    )
+        return f"{expected}. Is the label column still in X?"
+    return f"{expected}{given}. {_RESIZE}"
 
 
 def _shape_of(data: Any) -> tuple[int, ...] | None:
-    """The shape of an array, a table or a list; None of what has to be converted first."""
+    """The shape of an array, a table or a list; None for other objects."""
     if isinstance(data, list | tuple):
         return (len(data), *np.shape(data[:1])[1:])
     shape: tuple[int, ...] | None = getattr(data, "shape", None)
@@ -265,17 +264,17 @@ def _shape_of(data: Any) -> tuple[int, ...] | None:
 
 
 def refuse_single_image(rows: Any, y: Any) -> None:
-    """Refuse a single image with its label, which reads as many rows.
+    """Refuse a single image with its label, which looks like a table of many rows.
 
     Raises
     ------
     ValueError
-        If X has many rows, and y is one label.
+        If X has several rows and y is a single label.
     """
     shape = _shape_of(rows)
     is_one = np.isscalar(y) or (y is not None and _shape_of(y) in ((), (1,)))
     if is_one and shape is not None and len(shape) == 2 and min(shape) > 1:
         raise ValueError(
-            f"expected a label for each of {shape[0]} rows, got one. If X is a single image, give "
+            f"expected a label for each of {shape[0]} rows, got one. If X is a single image, pass "
             "X[np.newaxis] and [y]"
         )

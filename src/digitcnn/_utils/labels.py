@@ -1,4 +1,4 @@
-"""Labels: checked, encoded as the indices of their classes, and divided by class."""
+"""Labels: checks, encoding as class indices, and stratified splits."""
 
 from typing import Any
 
@@ -15,34 +15,34 @@ def check_labels(y: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If one is missing, or if they are measurements, not classes.
+        If a label is missing, or if they are continuous values, not classes.
     """
     if y.dtype.kind == "O":
         for row, label in enumerate(y):
             try:
                 is_missing = label is None or bool(label != label)
-            except TypeError:  # pandas' NA is neither equal to itself nor different
+            except TypeError:  # pandas' NA has no truth value
                 is_missing = True
             if is_missing:
-                raise ValueError(f"y has no label in row {row}: {label}")
+                raise ValueError(f"expected a label in each row of y, got {label} in row {row}")
     check_classification_targets(y)
 
 
 def hold_out(y: np.ndarray, fraction: float, random_state: Any) -> list[np.ndarray]:
-    """Divide rows at random, stratified by class.
+    """Split rows at random, stratified by class.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
         Labels, or their indices.
     fraction : float
-        Part of the rows that are held out of training.
+        The fraction of the rows to hold out.
     random_state : int, RandomState instance or None
 
     Returns
     -------
     list of two ndarray of int
-        The rows to train on, and those to validate with.
+        The rows to train on and the rows to validate on.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def hold_out(y: np.ndarray, fraction: float, random_state: Any) -> list[np.ndarr
         return train_test_split(rows, test_size=fraction, stratify=y, random_state=random_state)
     except ValueError as error:
         raise ValueError(
-            f"expected images enough of each class to hold out validation_fraction={fraction}, got "
+            f"expected enough images of each class to hold out validation_fraction={fraction}, got "
             f"{len(rows)} images: {error}"
         ) from error
 
@@ -65,15 +65,15 @@ def check_labels_known(y: np.ndarray, classes: np.ndarray) -> None:
     Raises
     ------
     ValueError
-        If there are any.
+        If there are unknown labels.
     """
-    # As Python compares: NumPy would take 1 and "1" for one.
+    # Compared by Python: NumPy would treat 1 and "1" as equal.
     known = set(classes.tolist())
     unknown = [label for label in dict.fromkeys(y.tolist()) if label not in known]
     if unknown:
         raise ValueError(
             f"expected labels among the classes ({some_of(classes.tolist())}), got "
-            f"{some_of(unknown)}. Correct the labels, or train a model with them"
+            f"{some_of(unknown)}. Correct the labels, or train a model with these classes"
         )
 
 
@@ -94,7 +94,7 @@ def encode_labels(y: Any, classes: np.ndarray, probabilities: np.ndarray) -> np.
     Raises
     ------
     ValueError
-        If the lengths do not fit, or if there are labels that are no class.
+        If the lengths differ, or if a label is not among the classes.
     """
     y = np.asarray(y)
     if not len(y) or probabilities.shape != (len(y), len(classes)):

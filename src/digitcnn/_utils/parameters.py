@@ -1,4 +1,4 @@
-"""The rules of the estimator's parameters, each as a test and in words."""
+"""The rules of the estimator's parameters, each as a test and as text for errors."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ ARCHITECTURE_NAMES = ("compact", "elu-bn", "relu-dropout")
 
 
 class Rule(NamedTuple):
-    """What a parameter may be: a test, and the same in words."""
+    """The values that a parameter may have: a test, and its description for errors."""
 
     holds: Callable[[Any], bool]
     expected: str
@@ -44,9 +44,9 @@ def _whole(low: int) -> Rule:
 
 def _one_of(*choices: Any) -> Rule:
     def holds(value: Any) -> bool:
-        if isinstance(value, np.generic):  # as grids are made of
+        if isinstance(value, np.generic):  # such as the values of a parameter grid
             value = value.item()
-        # By type as well: 1 is not True, and an array is compared with nothing.
+        # The type is compared too: 1 is not True, and comparing an array is ambiguous.
         return any(type(value) is type(choice) and value == choice for choice in choices)
 
     return Rule(holds, " or ".join(map(repr, choices)))
@@ -80,7 +80,7 @@ def _is_shape(value: Any) -> bool:
 
 
 _FLAG = Rule(lambda value: isinstance(value, bool | np.bool_), "True or False")
-# A Keras model is callable too, but it would be the same one for every fit.
+# A Keras model is callable too, but every fit would train the same one.
 _BUILDS_A_MODEL = Rule(
     lambda v: callable(v) and not isinstance(v, type) and not hasattr(v, "train_on_batch"),
     "a function that builds a Keras model (not the model itself, nor its class)",
@@ -106,7 +106,9 @@ RULES: dict[str, Rule] = {
     ),
     "learning_rate": _either(_one_of("auto"), _real(0, open_low=True)),
     "weight_decay": _real(0),
-    "dropout": _either(_one_of(None), Rule(lambda v: _is_real(v) and 0 <= v < 1, "0 to below 1")),
+    "dropout": _either(
+        _one_of(None), Rule(lambda v: _is_real(v) and 0 <= v < 1, "a number from 0 to below 1")
+    ),
     "label_smoothing": Rule(lambda v: _is_real(v) and 0 <= v < 1, "a number from 0 to below 1"),
     "rotation_range": _real(0, 180, unit=" (degrees)"),
     "zoom_range": _either(
@@ -141,7 +143,8 @@ RULES: dict[str, Rule] = {
         Rule(lambda value: isinstance(value, np.random.RandomState), "a RandomState"),
     ),
     "image_shape": _either(
-        _one_of("auto", "pad"), Rule(_is_shape, "a tuple (height, width) or with channels")
+        _one_of("auto", "pad"),
+        Rule(_is_shape, "a tuple (height, width) or (height, width, channels)"),
     ),
     "pixel_range": _either(
         _one_of("auto", "data"), _pair(lambda low, high: low < high, "a pair (low, high)")
@@ -176,7 +179,7 @@ def check_parameters(parameters: dict[str, Any]) -> None:
     Raises
     ------
     ValueError
-        For the first one that breaks its rule.
+        For the first parameter that breaks its rule.
     """
     for name, value in parameters.items():
         rule = RULES.get(name)

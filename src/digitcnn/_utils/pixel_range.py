@@ -1,32 +1,32 @@
-"""Which numbers are black and white: found in training data, and held against what is predicted."""
+"""The pixel values of black and white: found in training data, checked at prediction."""
 
 import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
-# What white is in the scales that are known by their numbers: unit, scikit-learn's digits, pictures
-# of 8 bits and of 16.
+# The white of known scales: 0..1, scikit-learn's digits, 8-bit and 16-bit pictures.
 _WHITES = (1.0, 16.0, 255.0, 65535.0)
-# Training data whose brightest pixel is below the first part of white is plain no more; below the
-# second its own range is the likelier one.
+# Training data whose brightest pixel is below the first fraction of white is ambiguous; below the
+# second, its own range is more likely than the scale.
 _PLAIN_PART, _FAINT_PART = 0.5, 0.25
-# Resampled pictures go beyond black and white by up to that part of the range.
+# Resampling exceeds black and white by up to this fraction of the range.
 _OVERSHOOT = 0.1
 _ROUNDING = 1e-6
-# When images to predict are taken for those of a smaller scale: its white is at most the first part
-# of the fitted one, half of the images or more reach the second part of it, and the part of their
-# pixels that are not 0 is neither that of specks nor that of a sheet.
+# Images to predict are taken to be on a smaller scale if its white is at most the first fraction of
+# the fitted white, at least half of the images reach the second fraction of it, and the fraction of
+# pixels that are not 0 is between the last two: neither specks nor a bright sheet.
 _MUCH_SMALLER, _NEAR_WHITE, _INK = 1 / 8, 0.9, (0.02, 0.95)
-_LOOKED_AT = 1 << 20
+# Pixels that are examined at a time.
+_CHUNK = 1 << 20
 
 
 def resolve_pixel_range(
     pixel_range: str | tuple[float, float], X: np.ndarray
 ) -> tuple[float, float]:
-    """What the training data's black and white are.
+    """The training data's black and white.
 
-    Warns where ``"auto"`` is not sure of it.
+    Warns where ``"auto"`` is uncertain.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def resolve_pixel_range(
     Raises
     ------
     ValueError
-        If it is ``"auto"`` and the numbers are of no scale of pixels.
+        If it is ``"auto"`` and the values are on no known scale.
     """
     if pixel_range not in ("auto", "data"):
         low, high = map(float, pixel_range)
@@ -55,10 +55,10 @@ def resolve_pixel_range(
         return 0.0, _WHITES[3]
     if low < -_OVERSHOOT * abs(high) or high > 255 * (1 + _OVERSHOOT):
         raise ValueError(
-            f"X holds numbers from {low:g} to {high:g}; expected pixels in 0..255, 0..1, 0..16 or "
-            "0..65535 (whole numbers). "
-            "If a scaler such as StandardScaler stands in front, take it out. For another scale "
-            "give pixel_range=(low, high); for tables that are not pictures pixel_range='data'"
+            "expected X with pixels in 0..1, 0..16, 0..255 or 0..65535 (whole numbers), got values "
+            f"from {low:g} to {high:g}. Remove a scaler such as StandardScaler before the "
+            "classifier. For another scale pass pixel_range=(low, high), for tables that are not "
+            "pictures pixel_range='data'"
         )
     if high == 16 and low >= 0 and not _has_fractions(X):
         return 0.0, 16.0
@@ -72,13 +72,12 @@ def resolve_pixel_range(
         white, is_plain = 255.0, high >= 255 * _PLAIN_PART
     else:
         white, is_plain = high, False
-    # What resampling leaves below black.
+    # Values below 0 that are more than rounding are black.
     black = low if low < -_ROUNDING * white else 0.0
     if black or not is_plain:
         warnings.warn(
-            f"X holds numbers from {low:g} to {high:g}: its pixels are taken to go from {black:g} "
-            f"(background) to {white:g} (full ink). If they go from other numbers to others, give "
-            "pixel_range=(low, high)",
+            f"X has values from {low:g} to {high:g}: {black:g} is taken as black (background) and "
+            f"{white:g} as white (strokes). If that is wrong, pass pixel_range=(low, high)",
             stacklevel=6,
         )
     return black, white
@@ -90,9 +89,9 @@ def check_pixel_scale(
     pixel_range: str | tuple[float, float],
     name: str,
 ) -> np.ndarray:
-    """Refuse images that are plainly on another scale than the training data.
+    """Refuse images that are clearly on another scale than the training data.
 
-    A single image that may be on another scale, or may be nearly blank, is warned about.
+    A single image gets a warning: it may also be nearly blank.
 
     Parameters
     ----------
@@ -102,17 +101,17 @@ def check_pixel_scale(
     pixel_range : {"auto", "data"} or pair of floats
         The estimator's parameter. ``"data"`` refuses nothing.
     name : str
-        What to call X in the error.
+        The name of X in the error.
 
     Returns
     -------
     ndarray of shape (n, p)
-        X; what lies outside through rounding is clipped.
+        X; values that are outside by rounding are clipped.
 
     Raises
     ------
     ValueError
-        If there are numbers outside, or if images reach up to the white of a much smaller scale.
+        If there are values outside, or if images reach the white of a much smaller scale.
     """
     if pixel_range == "data":
         return X
@@ -121,27 +120,28 @@ def check_pixel_scale(
         return X
     low, high = float(X.min()), float(X.max())
     scale = f"{black:g}..{white:g}"
-    # A range that was found in the training data is not exact: other rows go somewhat beyond.
+    # A range found in the training data is not exact: other rows may exceed it a little.
     is_found = pixel_range == "auto" and (black != 0 or white not in _WHITES)
     margin = (white - black) * (_OVERSHOOT if is_found else _ROUNDING)
     if low < black - margin or high > white + margin:
         raise ValueError(
-            f"{name} holds numbers from {low:g} to {high:g}, but its pixels should lie in {scale}, "
-            f"the scale of the training data. {_outside_hint(X, low, high, fitted)}"
+            f"expected {name} with pixels in {scale}, the scale of the training data, got values "
+            f"from {low:g} to {high:g}. {_outside_hint(X, low, high, fitted)}"
         )
-    # Of a range that the user gave, only the white of a known scale says how bright images are.
+    # In a range that the user gave, images need not reach white, unless it is a known scale's.
     is_known = is_found or white in _WHITES
     other, is_sure = _smaller_white(X, high, white) if is_known else (0.0, False)
     if other:
-        found = f"{name} holds numbers from {low:g} to {high:g}"
         if is_sure:
             raise ValueError(
-                f"{found}, which looks like the scale 0..{other:g}, but the training data's is "
-                f"{scale}. Multiply by {white / other:g}"
+                f"expected {name} on the training data's scale {scale}, got values from {low:g} to "
+                f"{high:g}, which look like the scale 0..{other:g}. Multiply them by "
+                f"{white / other:g}"
             )
         warnings.warn(
-            f"{found}, a nearly black image on the training data's scale {scale}. If its scale is "
-            f"0..{other:g}, multiply by {white / other:g}",
+            f"{name} has values from {low:g} to {high:g}, which is a nearly black image on the "
+            f"training data's scale {scale}. If its scale is 0..{other:g}, multiply it by "
+            f"{white / other:g}",
             stacklevel=5,
         )
     if not is_found and (low < black or high > white):
@@ -150,48 +150,51 @@ def check_pixel_scale(
 
 
 def scale(images: np.ndarray, pixel_range: tuple[float, float]) -> np.ndarray:
-    """Images as float32, with the two ends of `pixel_range` brought to 0 and 1."""
+    """Images as float32, with the two ends of `pixel_range` mapped to 0 and 1."""
     low, high = pixel_range
     factor = 1.0 / (high - low) if high > low else 1.0
     if images.dtype in (np.uint8, np.float32):
         pixels = images.astype(np.float32, copy=False)
         if low:
             pixels = pixels - np.float32(low)
-        # In place where this is no longer the caller's array.
+        # In place, unless this is the caller's array.
         return np.multiply(pixels, np.float32(factor), out=None if pixels is images else pixels)
-    # In double precision first: float32 would lose what a large offset leaves.
+    # In double precision: float32 would lose small differences on a large offset.
     return ((images.astype(np.float64) - low) * factor).astype(np.float32)
 
 
 def _outside_hint(X: np.ndarray, low: float, high: float, fitted: tuple[float, float]) -> str:
-    """What may have happened to images with numbers outside, and what to do."""
+    """The likely cause of values outside of the scale, and what to do."""
     black, white = fitted
     span = white - black
-    # A scaler makes some pixels too bright, another scale most of the ink.
+    # A scaler makes some pixels too bright; another scale makes most of the foreground too bright.
     if low >= -_OVERSHOOT * high and high > 2 * white and np.median(X[X > 0]) > white > 0:
         for other in _WHITES:
             is_whole = high <= other >= 255 and not _has_fractions(X)
             if is_whole or _NEAR_WHITE * other <= high <= other * (1 + _OVERSHOOT):
                 return (
-                    f"It looks like the scale 0..{other:g}: treat the training data and these "
-                    f"images alike, or multiply by {white / other:g}"
+                    f"They look like the scale 0..{other:g}: preprocess these images as the "
+                    f"training data, or multiply them by {white / other:g}"
                 )
     hint = ""
     if low >= black - _OVERSHOOT * span and high <= white + _OVERSHOOT * span:
-        hint = f"Resampled images go beyond black and white: np.clip(X, {black:g}, {white:g}). "
-    step = "StandardScaler" if low < black else "MinMaxScaler that was fitted on other rows"
+        hint = (
+            "If the images were resampled, clip them to black and white: "
+            f"np.clip(X, {black:g}, {white:g}). "
+        )
+    step = "StandardScaler" if low < black else "MinMaxScaler fitted on other rows"
     return (
-        f"{hint}A scaler in front, such as a {step}, does that: leave it out and pass raw pixels, "
-        "or use MinMaxScaler(clip=True), or pixel_range='data'"
+        f"{hint}A scaler before the classifier, such as a {step}, has this effect: remove it and "
+        "pass raw pixels, or use MinMaxScaler(clip=True), or pixel_range='data'"
     )
 
 
 def _smaller_white(X: np.ndarray, high: float, white: float) -> tuple[float, bool]:
-    """The white of a much smaller scale that images reach up to, and whether they surely do.
+    """The white of a much smaller scale that images seem to be on, and whether that is certain.
 
-    0 and False where there is none: images that are dark, faint or blank are no matter of scale.
+    0 and False if there is none: dark, faint or blank images say nothing about the scale.
     """
-    if high <= _ROUNDING * white:  # what resampling leaves of black
+    if high <= _ROUNDING * white:  # black, apart from resampling
         return 0.0, False
     for other in _WHITES:
         if not 0 < high <= other * (1 + _OVERSHOOT):
@@ -211,7 +214,7 @@ def _smaller_white(X: np.ndarray, high: float, white: float) -> tuple[float, boo
 
 
 def _has_above(X: np.ndarray, limit: float) -> bool:
-    """Whether a number is above `limit`; of large data mostly a small part is looked at."""
+    """Whether a value is above `limit`; stops at the first part of the data that has one."""
     return any(part.max() > limit for part in _parts(X))
 
 
@@ -220,6 +223,6 @@ def _has_fractions(X: np.ndarray) -> bool:
 
 
 def _parts(X: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows, some at a time: what is computed of all may be as large as a file."""
-    step = max(1, _LOOKED_AT // X[:1].size)
+    """Batches of rows, because X may be a file larger than memory."""
+    step = max(1, _CHUNK // X[:1].size)
     return (X[i : i + step] for i in range(0, len(X), step))

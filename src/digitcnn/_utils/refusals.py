@@ -1,4 +1,4 @@
-"""Errors that are the user's or the system's, as against bugs of this package."""
+"""Tells errors of the user or the system from bugs of this package."""
 
 import dis
 
@@ -6,16 +6,16 @@ _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether an error is the user's or the system's, as against a bug of this package.
+    """Whether an error is the user's or the system's, not a bug of this package.
 
-    That is an error of the system (files, disks, network, memory, missing libraries), or a
-    ValueError that a `raise` of this package or of scikit-learn's data checks has raised. A
-    ValueError that an operation raises by itself is unforeseen, and so a bug.
+    Errors of the system concern files, disks, network, memory and missing libraries. A ValueError
+    is the user's if a `raise` statement of this package or of scikit-learn's data checks raised it.
+    A ValueError that an operation raises by itself was not foreseen, so it is a bug.
 
     Parameters
     ----------
     error : exception
-        As it was caught, with its traceback.
+        A caught exception with its traceback.
     """
     if isinstance(error, OSError | ImportError | MemoryError):
         return True

@@ -1,4 +1,4 @@
-"""scikit-learn's own callbacks, where the installed scikit-learn has them: from 1.9 on."""
+"""scikit-learn's callbacks, which scikit-learn has from version 1.9 on."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +12,7 @@ except ImportError:
         """A stand-in without `set_callbacks`, for older versions of scikit-learn."""
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method; called through another, as scikit-learn's, for warnings count the calls."""
+        """The method in a wrapper, as scikit-learn's has one: warnings count the stack's frames."""
 
         @wraps(method)
         def call(*arguments: Any, **more: Any) -> Any:
@@ -21,19 +21,19 @@ except ImportError:
         return call
 
 
-# Attributes that scikit-learn sets on an estimator while `fit` runs, to tear its callbacks down.
+# Attributes that scikit-learn sets on an estimator during `fit`, to tear down its callbacks.
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
 class FitTask:
-    """Forwards a fit's begin, epochs and end to scikit-learn's callbacks.
+    """Forwards the begin, the epochs and the end of a fit to scikit-learn's callbacks.
 
     Parameters
     ----------
     estimator : DigitCNNClassifier
         The estimator that is being fitted.
     epochs : int
-        The largest number of epochs.
+        The maximum number of epochs.
     data : dict
         ``X``, ``y`` and ``metadata`` of the fit.
     """
@@ -55,14 +55,14 @@ class FitTask:
             self._epoch.call_on_fit_task_begin(**self._data)
 
     def end_epoch(self, fitted: Callable[[], dict[str, Any]]) -> bool:
-        """Whether a callback requests a stop. `fitted` gives the attributes after this epoch."""
+        """Whether a callback requests a stop. `fitted` returns the attributes after this epoch."""
         if self._epoch is None:
             return False
         epoch, self._epoch = self._epoch, None
         return bool(epoch.call_on_fit_task_end(**self._data, reconstruction_attributes=fitted))
 
     def end(self) -> None:
-        """End the fit, and an epoch that Ctrl-C interrupted."""
+        """End the fit, and the epoch too if Ctrl-C interrupted it."""
         self.end_epoch(dict)
         if self._context is not None:
             self._context.call_on_fit_task_end(**self._data, reconstruction_attributes={})

@@ -1,6 +1,6 @@
 """Worker processes of joblib and Dask, their share of cores and GPUs, and forked processes.
 
-It is imported with the package: it must be there when a process forks.
+The package imports this module at once, because its hook must be in place when a process forks.
 """
 
 import multiprocessing
@@ -9,13 +9,13 @@ import re
 import sys
 from collections.abc import Sequence
 
-# How joblib names the processes of its default backend, numbered from 1 by the process that starts
-# them, and how Dask names its own.
+# The names of worker processes: of joblib's default backend, numbered from 1 by the process that
+# starts them, and of Dask.
 _LOKY = re.compile(r"LokyProcess-(?:\d+:)*(\d+)")
 _DASK = "Dask Worker process"
 
 # Whether this package uses the backend in this process, and whether this process was forked from
-# one that used it, through this package or not.
+# one that used the backend, through this package or not.
 _in_use = False
 _inherited = False
 
@@ -27,7 +27,7 @@ def note_use() -> None:
 
 
 def was_forked_from_use() -> bool:
-    """Whether this process was forked from one whose backend had threads, which forks lack."""
+    """Whether this process was forked from one whose backend had threads: a fork loses threads."""
     return _inherited
 
 
@@ -44,7 +44,7 @@ def _tensorflow_is_in_use() -> bool:
     threading = tf.config.threading
     threads = threading.get_inter_op_parallelism_threads()
     try:
-        # Refused once TensorFlow's threads have been started.
+        # TensorFlow refuses this once it has started its threads.
         threading.set_inter_op_parallelism_threads(threads + 1)
     except RuntimeError:
         return True
@@ -57,7 +57,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def worker_number() -> int | None:
-    """The number of this process among the workers, from 0 up.
+    """The number of this process among the workers, counted from 0.
 
     Workers that are started together have consecutive numbers.
 
@@ -81,11 +81,11 @@ def worker_number() -> int | None:
 
 
 def worker_threads() -> int | None:
-    """How many threads this worker may use.
+    """The number of threads that this worker may use.
 
-    joblib and Dask set it in the environment of their workers, for OpenMP. joblib sets the number
-    of cores divided by the number of workers, or ``inner_max_num_threads``, unless the user has set
-    it. Dask sets 1, or what its configuration says.
+    joblib and Dask set it for OpenMP, in the environment of their workers. joblib sets the number
+    of cores divided by the number of workers, or ``inner_max_num_threads``, unless the user set the
+    variable. Dask sets 1, or the value in its configuration.
 
     Returns
     -------
@@ -99,26 +99,26 @@ def worker_threads() -> int | None:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def round_robin(devices: Sequence[str], worker: int) -> str | None:
-    """The device of a worker: round robin, by the worker's number.
+    """The device of a worker, assigned round robin by the worker's number.
 
     Parameters
     ----------
     devices : sequence of str
         Names of the devices to choose from.
     worker : int
-        From `worker_number`.
+        The worker's number, from `worker_number`.
 
     Returns
     -------
     str or None
-        None where there is nothing to choose: one device, or none.
+        None if there is no choice: with one device or none.
 
     Examples
     --------
