@@ -1,4 +1,4 @@
-"""What the API answers, computed from what was sent: no network and no event loop."""
+"""The API's answers, computed from the content of a request: no network and no event loop."""
 
 import io
 import json
@@ -25,13 +25,13 @@ from digitcnn.web.problems import RequestError, too_slow
 from digitcnn.web.settings import Limits
 
 _TARGETS = (0.05, 0.02, 0.01, 0.005, 0.001)
-_NOT_TOLD = ("layers", "parameters")
+_LEFT_OUT = ("layers", "parameters")
 
 File = tuple[str, bytes]
 
 
 class Answers:
-    """A model, and what it answers. Any number of threads may ask it at once.
+    """A model and its answers. Any number of threads may use it at the same time.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ class Answers:
     Raises
     ------
     OSError, ValueError
-        If there is no such model, or it is none of single characters in square grey pictures.
+        If there is no such model, or if it does not classify square grey pictures of single
+        characters.
     """
 
     def __init__(self, model: str) -> None:
@@ -52,14 +53,14 @@ class Answers:
         self._name = model if model == PRETRAINED else Path(model).name
         self.labels = [str(label) for label in self._model.classes_]
         self.side = int(self._model.image_shape_[0])
-        # The first answer is slower than all others: what it imports and builds is there then.
+        # A first answer at start: it imports and builds what the next ones need, so it is slower.
         self._classify(np.zeros((1, self.side, self.side), np.uint8))
         self._reader.read(np.kron(np.eye(9) < 1, np.ones((4, 4))))
 
     def read(
         self, pictures: Sequence[File], settings: Mapping[str, Any], limits: Limits
     ) -> dict[str, Any]:
-        """What ``digitcnn read --json`` prints of files.
+        """The same as ``digitcnn read --json`` prints.
 
         Parameters
         ----------
@@ -67,19 +68,20 @@ class Answers:
         settings : mapping
             Parameters of `DigitReader`, and ``max_error``.
         limits : Limits
-            Nobody waits for more pages than fit into the time that they leave.
+            Reading stops with an error when there are more pages, or it takes longer, than they
+            allow.
         """
         known = dict(settings)
         max_error = known.pop("max_error", None)
         reader = DigitReader(self._reader.model, **known)
-        reader._loaded = self._reader._loaded  # what takes time to load is shared
+        reader._loaded = self._reader._loaded  # shared, because loading takes time
         least = 0.0 if max_error is None else reader.confidence_for(max_error)
         return _read_all(pictures, reader.read_pages, lambda page: described(page, least), limits)
 
     def read_forms(
         self, pictures: Sequence[File], template: bytes, limits: Limits
     ) -> dict[str, Any]:
-        """What ``digitcnn read --form TEMPLATE --json`` prints of files.
+        """The same as ``digitcnn read --form TEMPLATE --json`` prints.
 
         Parameters
         ----------
@@ -93,13 +95,13 @@ class Answers:
         return _read_all(pictures, form.read_pages, lambda page: page.to_dict(), limits)
 
     def classify_files(self, pictures: Sequence[File], with_pixels: bool) -> dict[str, Any]:
-        """The label of each picture of one digit, which is redrawn as MNIST's were.
+        """The label of each picture of a single digit, which is first normalised to MNIST's format.
 
         Parameters
         ----------
         pictures : sequence of pairs (name, content)
         with_pixels : bool
-            Whether to say what the network was given.
+            Whether to include the network's input.
         """
         drawn = np.zeros((len(pictures), self.side, self.side), np.uint8)
         for i, (name, content) in enumerate(pictures):
@@ -112,22 +114,22 @@ class Answers:
         return {"answers": self._classify(drawn, with_pixels)}
 
     def classify_arrays(self, body: bytes, most: int, with_pixels: bool) -> dict[str, Any]:
-        """The label of each picture of an array, which is taken as it is.
+        """The label of each picture of an array, which is used as it is.
 
         Parameters
         ----------
         body : bytes
             JSON.
         most : int
-            How many pictures there may be.
+            The maximum number of pictures.
         with_pixels : bool
-            Whether to say what the network was given.
+            Whether to include the network's input.
         """
         given = parse_json(body)
         if not isinstance(given, Mapping) or set(given) != {"images"}:
             raise ValueError(
                 'expected {"images": ARRAY}, got '
-                + (some_of(list(given)) if isinstance(given, Mapping) else "something else")
+                + (some_of(list(given)) if isinstance(given, Mapping) else "no object")
             )
         images = as_images(given["images"], self.side)
         if len(images) > most:
@@ -136,7 +138,7 @@ class Answers:
         return {"answers": self._describe(answers, images if with_pixels else None)}
 
     def describe(self) -> dict[str, Any]:
-        """What is known of the model."""
+        """The model's description, accuracy and confidence thresholds."""
         model = self._model
         thresholds = []
         if model.validation_correct_ is not None and model.validation_confidences_ is not None:
@@ -157,18 +159,18 @@ class Answers:
         if self._name == PRETRAINED:
             path = files("digitcnn") / "pretrained" / "measured.json"
             measured = json.loads(path.read_text(encoding="utf-8"))
-        told = {name: one for name, one in self._described.items() if name not in _NOT_TOLD}
+        described = {name: one for name, one in self._described.items() if name not in _LEFT_OUT}
         return {
             "model": self._name,
             "digitcnn": __version__,
-            **told,
+            **described,
             "classes": self.labels,
             "measured": measured,
             "thresholds": thresholds,
         }
 
     def _classify(self, drawn: np.ndarray, with_pixels: bool = False) -> list[dict[str, Any]]:
-        """Answers for redrawn pictures; none where nothing was found to draw."""
+        """Answers for normalised pictures; a picture without a digit gets the label None."""
         rows = drawn.reshape(len(drawn), -1)
         black, white = self._model.pixel_range_
         if (black, white) != (0, 255):
@@ -205,7 +207,7 @@ def _read_all(
     describe: Callable[[Any], dict[str, Any]],
     limits: Limits,
 ) -> dict[str, Any]:
-    """All pages of files, unless they are too many, or take too long."""
+    """All pages of files; an error if there are too many, or if reading takes too long."""
     end = time.monotonic() + limits.seconds
     pages: list[dict[str, Any]] = []
     for name, content in pictures:
@@ -222,43 +224,43 @@ def _read_all(
 
 
 def _named(name: str, error: ImageFileError) -> ValueError:
-    """An error that calls the picture as the client does."""
+    """An error with the client's name of the picture."""
     return ValueError(f"{name}: {first_line(error).removeprefix('picture: ')}")
 
 
 def parse_json(body: bytes) -> Any:
-    """What JSON holds, without the numbers that are none of its standard.
+    """The value of a JSON text. NaN and Infinity, which are not JSON, are refused.
 
     Raises
     ------
     ValueError
-        If it is no JSON, or is nested too deeply.
+        If it is not JSON, or is nested too deeply.
     """
 
     def refuse(name: str) -> NoReturn:
-        raise ValueError(f"expected numbers as JSON has them, got {name}")
+        raise ValueError(f"expected finite numbers, as JSON requires, got {name}")
 
     try:
         return json.loads(body, parse_constant=refuse)
     except RecursionError:
-        raise ValueError("expected an array of images, got one that is nested deeply") from None
+        raise ValueError("expected an array of images, got one that is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"expected JSON, got something else: {first_line(error)}") from None
+        raise ValueError(f"expected JSON, got another text: {first_line(error)}") from None
 
 
 def as_images(given: Any, side: int) -> np.ndarray:
-    """Images of shape (n, side, side) of nested lists.
+    """Images of shape (n, side, side), from nested lists.
 
     Parameters
     ----------
     given : object
-        One image or many, as rows of pixels or not.
+        One or several images, each as a list of rows or as one list of pixels.
     side : int
 
     Raises
     ------
     ValueError
-        If it is no such array, or not of finite numbers.
+        If it has another shape, or values that are not finite numbers.
     """
     expected = f"expected images of {side} x {side} numbers"
     try:
@@ -266,11 +268,11 @@ def as_images(given: Any, side: int) -> np.ndarray:
     except (ValueError, OverflowError, RecursionError):
         raise ValueError(f"{expected}, got lists of different lengths") from None
     if array.dtype.kind not in "uif" or not array.size:
-        raise ValueError(f"{expected}, got none" if not array.size else f"{expected}, got others")
+        raise ValueError(f"{expected}, got {'other values' if array.size else 'none'}")
     if array.shape in ((side, side), (side * side,)):
         array = array[None]
     if array.shape[1:] not in ((side, side), (side * side,)):
         raise ValueError(f"{expected}, got an array of shape {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{expected}, got one that is infinite")
+        raise ValueError(f"{expected}, got an infinite number")
     return array.reshape(len(array), side, side)

@@ -1,4 +1,4 @@
-"""The application: its addresses, and what is done at each."""
+"""The ASGI application: its routes and their handlers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,12 +22,12 @@ from digitcnn.web.uploads import Part, Uploads, split_form
 from digitcnn.web.work import Pool
 
 _FORM, _JSON = "multipart/form-data", "application/json"
-_LONGEST = 1000  # Characters of an option.
+_LONGEST = 1000  # Maximum length of an option in characters.
 _FLAGS = {"": True, "1": True, "true": True, "0": False, "false": False}
 
 
 def make_app(settings: Settings) -> ASGIApp:
-    """The page and the API, as an ASGI application.
+    """The page and the API as an ASGI application.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def make_app(settings: Settings) -> ASGIApp:
     Raises
     ------
     OSError, ValueError
-        If the model is none that reads pictures, or corrections cannot be kept.
+        If the model cannot read pictures, or if corrections cannot be saved.
     """
     api = _Api(settings)
 
@@ -76,7 +76,7 @@ class _Api:
         self.pool = Pool(settings.limits.threads, settings.limits.waiting)
 
     def routes(self) -> list[Route]:
-        """What is served below ``/api/``, and whether this is well."""
+        """The routes below ``/api/``, and the health check."""
         found = [
             Route("/api/read", _answered(self.read), methods=["POST"]),
             Route("/api/classify", _answered(self.classify), methods=["POST"]),
@@ -115,7 +115,7 @@ class _Api:
             return await self.pool.run(read_forms, pictures, template, self._limits)
 
     async def classify(self, request: Request) -> Any:
-        """The label of each picture of one digit."""
+        """The label of each picture of a single digit."""
         options = _options_of(request, {"pixels": _flag})
         with_pixels = bool(options.get("pixels"))
         if _type_of(request) == _JSON:
@@ -127,7 +127,7 @@ class _Api:
             return await self.pool.run(self._answers.classify_files, pictures, with_pixels)
 
     async def correct(self, request: Request) -> Any:
-        """Keep a corrected digit."""
+        """Save a corrected digit."""
         _options_of(request, {})
         if _type_of(request) != _JSON:
             raise RequestError(415, f"expected {_JSON}, got {_type_of(request)[:40]!r}")
@@ -136,26 +136,26 @@ class _Api:
             return await self.pool.run(self._corrections.add, body)
 
     async def model(self, request: Request) -> Any:
-        """What is known of the model."""
+        """The model's description."""
         _options_of(request, {})
         return self._described
 
     async def document(self, request: Request) -> Any:
-        """The description of all this."""
+        """The API's OpenAPI document."""
         _options_of(request, {})
         return self._document
 
     async def health(self, request: Request) -> Any:
-        """Whether requests are answered."""
+        """Whether the server answers requests."""
         _options_of(request, {})
         if self.pool.is_stuck(self._limits.seconds):
-            raise RequestError(503, "all threads are at work for longer than a request may take")
+            raise RequestError(503, "all threads have been busy for longer than a request may take")
         return {"status": "ok"}
 
     def _files_of(
         self, request: Request, body: bytes, other: str | None = None
     ) -> tuple[list[File], bytes | None]:
-        """The pictures in a body, be it one of them or a form, and another part of the form."""
+        """The pictures of a body, which is a picture or a form, and another part of the form."""
         if _type_of(request) != _FORM:
             if not body:
                 raise RequestError(422, "expected a picture, got an empty body")
@@ -164,7 +164,7 @@ class _Api:
         others = [part for part in parts if part.name == other]
         pictures = [part for part in parts if part.name != other]
         if len(others) > 1:
-            raise RequestError(422, f"expected {other} once, got it again")
+            raise RequestError(422, f"expected {other} once, got it {len(others)} times")
         return _pictures_of(pictures), others[0].content if others else None
 
 
@@ -180,13 +180,13 @@ def _pictures_of(parts: list[Part]) -> list[File]:
 def _answered(
     handler: Callable[[Request], Awaitable[Any]],
 ) -> Callable[[Request], Awaitable[Response]]:
-    """A handler whose errors are answers too."""
+    """A handler that turns its errors into responses."""
 
     async def answer(request: Request) -> Response:
         try:
             return JSONResponse(await handler(request), headers={"Cache-Control": "no-store"})
         except ClientDisconnect:
-            return Response(status_code=400)  # nobody is there to read it
+            return Response(status_code=400)  # the client is gone
         except Exception as error:
             if is_bug(error):
                 report_bug(error, request.url.path)
@@ -200,14 +200,14 @@ def _type_of(request: Request) -> str:
 
 
 def _options_of(request: Request, known: dict[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """The query, checked: what is not known is refused, so that a slip of the pen is noticed."""
+    """The query's options, checked. Unknown ones are refused, so that typing errors are noticed."""
     found: dict[str, Any] = {}
     for name, text in request.query_params.multi_items():
         if name not in known:
             expected = f"one of {', '.join(known)}" if known else "no options"
             raise RequestError(422, f"expected {expected} in the query, got {name[:40]!r}")
         if name in found:
-            raise RequestError(422, f"expected {name} once, got it again")
+            raise RequestError(422, f"expected {name} once, got it several times")
         found[name] = known[name](text)
     return found
 

@@ -1,4 +1,4 @@
-"""Corrected digits, kept as a folder of images for each class."""
+"""Corrected digits, saved as a folder of images for each class."""
 
 import base64
 import binascii
@@ -15,25 +15,25 @@ from digitcnn._utils.atomic import atomic_write
 from digitcnn.web.answers import parse_json
 from digitcnn.web.problems import RequestError
 
-# The name of a folder on every system, and of none that means something.
+# Labels that are valid names of folders on every system, without a special meaning.
 _PLAIN = re.compile(r"[0-9A-Za-z]")
 
 
 class Corrections:
-    """The folder that corrections are kept in, in the form that ``digitcnn train`` takes.
+    """The folder of corrections, in the layout that ``digitcnn train`` takes.
 
     Parameters
     ----------
     folder : str
     side : int
-        Of the images.
+        The side of the images in pixels.
     most : int
-        How many images there may be.
+        The maximum number of images.
 
     Raises
     ------
     OSError
-        If there is no such folder and it cannot be made.
+        If the folder does not exist and cannot be created.
     """
 
     def __init__(self, folder: str, side: int, most: int) -> None:
@@ -44,27 +44,31 @@ class Corrections:
         self._lock = threading.Lock()
 
     def add(self, body: bytes) -> dict[str, Any]:
-        """Keep a corrected digit. The same one twice is kept once.
+        """Save a corrected digit. The same image with the same label is saved once.
 
         Parameters
         ----------
         body : bytes
-            JSON: its label, and its pixels as Base64.
+            JSON: the label, and the pixels as Base64.
 
         Returns
         -------
         dict
-            Where it is, and how many there are.
+            The image's path in the folder, and the number of images.
         """
         label, pixels = self._parse(body)
-        # Nothing that a client says but one letter or digit becomes a part of the name.
+        # The label, one letter or digit, is all of the path that a client determines.
         name = f"{hashlib.sha256(pixels.tobytes()).hexdigest()[:24]}.png"
         with self._lock:
             n_kept = sum(1 for _ in self._folder.glob("?/*.png"))
             target = self._folder / label / name
             if not target.exists():
                 if n_kept >= self._most:
-                    raise RequestError(507, f"there are {n_kept:,} corrections, and no more fit")
+                    raise RequestError(
+                        507,
+                        f"expected at most {self._most:,} corrections, got one more. Empty the "
+                        "server's folder",
+                    )
                 target.parent.mkdir(exist_ok=True)
                 _write(target, pixels)
                 n_kept += 1
@@ -73,10 +77,10 @@ class Corrections:
     def _parse(self, body: bytes) -> tuple[str, np.ndarray]:
         given = parse_json(body)
         if not isinstance(given, Mapping) or set(given) != {"label", "pixels"}:
-            raise ValueError('expected {"label": "7", "pixels": "..."}, got something else')
+            raise ValueError('expected {"label": "7", "pixels": "..."}, got another value')
         label, text = given["label"], given["pixels"]
         if not isinstance(label, str) or not _PLAIN.fullmatch(label):
-            raise ValueError("expected a label of one digit or letter (A to Z), got another")
+            raise ValueError("expected a label of one digit or letter (A to Z), got another text")
         n_pixels = self._side**2
         try:
             pixels = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
@@ -84,7 +88,7 @@ class Corrections:
             pixels = b""
         if len(pixels) != n_pixels:
             raise ValueError(
-                f"expected pixels to be {n_pixels} bytes as Base64, row by row, got something else"
+                f"expected pixels to be {n_pixels} bytes as Base64, row by row, got another value"
             )
         return label, np.frombuffer(pixels, np.uint8).reshape(self._side, self._side)
 

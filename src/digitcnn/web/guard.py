@@ -1,4 +1,4 @@
-"""What every request passes: where it comes from, whether it may ask, and how long it may take."""
+"""Checks of every request: its host and origin, its token, and its time limit."""
 
 import asyncio
 import hmac
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from digitcnn.web.problems import RequestError, answer_to, too_slow
 from digitcnn.web.settings import Settings, as_address, is_loopback
 
-# All that a page needs comes from here, and nothing in it is script or style but files.
+# A page loads everything from this server, and scripts and styles only from files.
 _POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -34,12 +34,12 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
-# A page's files hold nothing of anyone's. They must be loaded before the page can send a token.
+# The page's files contain no private data, and must load before the page can send a token.
 _WITH_TOKEN = "/api/"
 
 
 class Guard:
-    """ASGI middleware around all else.
+    """ASGI middleware around the application.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Guard:
         self._hosts = {name.lower().rstrip(".") for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass on what is none."""
+        """Answer an HTTP request; pass on other events."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -85,7 +85,7 @@ class Guard:
                 else:
                     await self._app(scope, watched_receive, safe_send)
         except TimeoutError:
-            # The connection of an answer that was begun is closed by the server.
+            # If the answer has started, the server closes the connection.
             if not is_started:
                 late = self._late(is_received)
                 await answer_to(late)(scope, receive, safe_send)
@@ -104,14 +104,14 @@ class Guard:
         raise RequestError(
             401,
             "expected the server's token, as 'Authorization: Bearer TOKEN', got "
-            + ("another" if token else "none"),
+            + ("another token" if token else "none"),
             {"WWW-Authenticate": "Bearer"},
         )
 
     def _check_host(self, headers: Headers) -> None:
-        """Refuse names that lead here by rebinding [1]_, and other sites' pages.
+        """Refuse host names that were rebound to this server [1]_, and pages of other sites.
 
-        An address in numbers is no name, so it cannot be led elsewhere.
+        A numeric address is not a name, so it cannot be rebound.
 
         References
         ----------
@@ -126,8 +126,8 @@ class Guard:
         if name is None or (name.rstrip(".") not in self._hosts and as_address(name) is None):
             raise RequestError(
                 421,
-                f"expected the server's own name, got the Host {host[:100]!r}. If it is one, start "
-                "the server with --allow-host",
+                f"expected the server's own name, got the Host {host[:100]!r}. To allow this name, "
+                "start the server with --allow-host",
             )
         for origin in headers.getlist("origin"):
             if _host_of(origin.strip().lower()) != host:
@@ -138,13 +138,13 @@ class Guard:
             return too_slow(self._seconds)
         return RequestError(
             408,
-            f"expected the whole request within {self._seconds:g} seconds",
+            f"expected the complete request within {self._seconds:g} seconds",
             {"Connection": "close"},
         )
 
 
 def _name_of(host: str) -> str | None:
-    """The name in a Host header, without its port; None where it is malformed."""
+    """The name in a Host header without its port; None if it is malformed."""
     try:
         parts = urlsplit(f"//{host}")
         _ = parts.port
@@ -154,7 +154,7 @@ def _name_of(host: str) -> str | None:
 
 
 def _host_of(origin: str) -> str | None:
-    """Host and port of an origin; None for what is none, such as "null"."""
+    """Host and port of an origin; None for other values, such as "null"."""
     try:
         parts = urlsplit(origin)
     except ValueError:

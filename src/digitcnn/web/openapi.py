@@ -1,4 +1,4 @@
-"""The description of the API, as OpenAPI 3.1 has it."""
+"""The description of the API as an OpenAPI 3.1 document."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ _PICTURE_TYPES = ("image/png", "image/jpeg", "image/bmp", "image/tiff", "image/w
 _DOCUMENT_TYPES = (*_PICTURE_TYPES, "application/pdf")
 _PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 _BOX = {
-    "description": "left, top, width and height in pixels of the picture",
+    "description": "left, top, width and height in pixels",
     "type": "array",
     "items": {"type": "number"},
     "minItems": 4,
     "maxItems": 4,
 }
 _POLYGON = {
-    "description": "the corners, clockwise from the upper left one of the text as it is read",
+    "description": "corners in pixels, clockwise from the upper left corner of the upright text",
     "type": "array",
     "items": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
 }
 _PAGE: dict[str, Any] = {
     "file": {"type": "string"},
-    "page": {"type": "integer", "description": "of the file, from 1"},
+    "page": {"type": "integer", "description": "number in the file, from 1"},
     "width": {"type": "integer"},
     "height": {"type": "integer"},
 }
@@ -43,15 +43,15 @@ def describe_api(settings: Settings) -> dict[str, Any]:
     Parameters
     ----------
     settings : Settings
-        What is not served is not described.
+        Only the routes that these settings enable are described.
     """
     limits = settings.limits
     paths: dict[str, Any] = {
         "/api/read": {"post": _read(limits.body)},
         "/api/classify": {"post": _classify(limits.pictures)},
-        "/api/model": {"get": _operation("What is known of the model", "Model")},
+        "/api/model": {"get": _operation("Describe the model", "Model")},
         "/api/openapi.json": {"get": _operation("This document", None)},
-        "/healthz": {"get": _operation("Whether requests are answered", "Health")},
+        "/healthz": {"get": _operation("Check that the server answers requests", "Health")},
     }
     if settings.collect is not None:
         paths["/api/corrections"] = {"post": _correct()}
@@ -81,13 +81,13 @@ def _operation(
 ) -> dict[str, Any]:
     content = {"type": "object"} if schema is None else _reference(schema)
     what = {
-        401: "The token is missing or another",
-        413: "Too long",
-        415: "Of another type",
-        422: "Not as expected; the message is the command's",
-        429: "Too much to do; Retry-After says when to try again",
-        503: "Took too long",
-        507: "No room for more",
+        401: "The token is missing or wrong",
+        413: "The body is too large, or has too many pictures or pages",
+        415: "The content type is not supported",
+        422: "Invalid input; the message is the same as the command's",
+        429: "Too many requests; Retry-After says when to try again",
+        503: "The request took too long",
+        507: "The folder of corrections is full",
     }
     responses = {"200": {"description": "OK", "content": {"application/json": {"schema": content}}}}
     for status in statuses:
@@ -103,19 +103,21 @@ def _read(most: int) -> dict[str, Any]:
         "Reading",
         (413, 415, 422, 429, 503),
         description=(
-            "The answer is what `digitcnn read --json` prints. A form may hold several pictures, "
-            "as files under any names. With a part named `form`, the JSON of a template, each "
-            "page is read field by field, as by `digitcnn read --form`."
+            "The answer is the same as the output of `digitcnn read --json`. A multipart body may "
+            "contain several pictures, as files with any names. If it has a part named `form` with "
+            "a form template (JSON), each page is read field by field, as with "
+            "`digitcnn read --form`."
         ),
         parameters=[
             _flag("line", "The picture shows one line"),
-            _flag("single", "The picture shows one digit"),
-            _text("length", "How many digits a number has: 5, or 3-5 with both ends"),
-            _text("pattern", "What a number looks like: # is a digit, | stands between patterns"),
+            _flag("single", "The picture shows a single digit"),
+            _text("length", "The digits of each number: 5, or 3-5 for three to five"),
+            _text("pattern", "The format of each number: # is a digit, | separates alternatives"),
             {
                 "name": "max_error",
                 "in": "query",
-                "description": "Name what is too unsure for this part of wrong numbers",
+                "description": "Mark readings as doubtful that are too uncertain for this error "
+                "rate, such as 0.01",
                 "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
             },
         ],
@@ -133,14 +135,14 @@ def _read(most: int) -> dict[str, Any]:
 def _classify(most: int) -> dict[str, Any]:
     picture = {"schema": {"type": "string", "contentMediaType": "image/*"}}
     return _operation(
-        "Classify pictures of one digit each",
+        "Classify pictures of single digits",
         "Classification",
         (413, 415, 422, 429, 503),
         description=(
-            "Pictures of any size are redrawn as MNIST's were. Arrays are taken as they are, light "
-            "on dark, in the range and size that the model was trained on."
+            "Pictures of any size are normalised to MNIST's format. Arrays are used as they are: "
+            "light on dark, in the size and pixel range of the model's training data."
         ),
-        parameters=[_flag("pixels", "Say what the network was given")],
+        parameters=[_flag("pixels", "Include the network's input")],
         requestBody={
             "required": True,
             "description": f"At most {most:,} pictures.",
@@ -155,7 +157,7 @@ def _classify(most: int) -> dict[str, Any]:
 
 def _correct() -> dict[str, Any]:
     return _operation(
-        "Keep a corrected digit in the server's folder",
+        "Save a corrected digit to the server's folder",
         "Kept",
         (413, 415, 422, 429, 507),
         requestBody={
@@ -237,7 +239,8 @@ def _answers() -> dict[str, Any]:
         "Images": _object(
             {
                 "images": {
-                    "description": "one or many: 28 rows of 28 numbers, or 784 numbers, each",
+                    "description": "one or several images, each 28 rows of 28 numbers or 784 "
+                    "numbers",
                     "type": "array",
                 }
             }
@@ -247,12 +250,12 @@ def _answers() -> dict[str, Any]:
             {
                 "label": {
                     "type": ["string", "null"],
-                    "description": "null where there is no digit",
+                    "description": "null if no digit was found",
                 },
                 "confidence": _PROBABILITY,
                 "probabilities": {"type": "object", "additionalProperties": _PROBABILITY},
                 "pixels": {
-                    "description": "what the network was given, row by row",
+                    "description": "the network's input, row by row",
                     "type": "array",
                     "items": {"type": "integer", "minimum": 0, "maximum": 255},
                 },
@@ -275,8 +278,11 @@ def _models() -> dict[str, Any]:
                 "image_shape": text,
                 "classes": {"type": "array", "items": text},
                 "temperature": {"type": "number"},
-                "measured": {**rows, "description": "accuracy on pictures that were held out"},
-                "thresholds": {**rows, "description": "confidences that keep an error rate"},
+                "measured": {**rows, "description": "accuracy on held-out pictures"},
+                "thresholds": {
+                    **rows,
+                    "description": "the confidence threshold of each target error rate",
+                },
                 "collects": {"type": "boolean"},
             }
         ),

@@ -1,6 +1,7 @@
-"""The files of the page, held in memory: no path that a client sends is ever opened."""
+"""The page's files, served from memory: no path that a client sends is ever opened."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import PurePath
 
@@ -14,12 +15,12 @@ _TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-# Addresses without the ending of a file.
+# Paths without a file's ending.
 _NAMES = {"index.html": "/", "api.html": "/docs"}
 
 
 def page_routes() -> list[Route]:
-    """A route for each file."""
+    """A route for each file of the page."""
     routes = []
     for file in (files("digitcnn") / "web" / "static").iterdir():
         media_type = _TYPES.get(PurePath(file.name).suffix)
@@ -29,7 +30,7 @@ def page_routes() -> list[Route]:
     return routes
 
 
-def _answer(content: bytes, media_type: str):  # type: ignore[no-untyped-def]
+def _answer(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
 

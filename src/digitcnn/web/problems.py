@@ -26,11 +26,11 @@ class RequestError(Exception):
     Parameters
     ----------
     status : int
-        Of HTTP.
+        The HTTP status.
     detail : str
-        What is wrong, for the user.
+        The message for the user.
     headers : mapping of str to str, default={}
-        Of the answer.
+        Headers of the response.
     """
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
@@ -41,21 +41,21 @@ class RequestError(Exception):
 
 
 def too_slow(seconds: float) -> RequestError:
-    """The problem of a request that takes longer than it may."""
+    """The error of a request that takes longer than its time limit."""
     return RequestError(
         503,
-        f"the request took longer than {seconds:g} seconds. Try a smaller picture",
+        f"expected an answer within {seconds:g} seconds, got none. Try a smaller picture",
         {"Retry-After": "10"},
     )
 
 
 def answer_to(error: Exception) -> JSONResponse:
-    """The answer that tells a client of an error.
+    """The response to a request that failed.
 
     Parameters
     ----------
     error : exception
-        Of bugs the client is told nothing but that they are one.
+        A bug's message is not included.
     """
     problem = _as_problem(error)
     content = {
@@ -68,12 +68,12 @@ def answer_to(error: Exception) -> JSONResponse:
 
 
 def is_bug(error: Exception) -> bool:
-    """Whether an error is no client's."""
+    """Whether an error is a bug, not the client's or the system's."""
     return not isinstance(error, RequestError | HTTPException) and not is_refusal(error)
 
 
 def report_bug(error: Exception, path: str) -> None:
-    """Tell of a bug on standard error, without its message: that may hold what was read."""
+    """Report a bug on standard error, without its message, which may contain what was read."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
     if sys.stderr is not None:
@@ -85,14 +85,14 @@ def _as_problem(error: Exception) -> RequestError:
         return error
     if isinstance(error, HTTPException):
         detail = {
-            404: "there is nothing at this address",
-            405: "this address does not take this method",
+            404: "there is nothing at this URL",
+            405: "this URL does not support this method",
         }.get(error.status_code, error.detail)
         return RequestError(error.status_code, detail, error.headers)
     if isinstance(error, MemoryError):
         return RequestError(503, "there is not enough memory", {"Retry-After": "10"})
     if isinstance(error, OSError):
-        return RequestError(500, f"the system refused it: {error.strerror or type(error).__name__}")
+        return RequestError(500, f"error of the system: {error.strerror or type(error).__name__}")
     if isinstance(error, ImportError | ValueError) and is_refusal(error):
         return RequestError(422, first_line(error))
-    return RequestError(500, "the request could not be answered. This is a bug in digitcnn")
+    return RequestError(500, "the request failed. This is a bug in digitcnn")

@@ -1,4 +1,4 @@
-"""The server: a socket, a process or several that answer on it, and their end."""
+"""The server: a socket, one or more processes that answer requests on it, and their shutdown."""
 
 import asyncio
 import functools
@@ -18,8 +18,8 @@ from digitcnn.web.app import make_app
 from digitcnn.web.settings import Settings
 
 _BACKLOG = 1024
-_PAUSE = 0.1  # Seconds between two looks at the processes.
-_GRACE = 5.0  # Seconds that a process has to end after its last request.
+_PAUSE = 0.1  # Seconds between two checks of the processes.
+_GRACE = 5.0  # Seconds for a process to exit after its last request.
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -28,32 +28,32 @@ def open_socket(host: str, port: int) -> socket.socket:
     Raises
     ------
     OSError
-        If the address is none of this machine's, or the port is taken or not allowed.
+        If the address is not one of this machine's, or the port is in use or not permitted.
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         why = (error.strerror or str(error)).partition(" (while")[0]
-        raise OSError(f"{host}, port {port}: {why}. Give another --port or --host") from None
+        raise OSError(f"{host}, port {port}: {why}. Try another --port or --host") from None
     except UnicodeError:
-        raise OSError(f"{host}: expected the name of a host, got something else") from None
+        raise OSError(f"{host}: expected the name of a host, got an invalid name") from None
 
 
 def run_server(
     settings: Settings, listener: socket.socket, n_workers: int, ready: Callable[[], None]
 ) -> None:
-    """Answer until Ctrl-C or SIGTERM; then finish what is under way.
+    """Serve until Ctrl-C or SIGTERM, then finish the requests that have started.
 
     Parameters
     ----------
     settings : Settings
     listener : socket
-        Of `open_socket`.
+        From `open_socket`.
     n_workers : int
-        How many processes answer.
+        The number of processes.
     ready : callable
-        Called when requests are answered.
+        Called once requests are answered.
 
     Raises
     ------
@@ -63,10 +63,10 @@ def run_server(
     stopping = threading.Event()
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
-        # Once it is done, uvicorn raises the signals that it has caught again. They end nothing.
+        # uvicorn raises caught signals again after its shutdown; they must not end the process.
         for one in before:
             signal.signal(one, lambda *_: stopping.set())
-        app = make_app(settings)  # What is wrong with the model is told once, and here.
+        app = make_app(settings)  # Here, so that errors of the model are reported once.
         if n_workers == 1:
             Server(settings, app, ready, stopping).run(sockets=[listener])
         else:
@@ -77,7 +77,7 @@ def run_server(
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which tells when it is ready, and ends if it is to stop before that.
+    """uvicorn's server with a callback when it is ready, and a way to stop it before that.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Server(uvicorn.Server):
     app : ASGI application
     ready : callable
     stopping : threading.Event or None, default=None
-        Set by a signal that came before uvicorn's own handlers were there.
+        Set by a signal that arrived before uvicorn had installed its handlers.
     """
 
     def __init__(
@@ -115,8 +115,8 @@ def _configure(settings: Settings, app: Any) -> uvicorn.Config:
         http=functools.partial(_Protocol, header_seconds=limits.header_seconds),
         ws="none",
         lifespan="on",
-        # Nothing is logged of what is asked. Bugs are reported by the application itself, and older
-        # versions print tracebacks of workers that are stopped.
+        # No requests are logged. The application reports bugs itself, and older versions of uvicorn
+        # print tracebacks of stopped workers.
         log_config=None,
         log_level=logging.CRITICAL,
         access_log=False,
@@ -129,11 +129,11 @@ def _configure(settings: Settings, app: Any) -> uvicorn.Config:
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1, where a client has only some seconds to send a request's header.
+    """HTTP/1.1 with time limits for slow clients.
 
-    uvicorn waits for the first bytes of a second request, but not for those of the first one, nor
-    for the rest of a header. What is still sent of a body after its answer is bounded the same way,
-    and so is the time in which a client reads nothing of what it is sent.
+    uvicorn limits the wait for a second request on a connection, but not for the first one, nor for
+    the rest of a header. This class also limits the time for the rest of a body after its answer,
+    and the time in which a client reads nothing of its answer.
     """
 
     def __init__(self, *arguments: Any, header_seconds: float, **named: Any) -> None:
@@ -144,8 +144,8 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        # An answer's header and body are two packets; without this the second one waits 40 ms for
-        # the first to be acknowledged. asyncio sees to it only where sockets name their protocol.
+        # A response's header and body are two packets; without this the second one waits 40 ms for
+        # the first one's acknowledgement. asyncio sets it only for sockets that name a protocol.
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch()
@@ -188,8 +188,8 @@ def _run_many(
     ready: Callable[[], None],
     stopping: threading.Event,
 ) -> None:
-    """Keep some processes at work until this one is told to stop."""
-    # New processes, not forked ones: nothing is inherited that a thread has locked.
+    """Run several processes, and replace those that end, until this one is told to stop."""
+    # Spawned, not forked, so that they inherit no locks of other threads.
     context = multiprocessing.get_context("spawn")
 
     def start() -> tuple[Any, Any]:
@@ -201,7 +201,7 @@ def _run_many(
         return process, is_ready
 
     workers = [start() for _ in range(n_workers)]
-    is_told = False
+    is_reported = False
     try:
         while not stopping.wait(_PAUSE):
             for i, (process, is_ready) in enumerate(workers):
@@ -209,11 +209,11 @@ def _run_many(
                     continue
                 if not is_ready.is_set():
                     raise ChildProcessError(
-                        f"a worker ended with the exit status {process.exitcode} at its start"
+                        f"a server process ended at its start, with exit status {process.exitcode}"
                     )
                 workers[i] = start()
-            if not is_told and all(is_ready.is_set() for _, is_ready in workers):
-                is_told = True
+            if not is_reported and all(is_ready.is_set() for _, is_ready in workers):
+                is_reported = True
                 ready()
     finally:
         for process, _ in workers:
@@ -224,7 +224,7 @@ def _run_many(
 
 
 def _work(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Answer in a process of its own, for as long as the one that started it is there."""
+    """Serve in a process of its own, as long as its parent process runs."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,4 +1,4 @@
-"""What a server is started with, and what it lets its clients ask for."""
+"""The settings of a server, and its limits for clients."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -11,30 +11,30 @@ _MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client, and all of them together, may ask for.
+    """The limits for each request, and for all requests together.
 
     Attributes
     ----------
     body : int
-        Bytes of a request's body.
+        Size of a request's body in bytes.
     json : int
-        Bytes of one in JSON, which takes some twenty times as much memory when it is parsed.
+        Size of a JSON body in bytes. Parsing needs about twenty times as much memory.
     buffered : int
-        Bytes of all bodies that are held in memory at a time.
+        Size in bytes of all bodies in memory at the same time.
     pictures : int
-        Of one request.
+        Pictures or pages in a request.
     seconds : float
-        That a request may take, from its header to the last byte of its answer.
+        Time for a request, from its header to the last byte of its answer.
     header_seconds : float
-        That a connection may take to send a request's header, or to read on in an answer.
+        Time for a client to send a request's header, and to continue reading an answer.
     connections : int
-        That may be open at a time.
+        Connections that are open at the same time.
     threads : int
-        That read pictures.
+        Threads that read pictures.
     waiting : int
         Requests that wait for a thread.
     collected : int
-        Corrections that are kept in the folder.
+        Corrections in the folder.
     """
 
     body: int = 32 * _MIB
@@ -51,20 +51,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a server is started with.
+    """The settings of a server.
 
     Attributes
     ----------
     model : str
         "pretrained" or a model file.
     host : str
-        The address that it listens on.
+        The address to listen on.
     token : str or None
-        What each call must bring; None where anyone may call.
+        The secret that each request to the API must send; None needs none.
     allowed_hosts : tuple of str
-        Names that clients know it by, beside its own addresses.
+        Host names that clients may use, besides the server's own.
     collect : str or None
-        The folder that corrections are kept in; None where none are.
+        The folder to save corrections to; None saves none.
     limits : Limits
     """
 
@@ -83,7 +83,7 @@ def is_loopback(host: str) -> bool:
 
 
 def as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """An address in numbers, with or without brackets; None for a name."""
+    """A numeric address, with or without brackets; None for a name."""
     try:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:

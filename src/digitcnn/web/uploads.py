@@ -1,4 +1,4 @@
-"""Bodies of requests, received in bounded memory, and the files in them."""
+"""Receives the bodies of requests in bounded memory, and splits forms into files."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from digitcnn.web.problems import RequestError
 from digitcnn.web.settings import Limits
 
-_MOST_HEADER = 8192  # Bytes, of a part.
+_MOST_HEADER = 8192  # Largest header of a part in bytes.
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE)
 _PARAMETER = re.compile(rb';\s*(name|filename)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
@@ -23,7 +23,7 @@ class Part:
     ----------
     name : str
     filename : str or None
-        None where it is no file. It is a client's word, and never the name of a file here.
+        None for a field. The client chose it, so it is never used as a path.
     content : bytes
     """
 
@@ -33,7 +33,7 @@ class Part:
 
 
 class Uploads:
-    """Receives bodies, in no more memory than the limits say, however many come at a time.
+    """Receives bodies within the memory limits, however many arrive at the same time.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Uploads:
         Raises
         ------
         RequestError
-            If the body is longer than `most` bytes, is compressed, or there is no memory left.
+            If the body is longer than `most` bytes or compressed, or if the memory is used up.
         """
         declared = request.headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > most:
@@ -69,7 +69,7 @@ class Uploads:
                     raise _too_long(most)
                 if self._n_buffered > self._limits.buffered:
                     raise RequestError(
-                        429, "too much is being sent. Try again later", {"Retry-After": "2"}
+                        429, "too many uploads at once. Try again later", {"Retry-After": "2"}
                     )
                 parts.append(part)
             body = b"".join(parts)
@@ -93,12 +93,12 @@ def split_form(body: bytes, content_type: str, most: int) -> list[Part]:
     content_type : str
         The header, which names the boundary between the parts.
     most : int
-        How many parts there may be.
+        The maximum number of parts.
 
     Raises
     ------
     RequestError
-        400, if it is no such body, or ends before its last boundary; 413 if it has too many parts.
+        400 if the body is malformed or ends before its last boundary, 413 if it has too many parts.
 
     References
     ----------
@@ -124,7 +124,7 @@ def split_form(body: bytes, content_type: str, most: int) -> list[Part]:
         if len(parts) == most:
             raise RequestError(413, f"expected at most {most:,} files, got more")
         parts.append(_part_of(body[line:head], body[head + 4 : place]))
-    raise RequestError(400, "expected a whole body of multipart/form-data, got a broken one")
+    raise RequestError(400, "expected a body of multipart/form-data, got a malformed one")
 
 
 def _part_of(header: bytes, content: bytes) -> Part:
@@ -133,14 +133,14 @@ def _part_of(header: bytes, content: bytes) -> Part:
         if name.strip().lower() == b"content-disposition":
             if value.partition(b";")[0].strip().lower() != b"form-data":
                 break
-            told = {key.lower(): _text_of(text) for key, text in _PARAMETER.findall(value)}
-            if b"name" in told:
-                return Part(told[b"name"], told.get(b"filename"), content)
+            given = {key.lower(): _text_of(text) for key, text in _PARAMETER.findall(value)}
+            if b"name" in given:
+                return Part(given[b"name"], given.get(b"filename"), content)
     raise RequestError(400, "expected a name for each part of the form, got a part without")
 
 
 def _text_of(quoted: bytes) -> str:
-    """A name as browsers write it: quotes and ends of lines are escaped by percent signs."""
+    """A name as browsers encode it: quotes and line breaks are percent-encoded."""
     text = re.sub(rb"\\(.)", rb"\1", quoted).decode("utf-8", "replace")
     for escaped, sign in (("%22", '"'), ("%0D", "\r"), ("%0A", "\n")):
         text = text.replace(escaped, sign)

@@ -1,4 +1,4 @@
-"""Threads that read pictures, beside the one that talks to clients."""
+"""The threads that read pictures, besides the event loop's thread."""
 
 import asyncio
 import contextlib
@@ -12,21 +12,21 @@ from typing import Any, TypeVar
 from digitcnn.web.problems import RequestError
 
 _T = TypeVar("_T")
-_RECENT = 0.1  # The weight of the last piece of work in the mean of how long one takes.
+_RECENT = 0.1  # The weight of the latest task in the moving average of their durations.
 
 
 class Pool:
-    """A bounded number of threads, and of work that waits for them.
+    """A fixed number of threads with a bounded queue of tasks.
 
-    Work cannot be stopped once a thread does it. A client that gives up leaves its place in the
-    queue, and where a thread is at work already, the place stays taken until the thread is done. So
-    there is never more to do than was accepted. The threads end with the process, whatever they do.
+    A task cannot be stopped once a thread runs it. If its client disconnects before that, the task
+    is skipped; otherwise it counts as accepted until the thread is done. So the number of tasks
+    never exceeds the limit. The threads end with the process, even in the middle of a task.
 
     Parameters
     ----------
     n_threads : int
     n_waiting : int
-        How many pieces of work may wait.
+        The maximum number of waiting tasks.
     """
 
     def __init__(self, n_threads: int, n_waiting: int) -> None:
@@ -41,17 +41,17 @@ class Pool:
             threading.Thread(target=self._work, name=name, daemon=True).start()
 
     async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """What a function returns, computed in a thread.
+        """Call a function in a thread, and return its result.
 
         Raises
         ------
         RequestError
-            429, if too much is waiting.
+            429 if too many tasks are waiting.
         """
         if self._n_accepted >= self._most:
             raise RequestError(
                 429,
-                f"{self._n_accepted} requests are being answered or wait. Try again later",
+                f"{self._n_accepted} requests are running or waiting. Try again later",
                 {"Retry-After": str(self.retry_after())},
             )
         loop = asyncio.get_running_loop()
@@ -61,16 +61,16 @@ class Pool:
         return await future
 
     def retry_after(self) -> int:
-        """In how many seconds all that is accepted now will be done."""
+        """The estimated time in seconds until all accepted tasks are done."""
         return max(1, math.ceil(self._n_accepted * self._seconds / self._n_threads))
 
     def is_stuck(self, seconds: float) -> bool:
-        """Whether every thread has been at one piece of work for longer than so many seconds."""
+        """Whether every thread has been running its task for longer than `seconds`."""
         since = list(self._busy_since.values())
         return len(since) == self._n_threads and time.monotonic() - max(since) > seconds
 
     def close(self) -> None:
-        """Let the threads end when they have nothing to do."""
+        """End the threads after their tasks."""
         for _ in range(self._n_threads):
             self._queue.put(None)
 
@@ -87,11 +87,11 @@ class Pool:
                     error = caught
                 seconds = time.monotonic() - start
                 del self._busy_since[own]
-            with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
-                loop.call_soon_threadsafe(self._settle, future, result, error, seconds)
+            with contextlib.suppress(RuntimeError):  # the event loop may have ended
+                loop.call_soon_threadsafe(self._finish, future, result, error, seconds)
             del given, future, function, arguments, result, error
 
-    def _settle(
+    def _finish(
         self,
         future: "asyncio.Future[Any]",
         result: Any,

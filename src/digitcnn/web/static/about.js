@@ -1,4 +1,4 @@
-// The tab About: what is known of the model.
+// The tab About: the model's description, accuracy and confidence thresholds.
 
 import { element, percent } from "./dom.js";
 
@@ -13,7 +13,7 @@ export function showModel(model) {
   ];
   if (model.validation_accuracy !== undefined) {
     const n = model.validation_digits.toLocaleString("en");
-    facts.push(["accuracy", `${percent(model.validation_accuracy)} of ${n} digits that it was not trained on`]);
+    facts.push(["accuracy", `${percent(model.validation_accuracy)} on ${n} held-out digits`]);
   }
   const list = document.getElementById("model");
   list.replaceChildren(
@@ -31,8 +31,8 @@ export function showModel(model) {
       row.accuracy === null ? "–" : exact(row.accuracy),
       exact(row.confident),
     ]);
-    const names = ["pictures", "number", "read rightly", "more than half sure"];
-    room.append(table("Measured on pictures that it was not trained on", names, rows));
+    const names = ["pictures", "number", "accuracy", "confidence above 50%"];
+    room.append(table("Accuracy on pictures that the model was not trained on", names, rows));
   }
   if (model.thresholds.length) {
     const rows = model.thresholds.map((row) => [
@@ -40,12 +40,12 @@ export function showModel(model) {
       row.confidence.toFixed(4),
       exact(row.answered),
     ]);
-    const names = ["errors at most", "confidence at least", "answers"];
-    room.append(table("Of how many digits the answer is sure enough", names, rows));
+    const names = ["target error rate", "confidence threshold", "digits at or above it"];
+    room.append(table("Rejecting uncertain digits", names, rows));
   }
   const text =
-    `A confidence is a probability: of all digits that are read with 90%, nine of ten should be right. The network's own are divided by a temperature of ${model.temperature} for that. ` +
-    "It holds for digits like those that it was trained on; yours may be others.";
+    `A confidence is a probability: of all digits with a confidence of 90%, nine in ten should be right. The network's outputs are calibrated for this with a temperature of ${model.temperature}. ` +
+    "The calibration holds for digits like those of the training data; yours may differ.";
   room.append(element("h2", { textContent: "What a confidence means" }), element("p", { textContent: text }));
 }
 

@@ -1,11 +1,11 @@
-// What was read of a drawing: the number, each digit as the network saw it, and its probabilities.
+// The reading of a drawing: the number, and each digit's image and probabilities.
 
 import { element, percent, seen } from "./dom.js";
 
 const DOUBTFUL = 0.9;
 
 export class AnswerView {
-  // `correct` is called with digits to be corrected; without it there is no such button.
+  // `correct` is called with the digits to correct; without it there is no button for that.
   constructor(root, correct = null) {
     this.root = root;
     this.correct = correct;
@@ -24,8 +24,8 @@ export class AnswerView {
     this.root.setAttribute("aria-busy", String(isBusy));
   }
 
-  // `found` is null for an empty canvas, else { text, digits }: each digit has a label, a
-  // confidence, probabilities and pixels. Where there is no digit, `other` has what was seen.
+  // `found` is null for an empty canvas, else { text, digits }. Each digit has a label, a
+  // confidence, probabilities and pixels. Without digits, `other` describes what was drawn.
   show(found) {
     const digits = found?.digits ?? [];
     const confidence = digits.reduce((product, digit) => product * digit.confidence, 1);
@@ -35,10 +35,10 @@ export class AnswerView {
     this.number.className = "number";
     if (!digits.length) this.number.classList.add("none");
     if (found?.text?.length > 8) this.number.classList.add("long");
-    let said = "Nothing is drawn yet.";
+    let said = "Nothing drawn yet.";
     if (digits.length) {
-      said = `Read as ${found.text}, ${percent(confidence)} sure${confidence < DOUBTFUL ? ": doubtful" : ""}.`;
-    } else if (found) said = "There is no digit in what is drawn.";
+      said = `Read as ${found.text}, confidence ${percent(confidence)}${confidence < DOUBTFUL ? ": doubtful" : ""}.`;
+    } else if (found) said = "No digit found in the drawing.";
     if (this.said.textContent !== said) this.said.textContent = said;
     this.said.classList.toggle("doubtful", digits.length > 0 && confidence < DOUBTFUL);
     this.button.hidden = !this.correct || !digits.length;
@@ -69,9 +69,9 @@ export class AnswerView {
   #explain(digit, isDigit) {
     this.detail.replaceChildren();
     if (!digit) return;
-    const figure = element("figure", {}, seen(digit.pixels, "What the network was given", "seen large"));
+    const figure = element("figure", {}, seen(digit.pixels, "The network's input", "seen large"));
     const side = Math.round(Math.sqrt(digit.pixels.length));
-    figure.append(element("figcaption", { textContent: `What the network was given: ${side} × ${side} pixels` }));
+    figure.append(element("figcaption", { textContent: `The network's input: ${side} × ${side} pixels` }));
     const body = element("tbody");
     for (const [label, probability] of Object.entries(digit.probabilities)) {
       const meter = element("meter", { min: 0, max: 1, value: probability });

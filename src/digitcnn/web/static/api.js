@@ -1,4 +1,4 @@
-// The OpenAPI document, to be read by people.
+// Shows the OpenAPI document to people.
 
 import { call, takeToken } from "./client.js";
 import { element } from "./dom.js";
@@ -33,7 +33,7 @@ function operation(path, method, told, hasToken) {
   if (told.description) parts.push(element("p", { textContent: told.description }));
   if (told.parameters?.length) {
     const lines = told.parameters.map((one) => [one.name, nameOf(one.schema), one.description]);
-    parts.push(rows(["name", "type", "what"], lines, `Query of ${path}`));
+    parts.push(rows(["name", "type", "meaning"], lines, `Query of ${path}`));
   }
   if (told.requestBody) {
     const types = Object.entries(told.requestBody.content).map(([type, one]) => [type, nameOf(one.schema)]);
@@ -52,7 +52,7 @@ function operation(path, method, told, hasToken) {
     nameOf(Object.values(one.content ?? {})[0]?.schema),
     one.description,
   ]);
-  parts.push(rows(["status", "content", "what"], answers, `Answers of ${path}`));
+  parts.push(rows(["status", "content", "meaning"], answers, `Responses of ${path}`));
   return element("section", {}, ...parts);
 }
 
@@ -70,12 +70,12 @@ async function start() {
         nameOf(one),
         one.description ?? "",
       ]);
-      return element("section", {}, element("h3", { textContent: name }), rows(["name", "type", "what"], lines, `Parts of ${name}`));
+      return element("section", {}, element("h3", { textContent: name }), rows(["name", "type", "meaning"], lines, `Fields of ${name}`));
     });
     document.getElementById("schemas").replaceChildren(...schemas);
   } catch (problem) {
     const error = document.getElementById("error");
-    error.textContent = problem.status === 401 ? "This server wants its token. Open its page with the token first." : problem.message;
+    error.textContent = problem.status === 401 ? "This server needs a token. Open its page with the token first." : problem.message;
     error.hidden = false;
   }
 }

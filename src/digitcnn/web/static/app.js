@@ -1,4 +1,4 @@
-// The page: its tabs, its errors, and what each tab needs.
+// The page: its tabs, its error message, and the start of each tab.
 
 import { showModel } from "./about.js";
 import { call, setToken, takeToken } from "./client.js";
@@ -31,7 +31,7 @@ tabs.forEach((tab, i) => {
   });
 });
 
-// Shows an error, or with null takes away the last one.
+// Shows an error; null removes the last one.
 function show(problem) {
   if (problem?.status === 401) {
     tokenForm.hidden = false;

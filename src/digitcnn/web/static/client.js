@@ -1,4 +1,4 @@
-// Calls of the server's API. An error's message is the server's own.
+// Calls the server's API. Errors have the server's own message.
 
 const KEY = "digitcnn.token";
 
@@ -9,7 +9,7 @@ export class ServerError extends Error {
   }
 }
 
-// The token stands behind # in the address, which no browser sends to a server.
+// The token follows # in the URL, a part that browsers do not send to servers.
 export function takeToken() {
   const found = new URLSearchParams(location.hash.slice(1)).get("token");
   if (found) {
@@ -43,11 +43,11 @@ export async function call(path, { body, type, signal } = {}) {
       continue;
     }
     const problem = await response.json().catch(() => ({}));
-    throw new ServerError(response.status, problem.detail || `The server answers ${response.status}.`);
+    throw new ServerError(response.status, problem.detail || `The server answered with status ${response.status}.`);
   }
 }
 
-// `pictures` are bytes of PNG files.
+// `pictures` are PNG files as bytes.
 export function classify(pictures) {
   const edge = `edge-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
   const encoder = new TextEncoder();

@@ -1,4 +1,4 @@
-// Corrections: asked for in a dialog, kept in this browser, saved as a folder of images.
+// Corrections: entered in a dialog, kept in this browser, saved as a folder of images.
 
 import { call, classify } from "./client.js";
 import { element, save, seen, toBytes } from "./dom.js";
@@ -26,7 +26,7 @@ export function startCorrect(show, settings) {
     keep([]);
     get("tab-correct").focus();
   });
-  // Another tab of this browser may have corrected something.
+  // Another tab of this browser may have changed the corrections.
   addEventListener("storage", (event) => {
     if (event.key !== KEY) return;
     kept = load();
@@ -34,7 +34,7 @@ export function startCorrect(show, settings) {
   });
   list();
 
-  // Digits have a label, and either their pixels or a `crop` to be classified.
+  // Each digit has a label, and either its pixels or a function `crop` that gives its picture.
   return async function ask(found) {
     opener = document.activeElement;
     digits = found;
@@ -55,7 +55,7 @@ export function startCorrect(show, settings) {
       show(error);
       return;
     }
-    if (digits !== found) return; // Another one was opened meanwhile.
+    if (digits !== found) return; // The dialog was opened for others meanwhile.
     get("correction-pictures").replaceChildren(
       ...found.map((digit) => seen(digit.pixels, `Read as ${digit.label}`)),
     );
@@ -78,11 +78,11 @@ export function startCorrect(show, settings) {
       return;
     }
     if (digits.some((digit) => !digit.pixels)) {
-      refuse("Its picture is not there yet. Try again.");
+      refuse("The picture has not arrived yet. Try again.");
       return;
     }
     if (kept.length + digits.length > MOST) {
-      refuse(`There are ${kept.length} corrections. Save them as ZIP, and delete them first.`);
+      refuse(`This browser keeps at most ${MOST} corrections. Save them as ZIP, then delete them.`);
       return;
     }
     const added = digits.map((digit, i) => ({
@@ -117,7 +117,7 @@ export function startCorrect(show, settings) {
     try {
       localStorage.setItem(KEY, JSON.stringify(kept));
     } catch {
-      show(new Error("This browser keeps no more. Save the corrections as ZIP before you leave."));
+      show(new Error("This browser has no space left for corrections. Save them as ZIP before you close the page."));
     }
     list();
   }

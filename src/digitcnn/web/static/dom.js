@@ -1,4 +1,4 @@
-// Elements, made without any text being taken for markup.
+// Elements, created without interpreting any text as markup.
 
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -30,7 +30,7 @@ export function save(content, name, type) {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
-// A canvas of what a network was given: bytes, light on dark.
+// A canvas of a network's input: bytes, light on dark.
 export function seen(pixels, name, className = "seen") {
   const side = Math.round(Math.sqrt(pixels.length));
   const canvas = element("canvas", { width: side, height: side, className, role: "img" });
@@ -42,8 +42,8 @@ export function seen(pixels, name, className = "seen") {
   return canvas;
 }
 
-// A canvas as PNG. Its own toBlob, and the sending of blobs, wait for other processes of the browser,
-// which an answer that follows the pen has no time for.
+// A canvas as PNG. toBlob, and sending a blob, wait for other processes of the browser, which is too
+// slow for an answer while you draw.
 export function toBytes(canvas) {
   const text = atob(canvas.toDataURL("image/png").split(",")[1]);
   return Uint8Array.from(text, (sign) => sign.charCodeAt(0));

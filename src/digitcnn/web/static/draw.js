@@ -1,11 +1,11 @@
-// The tab Draw: what is drawn is read while it is drawn.
+// The tab Draw: reads a drawing while you draw.
 
 import { AnswerView } from "./answer.js";
 import { call, classify } from "./client.js";
 import { toBytes } from "./dom.js";
 import { Drawing } from "./drawing.js";
 
-const PAUSE = 120; // Milliseconds between two readings of a stroke that is being drawn.
+const PAUSE = 120; // Milliseconds between two readings during a stroke.
 
 export function startDraw(show, correct) {
   const view = new AnswerView(document.getElementById("drawn"), correct);
@@ -23,7 +23,7 @@ export function startDraw(show, correct) {
   });
 }
 
-// Runs one reading at a time, and at the end always one of the last state.
+// Runs one reading at a time, and always one of the final state.
 class Latest {
   constructor(read, view, show) {
     this.read = read;
@@ -81,7 +81,7 @@ async function read(drawing) {
       top + (y + height) / scale + pad,
     ];
     const strokes = digits.length > 1 ? drawing.inBox(box) : drawing.strokes;
-    // A stroke that runs through several digits is cut, as the reader cut it.
+    // A stroke that runs through several digits is cut where the reader cut it.
     const picture = strokes.length ? drawing.picture({ strokes }) : drawing.picture({ box });
     return toBytes(picture.canvas);
   });

@@ -1,8 +1,7 @@
 // A canvas to draw on: with mouse, finger, pen or keyboard. Strokes are kept as points.
 
 const STEP = 8; // Pixels that an arrow key moves the pen.
-// Of a picture that is read, in pixels: digits of a hundred are read as well as larger ones, and
-// faster.
+// In pixels, of a picture to read: digits of 100 pixels are read as well as larger ones, but faster.
 const HIGHEST = 128;
 const WIDEST = 640;
 
@@ -13,7 +12,7 @@ export class Drawing {
     this.strokes = [];
     this.current = null;
     this.pointer = null;
-    this.pen = null; // The keyboard's.
+    this.pen = null; // The pen that the keyboard moves.
     canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     canvas.addEventListener("pointermove", (event) => this.#extend(event));
     for (const end of ["pointerup", "pointercancel"]) {
@@ -50,8 +49,8 @@ export class Drawing {
     this.#changed();
   }
 
-  // Dark strokes on white, with a margin, no larger than needed: what a reader is given.
-  // Only some strokes, and only what lies in a box, if these are named.
+  // The picture for the reader: dark strokes on white, with a margin, no larger than needed.
+  // `strokes` and `box` limit it to some strokes and to a part of the canvas.
   picture({ strokes = this.strokes, box = null } = {}) {
     const [left, top, right, bottom] = box ?? this.#around(strokes);
     const margin = 0.25 * Math.max(bottom - top, 40);
@@ -177,7 +176,7 @@ export class Drawing {
   #resize() {
     const { canvas } = this;
     const scale = window.devicePixelRatio || 1;
-    if (!canvas.clientWidth) return; // It is hidden.
+    if (!canvas.clientWidth) return; // The canvas is hidden.
     const factor = this.drawnWidth ? canvas.clientWidth / this.drawnWidth : 1;
     if (factor !== 1) {
       for (const point of this.strokes.flat()) {

@@ -1,7 +1,8 @@
-// The tab Picture: pictures in, with boxes around what was read in them.
+// The tab Picture: shows each picture with boxes around the digits that were read.
 
 import { call } from "./client.js";
 import { element, percent, save, vector } from "./dom.js";
+import { asPage, gridTable } from "./form.js";
 
 const DOUBTFUL = 0.9;
 
@@ -62,7 +63,7 @@ export function startPicture(show, correct, limits) {
 
   function take(files) {
     document.getElementById("tab-picture").click();
-    // Of what comes together the template is meant for the pictures.
+    // A template that is dropped together with pictures applies to them.
     const isTemplate = (one) => one.type === "application/json" || /\.json$/i.test(one.name);
     for (const one of files.filter(isTemplate)) queue = queue.then(() => readAs(one));
     for (const one of files.filter((one) => !isTemplate(one))) queue = queue.then(() => readOne(one));
@@ -73,7 +74,7 @@ export function startPicture(show, correct, limits) {
     template = file;
     get("template").hidden = file === null;
     get("template-name").textContent = file?.name ?? "";
-    // What a form's fields are stands in the template.
+    // The template has these settings for each field.
     for (const id of ["layouts", "limits"]) get(id).hidden = file !== null;
     if (file) update("Now drop a picture of the form.");
   }
@@ -102,7 +103,7 @@ export function startPicture(show, correct, limits) {
       const found = await call(`/api/read?${query}`, { body: form });
       const picture = await open(one);
       const made = found.pages.map((raw) => {
-        const page = asLines(raw);
+        const page = asPage(raw);
         return { raw, page, picture, article: describe(page, picture) };
       });
       results.unshift(...made);
@@ -116,7 +117,7 @@ export function startPicture(show, correct, limits) {
     }
   }
 
-  // The picture as the browser shows it; without a width where it cannot.
+  // The picture as the browser shows it; its width is 0 where the browser cannot.
   async function open(one) {
     const picture = new Image();
     picture.src = URL.createObjectURL(one);
@@ -135,7 +136,7 @@ export function startPicture(show, correct, limits) {
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      // Without HTTPS a browser gives pages from elsewhere no clipboard.
+      // Browsers offer the clipboard only over HTTPS and on this machine's own pages.
       const area = element("textarea", { value: text });
       document.body.append(area);
       area.select();
@@ -161,20 +162,14 @@ export function startPicture(show, correct, limits) {
     if (canShow) sheet.append(picture);
     sheet.append(overlay(page, (number) => ask(page, picture, number)));
     const list = element("ol", { className: "lines" });
-    for (const line of page.lines) {
+    const buttons = (line) => line.numbers.map((number) => buttonOf(number, () => ask(page, picture, number)));
+    for (const block of page.blocks) {
       const item = element("li");
-      if (line.name) item.append(element("span", { className: "quiet", textContent: `${line.name} ` }));
-      for (const number of line.numbers) {
-        const button = element("button", { title: "Correct this" });
-        const isDoubtful = number.confidence < DOUBTFUL;
-        const name = `${number.text}, ${percent(number.confidence)} sure${isDoubtful ? ", doubtful" : ""}. Correct it`;
-        button.setAttribute("aria-label", name);
-        for (const digit of number.digits) {
-          const text = digit.text;
-          button.append(digit.confidence < DOUBTFUL ? element("mark", { textContent: text }) : text);
-        }
-        button.addEventListener("click", () => ask(page, picture, number));
-        item.append(button);
+      if (block.grid) item.append(gridTable(block, buttons));
+      else {
+        const { name } = block.line;
+        if (name) item.append(element("span", { className: "quiet", textContent: `${name} ` }));
+        item.append(...buttons(block.line));
       }
       list.append(item);
     }
@@ -184,14 +179,15 @@ export function startPicture(show, correct, limits) {
       const doubtful = n.filter((digit) => digit.confidence < DOUBTFUL).length;
       right.append(list);
       if (doubtful) {
-        const text = `${doubtful} of ${n.length} digits ${doubtful === 1 ? "is" : "are"} doubtful: underlined, and in a dashed box.`;
+        const verb = doubtful === 1 ? "has" : "have";
+        const text = `${doubtful} of ${n.length} digits ${verb} a confidence below 90%: underlined, and in a dashed box.`;
         right.append(element("p", { className: "quiet", textContent: text }));
       }
     } else {
       right.append(element("p", { className: "number none", textContent: "no number found" }));
     }
     if (!canShow) {
-      const text = "The browser cannot show this file. The boxes stand where the numbers are on the page.";
+      const text = "Your browser cannot show this file. The boxes show where the numbers are on the page.";
       right.append(element("p", { className: "quiet", textContent: text }));
     }
     const title = page.page > 1 ? `${page.file}, page ${page.page}` : page.file;
@@ -201,7 +197,7 @@ export function startPicture(show, correct, limits) {
 
   function ask(page, picture, number) {
     if (!picture.naturalWidth) {
-      show(new Error("What the browser cannot show cannot be corrected here. Save it as PNG or JPEG first."));
+      show(new Error("Your browser cannot show this file, so its digits cannot be corrected here. Convert it to PNG or JPEG first."));
       return;
     }
     show(null);
@@ -209,20 +205,20 @@ export function startPicture(show, correct, limits) {
   }
 }
 
-// The filled fields of a form as lines of one number each; other pages as they are.
-function asLines(page) {
-  if (!page.fields) return page;
-  const lines = Object.entries(page.fields)
-    .filter(([, field]) => field.number)
-    .map(([name, field]) => {
-      // What the template does not allow is shown, and is doubtful.
-      const number = field.is_allowed ? field.number : { ...field.number, confidence: 0 };
-      return { name, text: field.text, confidence: field.confidence, box: field.box, numbers: [number] };
-    });
-  return { ...page, lines, text: lines.map((line) => `${line.name}: ${line.text}`).join("\n") };
+// A number to click on, with its doubtful digits marked.
+function buttonOf(number, onClick) {
+  const button = element("button", { title: "Correct this" });
+  const doubt = number.confidence < DOUBTFUL ? ", doubtful" : "";
+  const name = `${number.text}, confidence ${percent(number.confidence)}${doubt}. Correct it`;
+  button.setAttribute("aria-label", name);
+  for (const { text, confidence } of number.digits) {
+    button.append(confidence < DOUBTFUL ? element("mark", { textContent: text }) : text);
+  }
+  button.addEventListener("click", onClick);
+  return button;
 }
 
-// Boxes to look at and to click on. For the keyboard there are buttons beside them.
+// Boxes around the digits, to click on. The buttons beside the picture serve the keyboard.
 function overlay(page, onClick) {
   const svg = vector("svg", { viewBox: `0 0 ${page.width} ${page.height}`, "aria-hidden": "true" });
   for (const number of page.lines.flatMap((line) => line.numbers)) {
@@ -231,7 +227,7 @@ function overlay(page, onClick) {
       const unsure = digit.confidence < DOUBTFUL ? " unsure" : "";
       const points = digit.polygon.map((corner) => corner.join(",")).join(" ");
       const box = vector("polygon", { points, class: `box${unsure}` });
-      box.append(vector("title", {}, `${digit.text}, ${percent(digit.confidence)} sure`));
+      box.append(vector("title", {}, `${digit.text}, confidence ${percent(digit.confidence)}`));
       box.addEventListener("click", () => onClick({ ...number, digits: [digit] }));
       const size = Math.max(height * 0.45, page.width / 80);
       const place = { x, y: Math.max(size, y - size * 0.2), "font-size": size, class: unsure.trim() };
@@ -241,7 +237,7 @@ function overlay(page, onClick) {
   return svg;
 }
 
-// A digit cut out of a picture, with a margin.
+// A digit cropped from a picture, with a margin.
 function crop(page, picture, digit) {
   const scale = picture.naturalWidth / page.width;
   const [x, y, width, height] = digit.box;
@@ -255,7 +251,7 @@ function crop(page, picture, digit) {
   return canvas;
 }
 
-// A text that a spreadsheet would take for a formula gets a quote in front.
+// A text that a spreadsheet would read as a formula gets a leading quote.
 function asCell(value) {
   let text = String(value);
   if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`;

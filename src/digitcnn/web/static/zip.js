@@ -1,4 +1,4 @@
-// A ZIP file of files that are compressed already.
+// Makes a ZIP file of files that are already compressed.
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, i) => {
   let value = i;
@@ -22,11 +22,11 @@ function pack(...numbers) {
   return bytes;
 }
 
-// `files` are pairs of a name in ASCII and bytes. Fewer than 65,536, and 4 GB.
+// `files` are pairs of an ASCII name and bytes: fewer than 65,536 files, less than 4 GB in all.
 export function zip(files) {
   const parts = [];
   const directory = [];
-  const day = (1 << 5) | 1; // 1 January 1980: no file has a time.
+  const day = (1 << 5) | 1; // 1 January 1980 for every file.
   let offset = 0;
   for (const [name, content] of files) {
     const text = new TextEncoder().encode(name);
