@@ -54,9 +54,9 @@ def test_grid_refuses_another_number_of_labels(digits):
 
 def test_nothing_is_distorted_where_the_parameters_say_so(fitted, digits):
     display = DistortionDisplay.from_estimator(fitted, digits[0][3], n=5, ax=panel())
-    wanted = digits[0][3].reshape(8, 8, 1) / 255
-    np.testing.assert_allclose(display.picture, wanted, atol=1e-6)
-    np.testing.assert_allclose(display.distorted, np.stack([wanted] * 5), atol=1e-6)
+    expected = digits[0][3].reshape(8, 8, 1) / 255
+    np.testing.assert_allclose(display.picture, expected, atol=1e-6)
+    np.testing.assert_allclose(display.distorted, np.stack([expected] * 5), atol=1e-6)
 
 
 @pytest.mark.slow
@@ -122,16 +122,16 @@ def test_picture_goes_through_the_steps_of_a_pipeline_before_it_is_distorted(dig
     normalizer = DigitNormalizer().fit(picture[None])
     pipeline = make_pipeline(normalizer, make_classifier())
     display = DistortionDisplay.from_estimator(pipeline, picture, n=2, ax=panel())
-    wanted = normalizer.transform(picture[None]).reshape(28, 28, 1) / 255
-    np.testing.assert_allclose(display.picture, wanted, atol=1e-6)
+    expected = normalizer.transform(picture[None]).reshape(28, 28, 1) / 255
+    np.testing.assert_allclose(display.picture, expected, atol=1e-6)
 
 
 def test_images_in_the_axes_are_the_picture_and_its_distortions(digits):
     clf = make_classifier(rotation_range=20.0)
     display = DistortionDisplay.from_estimator(clf, digits[0][0], n=5, n_columns=3, ax=panel())
     shown = [image.get_array() for image in display.images_]
-    for image, wanted in zip(shown, [display.picture, *display.distorted], strict=True):
-        np.testing.assert_allclose(image, wanted[..., 0])
+    for image, expected in zip(shown, [display.picture, *display.distorted], strict=True):
+        np.testing.assert_allclose(image, expected[..., 0])
     lefts = [image.get_extent()[0] for image in display.images_]
     assert lefts[:3] == lefts[3:]
 

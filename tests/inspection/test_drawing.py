@@ -54,9 +54,9 @@ def test_axes_that_do_not_fit_are_refused():
 
 def test_rows_and_pictures_become_the_same_pictures(digits):
     rows = digits[0][:5]
-    wanted = rows.reshape(5, 8, 8, 1)
-    for form in (rows, rows.tolist(), rows.reshape(5, 8, 8), wanted):
-        np.testing.assert_array_equal(pictures_of(form), wanted)
+    expected = rows.reshape(5, 8, 8, 1)
+    for form in (rows, rows.tolist(), rows.reshape(5, 8, 8), expected):
+        np.testing.assert_array_equal(pictures_of(form), expected)
     assert pictures_of(rows, (4, 16)).shape == (5, 4, 16, 1)
     assert pictures_of(rows, (4, 4, 4)).shape == (5, 4, 4, 4)
 

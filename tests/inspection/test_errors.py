@@ -41,14 +41,14 @@ def test_errors_are_ordered_by_how_far_the_answer_leads_the_truth(n, n_classes, 
         if classes[best] != label:
             own = classes.tolist().index(label)
             leads[i] = probabilities[i, best] - probabilities[i, own]
-    wanted = sorted(leads, key=leads.get, reverse=True)[:n_errors]
-    assert list(display.rows) == wanted
+    expected = sorted(leads, key=leads.get, reverse=True)[:n_errors]
+    assert list(display.rows) == expected
     assert display.n_errors == len(leads)
-    assert display.truths.tolist() == y[wanted].tolist()
+    assert display.truths.tolist() == y[expected].tolist()
     lead = display.prediction_probabilities - display.truth_probabilities
-    np.testing.assert_allclose(lead, [leads[i] for i in wanted])
-    assert [int(picture[0, 0, 0]) for picture in display.pictures] == wanted
-    assert [image.get_array()[0, 0] for image in display.images_] == wanted
+    np.testing.assert_allclose(lead, [leads[i] for i in expected])
+    assert [int(picture[0, 0, 0]) for picture in display.pictures] == expected
+    assert [image.get_array()[0, 0] for image in display.images_] == expected
 
 
 def test_each_error_says_what_was_read_what_is_true_and_how_sure(fitted, digits):

@@ -39,9 +39,9 @@ def test_names_in_two_figures_differ():
 
 def test_every_name_that_a_figure_refers_to_is_in_it():
     _, svg = to_svg(draw_line, 3.0, "line")
-    wanted = re.findall(r'(?:url\(#|href="#)([^")]+)', svg)
-    assert wanted
-    assert set(wanted) == set(re.findall(r'\bid="([^"]+)"', svg))
+    expected = re.findall(r'(?:url\(#|href="#)([^")]+)', svg)
+    assert expected
+    assert set(expected) == set(re.findall(r'\bid="([^"]+)"', svg))
 
 
 def test_settings_of_matplotlib_neither_matter_nor_change():

@@ -1,13 +1,14 @@
-"""Displays of a training, of digits, of errors and of what a classifier looks at.
+"""Displays of a training, of digits, of errors, and of the evidence that a classifier uses.
 
 They follow scikit-learn's displays: a class method computes the numbers and draws them, attributes
-hold the numbers and what was drawn, and `plot` draws them again, in other axes or another style.
-matplotlib is imported when something is drawn; it comes with the extra ``plots``.
+contain the numbers and the drawn artists, and `plot` draws them again, in other axes or another
+style. matplotlib is imported on the first drawing; the extra ``plots`` installs it.
 """
 
 from digitcnn.inspection._confusion import ConfusionDisplay
 from digitcnn.inspection._coverage import CoverageDisplay
-from digitcnn.inspection._digits import DigitGridDisplay, DistortionDisplay
+from digitcnn.inspection._digits import DigitGridDisplay
+from digitcnn.inspection._distortion import DistortionDisplay
 from digitcnn.inspection._errors import ErrorGalleryDisplay
 from digitcnn.inspection._occlusion import OcclusionDisplay, occlusion_map
 from digitcnn.inspection._reliability import ReliabilityDisplay

@@ -1,41 +1,46 @@
-"""The confusion matrix, with colours for the errors."""
+"""The confusion matrix, with colours for the errors only."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
+from digitcnn._typing import ArrayLike, FittedClassifier
 from digitcnn.inspection._drawing import GREY, need_matplotlib, open_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 
 class ConfusionDisplay(ConfusionMatrixDisplay):
-    """scikit-learn's confusion matrix, with colours for the errors alone.
+    """scikit-learn's confusion matrix, with colours for the errors only.
 
-    In the confusion matrix of a good classifier, the diagonal takes up the colour scale, and errors
-    cannot be seen. Here the diagonal has numbers but no colour, the colours go from no error to the
-    most frequent one, and cells without errors are empty.
+    The diagonal of a good classifier's confusion matrix dominates the colour scale and hides the
+    errors. Here the diagonal has numbers but no colour, the colours range from no error to the most
+    frequent one, and cells without errors are empty.
 
     Parameters
     ----------
     confusion_matrix : ndarray of shape (n_classes, n_classes)
-        Rows are the truth.
+        Rows are true classes, columns are predicted classes.
     display_labels : ndarray of shape (n_classes,), default=None
-        The labels; None numbers them.
+        The labels; None numbers the classes from 0.
 
     Attributes
     ----------
     im_ : matplotlib AxesImage
-        The matrix.
+        The image of the matrix.
     text_ : ndarray of shape (n_classes, n_classes) of matplotlib Text, or None
-        The numbers in it.
+        The numbers in the cells.
     ax_ : matplotlib Axes
-        The axes that it is in.
+        The axes with the matrix.
     figure_ : matplotlib Figure
-        The figure that it is in.
+        The figure of these axes.
 
     See Also
     --------
-    sklearn.metrics.ConfusionMatrixDisplay : What it is made of, with all parameters.
+    sklearn.metrics.ConfusionMatrixDisplay : The base class, with all parameters.
 
     Examples
     --------
@@ -50,16 +55,22 @@ class ConfusionDisplay(ConfusionMatrixDisplay):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, cmap: Any = "Oranges", **kwargs: Any
+        cls,
+        estimator: FittedClassifier,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        cmap: "str | Colormap" = "Oranges",
+        **kwargs: Any,
     ) -> Self:
-        """Draw the confusions of a fitted classifier.
+        """Draw the confusion matrix of a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier or Pipeline
-            Fitted.
+            A fitted classifier.
         X : array-like or DataFrame
-            What it takes.
+            The images, as the estimator takes them.
         y : array-like of shape (n,)
             The true labels.
         cmap : str or matplotlib Colormap, default="Oranges"
@@ -77,16 +88,21 @@ class ConfusionDisplay(ConfusionMatrixDisplay):
 
     @classmethod
     def from_predictions(
-        cls, y_true: Any, y_pred: Any, *, cmap: Any = "Oranges", **kwargs: Any
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        cmap: "str | Colormap" = "Oranges",
+        **kwargs: Any,
     ) -> Self:
-        """Draw the confusions among answers that were given.
+        """Draw the confusion matrix of predictions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             The true labels.
         y_pred : array-like of shape (n,)
-            What was answered.
+            The predicted labels.
         cmap : str or matplotlib Colormap, default="Oranges"
             Colours of the errors.
         **kwargs
@@ -100,15 +116,17 @@ class ConfusionDisplay(ConfusionMatrixDisplay):
         display: Self = super().from_predictions(y_true, y_pred, cmap=cmap, **kwargs)
         return display
 
-    def plot(self, *, cmap: Any = "Oranges", ax: Any = None, **kwargs: Any) -> Self:
-        """Draw it.
+    def plot(
+        self, *, cmap: "str | Colormap" = "Oranges", ax: "Axes | None" = None, **kwargs: Any
+    ) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         cmap : str or matplotlib Colormap, default="Oranges"
             Colours of the errors.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            None creates a new figure.
         **kwargs
             As in `sklearn.metrics.ConfusionMatrixDisplay.plot`.
 

@@ -1,9 +1,10 @@
-"""The coverage curve: the error rate among the answers, by how many are given."""
+"""The coverage curve: the error rate of the accepted answers against their number."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from digitcnn._typing import ArrayLike, FittedClassifier
 from digitcnn._utils.labels import encode_labels
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.calibration import confidence_and_correctness, confidence_threshold
@@ -14,31 +15,34 @@ from digitcnn.inspection._drawing import (
     split_pipeline,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 class CoverageDisplay:
-    """The error rate among the answers, by the share of images that is answered [1]_.
+    """The error rate of a classifier that rejects uncertain images, against its coverage [1]_.
 
-    The images are answered in the order of their confidence, the highest first. At the right end
-    all are answered, and the error rate is the classifier's. Images of equal confidence are
-    answered together.
+    The coverage is the fraction of the images that get an answer: those with the highest
+    confidence. At the right end all images get one, and the error rate is the classifier's own.
+    Images of equal confidence are answered together.
 
-    It is made by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     coverage : array-like of shape (n,)
-        Parts of the images that are answered, rising.
+        Fractions of the images that are answered, in ascending order.
     error_rate : array-like of shape (n,)
-        Parts of those answers that are wrong.
+        The error rate of the answers at each coverage.
     threshold : float, default=None
-        A confidence from which on answers are given, to be marked.
+        A confidence threshold to mark: images at or above it are answered.
     threshold_coverage, threshold_error_rate : float, default=None
-        What is answered from there on, and the part of it that is wrong; NaN where nothing is
+        The coverage and the error rate at this threshold. The error rate is NaN where nothing is
         answered.
     target_error_rate : float, default=None
-        An error rate to be marked.
+        An error rate to mark.
     name : str, default=None
-        What to call the curve.
+        The name of the curve in the legend.
 
     Attributes
     ----------
@@ -49,13 +53,13 @@ class CoverageDisplay:
     target_error_rate_line_ : matplotlib Line2D or None
         The mark of the target error rate.
     ax_ : matplotlib Axes
-        The axes that it is in.
+        The axes with the curve.
     figure_ : matplotlib Figure
-        The figure that it is in.
+        The figure of these axes.
 
     See Also
     --------
-    digitcnn.AbstainingClassifier : Gives no answer where it is not sure.
+    digitcnn.AbstainingClassifier : Rejects images with a low confidence.
 
     References
     ----------
@@ -78,8 +82,8 @@ class CoverageDisplay:
 
     def __init__(
         self,
-        coverage: Any,
-        error_rate: Any,
+        coverage: ArrayLike,
+        error_rate: ArrayLike,
         *,
         threshold: float | None = None,
         threshold_coverage: float | None = None,
@@ -98,36 +102,37 @@ class CoverageDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
+        estimator: FittedClassifier,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
         target_error_rate: float | None = None,
         name: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw what abstaining gains for a fitted classifier.
+        """Draw the coverage curve of a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier or Pipeline
-            Fitted, with `predict_proba`. The threshold of an `AbstainingClassifier`, or of a
-            pipeline that ends in one, is marked.
+            A fitted classifier with `predict_proba`. The threshold of an `AbstainingClassifier`, or
+            of a pipeline that ends in one, is marked.
         X : array-like or DataFrame
-            What it takes: images that neither the network nor the threshold was learned from.
+            The images, as the estimator takes them. Use test data that trained neither the network
+            nor the threshold.
         y : array-like of shape (n,)
             The true labels.
         target_error_rate : float, default=None
-            An error rate, between 0 and 1. It is marked, and with it the threshold for it that
-            validation data gave: see `DigitCNNClassifier.confidence_threshold`. None is the
+            An error rate to mark, between 0 and 1, together with the confidence threshold that the
+            validation data gives for it: see `DigitCNNClassifier.confidence_threshold`. None is an
             `AbstainingClassifier`'s own.
         name : str, default=None
-            What to call the curve. None is the estimator's class.
+            The name of the curve in the legend. None is the name of the estimator's class.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
         **kwargs
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -138,8 +143,8 @@ class CoverageDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are labels that the classifier does not know, or if the classifier had no
-            validation data to learn a threshold for `target_error_rate` from.
+            If there are labels that the classifier does not know, or if the classifier has no
+            validation data to choose a threshold for `target_error_rate`.
         """
         need_matplotlib(f"{cls.__name__}.from_estimator")
         last, given = split_pipeline(estimator, X)
@@ -163,36 +168,36 @@ class CoverageDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true: Any,
-        probabilities: Any,
-        classes: Any,
+        y_true: ArrayLike,
+        probabilities: ArrayLike,
+        classes: ArrayLike,
         *,
         threshold: float | None = None,
         target_error_rate: float | None = None,
         name: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw what abstaining gains for answers that were given.
+        """Draw the coverage curve of predictions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             The true labels.
         probabilities : array-like of shape (n, n_classes)
-            What was answered.
+            The predicted probabilities.
         classes : array-like of shape (n_classes,)
             The label of each column of `probabilities`.
         threshold : float, default=None
-            A confidence from which on answers are given, to be marked.
+            A confidence threshold to mark: images at or above it are answered.
         target_error_rate : float, default=None
-            An error rate to be marked.
+            An error rate to mark.
         name : str, default=None
-            What to call the curve.
+            The name of the curve in the legend.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
         **kwargs
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -203,7 +208,7 @@ class CoverageDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are labels that are no class.
+            If there are labels that are not in `classes`.
         """
         need_matplotlib(f"{cls.__name__}.from_predictions")
         probabilities = np.asarray(probabilities)
@@ -212,7 +217,7 @@ class CoverageDisplay:
         order = np.argsort(-confidences, kind="stable")
         answered = np.arange(1, len(order) + 1)
         rates = np.cumsum(~correct[order]) / answered
-        # Equal confidences are answered together or not at all.
+        # Images of equal confidence are answered together or not at all.
         is_last = np.append(np.diff(confidences[order]) < 0, True)
         at_threshold: dict[str, Any] = {}
         if threshold is not None:
@@ -232,13 +237,13 @@ class CoverageDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
-        """Draw it.
+    def plot(self, *, ax: "Axes | None" = None, **kwargs: Any) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            None creates a new figure.
         **kwargs
             For `matplotlib.axes.Axes.plot`.
 
@@ -268,7 +273,7 @@ class CoverageDisplay:
                 label=f"{100 * self.target_error_rate:.3g}% target",
             )
         if self.threshold is not None:
-            label = f"confidence from {self.threshold:.3g}: {self.threshold_coverage:.1%} answered"
+            label = f"confidence ≥ {self.threshold:.3g}: {self.threshold_coverage:.1%} answered"
             if self.threshold_coverage:
                 label += f", {self.threshold_error_rate:.2%} wrong"
             self.threshold_line_ = ax.plot(
@@ -277,7 +282,7 @@ class CoverageDisplay:
             )[0]  # fmt: skip
         ax.xaxis.set_major_formatter(PercentFormatter(1.0))
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
-        ax.set(xlabel="answered", ylabel="wrong among the answers")
+        ax.set(xlabel="coverage (answered images)", ylabel="error rate of the answers")
         if ax.get_legend_handles_labels()[0]:
             ax.legend()
         return self

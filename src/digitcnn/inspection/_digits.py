@@ -1,52 +1,51 @@
-"""Displays of labelled digits, and of the distortions that training applies."""
+"""The digits of a data set, class by class."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import clone
 
-from digitcnn._utils.images import check_images, resolve_image_shape, to_images
-from digitcnn._utils.pixel_range import resolve_pixel_range
+from digitcnn._typing import ArrayLike, NDArray
 from digitcnn.inspection._drawing import (
     BLUE,
-    INK_ON_PAPER,
-    RED,
+    DARK_ON_LIGHT,
     bare_axes,
     draw_picture,
     limits_of,
     need_matplotlib,
-    network_of,
     open_axes,
     pictures_of,
-    split_pipeline,
 )
-from digitcnn.training.data import check_prediction_data
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 
 class DigitGridDisplay:
-    """Some images of each class, a row a class, and how many images each class has.
+    """Examples of each class, one row for each, and the number of images of each class.
 
-    It is made by `from_data`. A wrong label stands out from its row.
+    Create it with `from_data`. Use it to check data: wrong labels stand out in their row.
 
     Parameters
     ----------
     pictures : list of n_classes lists of ndarray
-        The images to show of each class, of shape (height, width) or (height, width, channels).
+        The images to show for each class, of shape (height, width) or (height, width, channels).
     classes : array-like of shape (n_classes,)
         The labels.
     counts : array-like of shape (n_classes,)
-        How many images each class has in the data.
+        The number of images of each class in the data.
 
     Attributes
     ----------
     axes_ : ndarray of two matplotlib Axes
-        The images, and the counts.
+        The axes with the images and the axes with the counts.
     figure_ : matplotlib Figure
-        The figure that they are in.
+        The figure of these axes.
     images_ : list of matplotlib AxesImage
         The images, class by class.
     bars_ : matplotlib BarContainer
-        The counts.
+        The bars of the counts.
 
     Examples
     --------
@@ -57,7 +56,9 @@ class DigitGridDisplay:
     array([178, 182, 177])
     """
 
-    def __init__(self, pictures: Any, classes: Any, counts: Any) -> None:
+    def __init__(
+        self, pictures: Sequence[Sequence[NDArray[Any]]], classes: ArrayLike, counts: ArrayLike
+    ) -> None:
         self.pictures = pictures
         self.classes = classes
         self.counts = counts
@@ -65,13 +66,13 @@ class DigitGridDisplay:
     @classmethod
     def from_data(
         cls,
-        X: Any,
-        y: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
         n_columns: int = 10,
         image_shape: tuple[int, ...] | None = None,
-        cmap: Any = INK_ON_PAPER,
-        ax: Any = None,
+        cmap: "str | Colormap" = DARK_ON_LIGHT,
+        ax: "Axes | None" = None,
     ) -> Self:
         """Draw labelled images.
 
@@ -79,18 +80,18 @@ class DigitGridDisplay:
         ----------
         X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels), \
                 or list of pictures
-            Images. Those of a list may differ in size.
+            The images. Pictures in a list may differ in size.
         y : array-like of shape (n,)
             Their labels.
         n_columns : int, default=10
-            Images to show of each class: evenly spread over the data.
+            The number of images to show for each class. They are spread evenly over the data.
         image_shape : tuple of int (height, width) or (height, width, channels), default=None
-            What rows of pixels are; None takes them for squares.
+            The shape of rows of pixels; None takes them as square images.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of the pixels. The default shows 0 as paper; ``"gray"`` is for dark ink on
-            light paper.
+            Colormap of the pixels. The default shows 0 as white; ``"gray"`` suits images of dark
+            strokes on a light background.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -101,12 +102,14 @@ class DigitGridDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the images are no pictures, or there are not as many labels.
+            If X cannot be shown as pictures, or if X and y differ in length.
         """
         need_matplotlib(f"{cls.__name__}.from_data")
         pictures, y = pictures_of(X, image_shape), np.asarray(y)
         if len(pictures) != len(y) or not len(y):
-            raise ValueError(f"X has {len(pictures)} images, but y has {len(y)} labels")
+            raise ValueError(
+                f"expected a label for each of {len(pictures)} images in X, got {len(y)} in y"
+            )
         classes, counts = np.unique(y, return_counts=True)
         shown = []
         for label in classes:
@@ -115,15 +118,15 @@ class DigitGridDisplay:
             shown.append([pictures[i] for i in indices[spread.astype(int)]])
         return cls(shown, classes, counts).plot(cmap=cmap, ax=ax)
 
-    def plot(self, *, cmap: Any = INK_ON_PAPER, ax: Any = None) -> Self:
-        """Draw it.
+    def plot(self, *, cmap: "str | Colormap" = DARK_ON_LIGHT, ax: "Axes | None" = None) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of the pixels.
+            Colormap of the pixels.
         ax : matplotlib Axes, default=None
-            Where the images go; the counts stand beside it. None makes a new figure.
+            The axes of the images; the counts are drawn beside them. None creates a new figure.
 
         Returns
         -------
@@ -157,161 +160,3 @@ class DigitGridDisplay:
         beside.set_title("images", fontsize="medium", loc="left")
         self.axes_, self.figure_ = np.array([ax, beside], dtype=object), ax.figure
         return self
-
-
-class DistortionDisplay:
-    """One digit, and many of its distortions as training applies them.
-
-    It is made by `from_estimator`. The distortions are those of training, with the estimator's own
-    parameters, from ``rotation_range`` to ``corruption_rate``.
-
-    Parameters
-    ----------
-    picture : ndarray of shape (height, width, channels)
-        The digit as it is, in 0..1.
-    distorted : ndarray of shape (n, height, width, channels)
-        Its distortions, in 0..1.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        The axes that they are in.
-    figure_ : matplotlib Figure
-        The figure that it is in.
-    images_ : list of matplotlib AxesImage
-        The digit as it is, and its distortions.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from digitcnn import DigitCNNClassifier
-    >>> from digitcnn.inspection import DistortionDisplay
-    >>> clf = DigitCNNClassifier(pixel_range=(0, 16), rotation_range=30)
-    >>> display = DistortionDisplay.from_estimator(clf, load_digits().images[0], n=7)
-    >>> display.distorted.shape
-    (7, 8, 8, 1)
-    """
-
-    def __init__(self, picture: np.ndarray, distorted: np.ndarray) -> None:
-        self.picture = picture
-        self.distorted = distorted
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        image: Any,
-        *,
-        n: int = 23,
-        random_state: int | None = None,
-        n_columns: int = 8,
-        cmap: Any = INK_ON_PAPER,
-        ax: Any = None,
-    ) -> Self:
-        """Distort an image as training would.
-
-        Parameters
-        ----------
-        estimator : DigitCNNClassifier or Pipeline
-            Fitted or not. In a pipeline that ends in one, the steps before it come first: they are
-            to be fitted, where they learn anything.
-        image : array-like of shape (pixels,), (height, width) or (height, width, channels)
-            One image, on the scale of the training data.
-        n : int, default=23
-            How many distortions of it.
-        random_state : int or None, default=None
-            Draws them. None is different each time.
-        n_columns : int, default=8
-            As in `plot`.
-        cmap : str or matplotlib Colormap, default="gray_r"
-            As in `plot`.
-        ax : matplotlib Axes, default=None
-            As in `plot`.
-
-        Returns
-        -------
-        DistortionDisplay
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        TypeError
-            If it is another estimator.
-        ValueError
-            If the image is not what the estimator takes.
-        """
-        need_matplotlib(f"{cls.__name__}.from_estimator")
-        from digitcnn._utils.pixel_range import scale
-        from digitcnn.augmentation.batches import DigitBatches
-        from digitcnn.training.plan import plan_distortion
-
-        clf = network_of(estimator)
-        picture, clf = _prepare(clf, split_pipeline(estimator, np.asarray(image)[None])[1])
-        batches = DigitBatches(
-            np.repeat(picture, n, axis=0),
-            np.zeros(n, np.int32),
-            None,
-            pixel_range=clf.pixel_range_,
-            batch_size=n,
-            distortion=plan_distortion(clf._parameters(), clf.image_shape_),
-            corruption_rate=clf.corruption_rate,
-            seed=int(np.random.SeedSequence(random_state).generate_state(1)[0]),
-        )
-        distorted = batches[0][0]
-        display = cls(scale(picture, clf.pixel_range_)[0], distorted)
-        return display.plot(n_columns=n_columns, cmap=cmap, ax=ax)
-
-    def plot(self, *, n_columns: int = 8, cmap: Any = INK_ON_PAPER, ax: Any = None) -> Self:
-        """Draw it.
-
-        Parameters
-        ----------
-        n_columns : int, default=8
-            Images in a line.
-        cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of the pixels.
-        ax : matplotlib Axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        DistortionDisplay
-            This display.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        need_matplotlib(f"{type(self).__name__}.plot")
-        pictures = [self.picture, *self.distorted]
-        n_columns = min(n_columns, len(pictures))
-        n_rows = -(-len(pictures) // n_columns)
-        ax = open_axes(ax, (0.9 * n_columns, 0.9 * n_rows + 0.3))
-        self.images_ = [
-            draw_picture(
-                ax, picture, (1.08 * (i % n_columns), 1.08 * (i // n_columns)), (0, 1), cmap
-            )
-            for i, picture in enumerate(pictures)
-        ]
-        bare_axes(ax, 1.08 * n_columns, 1.08 * n_rows)
-        frame = ax.patches[-len(pictures)]
-        frame.set(edgecolor=RED, linewidth=2.5)
-        ax.text(0, -0.08, "as it is", color=RED, va="bottom")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
-
-
-def _prepare(clf: Any, X: Any) -> tuple[np.ndarray, Any]:
-    """Images in the shape that the network takes, and the classifier, or one that knows the shape.
-
-    A classifier that is not fitted finds out about shape and scale from the images.
-    """
-    if hasattr(clf, "image_shape_"):
-        return check_prediction_data(clf, X, "image"), clf
-    rows, given_shape = check_images(X)
-    clf = clone(clf)
-    clf.image_shape_ = resolve_image_shape(clf.image_shape, rows.shape[1], given_shape)
-    clf.pixel_range_ = resolve_pixel_range(clf.pixel_range, rows)
-    return to_images(rows, clf.image_shape_), clf

@@ -1,24 +1,29 @@
-"""What the displays share: matplotlib on first use, axes, and small pictures of digits."""
+"""Shared by the displays: matplotlib on first use, axes, and small pictures of digits."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from digitcnn._typing import ArrayLike
 from digitcnn._utils.images import to_pictures
 from digitcnn._utils.pictures import list_pictures
 from digitcnn.classifier import DigitCNNClassifier
 
-# Colours for colour-blind readers, legible on white and on black: near Okabe and Ito's blue and
-# vermilion. Everything else has the colours of the user's style.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+# Colours that colour-blind people can tell apart, legible on white and on black: close to Okabe and
+# Ito's blue and vermilion. Everything else has the colours of the user's style.
 BLUE, RED = "#1f7bbf", "#cf5a00"
 GREY = "0.5"
-# The background, 0, is light, and strokes are dark.
-INK_ON_PAPER = "gray_r"
+# The colormap of images whose background is 0: a light background and dark strokes.
+DARK_ON_LIGHT = "gray_r"
 
 
 def need_matplotlib(caller: str) -> None:
-    """Make sure of matplotlib before any work is done for a picture.
+    """Check that matplotlib is installed, before any work is done for a drawing.
 
     Raises
     ------
@@ -29,12 +34,12 @@ def need_matplotlib(caller: str) -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError(
-            f"{caller} draws with matplotlib, which is not installed: install matplotlib, or "
+            f"{caller} draws with matplotlib, which is not installed. Install matplotlib, or "
             '"digitcnn[plots]"'
         ) from error
 
 
-def open_axes(ax: Any, figsize: tuple[float, float]) -> Any:
+def open_axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
     """The axes given, or those of a new figure of `figsize` inches."""
     if ax is not None:
         return ax
@@ -44,17 +49,16 @@ def open_axes(ax: Any, figsize: tuple[float, float]) -> Any:
 
 
 def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float]) -> np.ndarray:
-    """Axes one below the other that share their horizontal axis.
+    """Axes below each other that share their horizontal axis.
 
     Parameters
     ----------
     ax : matplotlib Axes, array of Axes, or None
-        None makes a new figure. A single one of a figure's subplots is divided; an array is taken
-        as it is.
+        None creates a new figure. A single subplot is divided; an array is used as it is.
     heights : list of float
-        Of the axes, relative to each other.
+        Heights of the axes, relative to each other.
     figsize : tuple of two floats
-        Of a new figure, in inches.
+        Size of a new figure in inches.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float
     Raises
     ------
     ValueError
-        If there are more or fewer axes, or one that cannot be divided.
+        If the number of axes is different, or if the single one cannot be divided.
     """
     n = len(heights)
     if ax is None:
@@ -77,11 +81,11 @@ def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float
     if len(given) == n:
         return given
     if len(given) != 1:
-        raise ValueError(f"expected {n} axes, or one to be divided, got {len(given)}")
+        raise ValueError(f"expected {n} axes, or one to divide, got {len(given)}")
     place = given[0].get_subplotspec()
     if place is None:
         raise ValueError(
-            f"expected axes made by a figure's subplots, got others, which cannot be divided. Give "
+            "expected axes created by a figure's subplots, got axes that cannot be divided. Pass "
             f"{n} axes"
         )
     given[0].set_axis_off()
@@ -94,23 +98,23 @@ def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float
     return np.array([first, *rest], dtype=object)
 
 
-def are_pictures(X: Any) -> bool:
-    """Whether X holds pictures, as against rows of pixels."""
+def are_pictures(X: ArrayLike) -> bool:
+    """Whether X contains pictures, not rows of pixels."""
     if isinstance(X, list | tuple):
         return len(X) > 0 and np.ndim(X[0]) >= 2
     return getattr(X, "ndim", 2) >= 3
 
 
-def pictures_of(X: Any, image_shape: str | tuple[int, ...] | None = None) -> Any:
+def pictures_of(X: ArrayLike, image_shape: str | tuple[int, ...] | None = None) -> Any:
     """Rows of pixels, or pictures, as pictures.
 
     Parameters
     ----------
     X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels), or \
             list of pictures
-        Those of a list may differ in size.
+        Pictures in a list may differ in size.
     image_shape : tuple of int, "pad" or None, default=None
-        Of rows, as of `to_pictures`; None takes them for squares.
+        The shape of rows, as for `to_pictures`; None takes them as square images.
 
     Returns
     -------
@@ -119,24 +123,24 @@ def pictures_of(X: Any, image_shape: str | tuple[int, ...] | None = None) -> Any
     Raises
     ------
     ValueError
-        If the rows are no pictures of that shape.
+        If the rows do not have that shape.
     """
     pictures = list_pictures(X)
     return to_pictures(X, image_shape or "auto") if pictures is None else pictures
 
 
 def row_shape_of(clf: Any) -> str | tuple[int, ...]:
-    """What `to_pictures` takes a classifier's rows of pixels for.
+    """The image shape of a classifier's rows of pixels, as for `to_pictures`.
 
-    That is what a `DigitCNNClassifier` was fitted on, and squares of any other.
+    A `DigitCNNClassifier` knows its images' shape; other classifiers are taken to have squares.
     """
     if not isinstance(clf, DigitCNNClassifier):
         return "auto"
     return "pad" if clf._fit_parameters["image_shape"] == "pad" else clf.image_shape_
 
 
-def split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The last step of a pipeline, and what the steps before it make of X."""
+def split_pipeline(estimator: Any, X: ArrayLike) -> tuple[Any, Any]:
+    """The last step of a pipeline, and X as transformed by the steps before it."""
     if not isinstance(estimator, Pipeline):
         return estimator, X
     before = estimator[:-1]
@@ -161,20 +165,26 @@ def network_of(estimator: Any) -> DigitCNNClassifier:
 
 
 def draw_picture(
-    ax: Any, picture: np.ndarray, corner: tuple[float, float], limits: Any, cmap: Any
+    ax: "Axes",
+    picture: np.ndarray,
+    corner: tuple[float, float],
+    limits: Any,
+    cmap: "str | Colormap",
 ) -> Any:
-    """Draw a picture into the unit square right of and below a corner, its proportions kept.
+    """Draw a picture into the unit square to the right of and below a corner.
+
+    The picture's proportions are kept.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        Its vertical axis points down.
+        Axes whose vertical axis points down.
     picture : ndarray of shape (height, width) or (height, width, channels)
-        Three channels are red, green and blue, four have opacity too, of others the mean is shown.
+        Three channels are RGB, four are RGBA; of other numbers of channels the mean is shown.
     corner : tuple of two floats
         Left and top.
     limits : tuple of two floats
-        The numbers that are the two ends of the colours.
+        The values at the two ends of the colormap.
     cmap : str or matplotlib Colormap
 
     Returns
@@ -196,14 +206,14 @@ def draw_picture(
 
 
 def limits_of(pictures: Any) -> tuple[float, float]:
-    """The least and the largest number in pictures that are shown together."""
+    """The smallest and the largest value in pictures that are shown together."""
     return (
         float(min(np.min(picture) for picture in pictures)),
         float(max(np.max(picture) for picture in pictures)),
     )
 
 
-def bare_axes(ax: Any, width: float, height: float) -> None:
-    """Show that much of the plane, from the upper left corner on, without ticks and frame."""
+def bare_axes(ax: "Axes", width: float, height: float) -> None:
+    """Show `width` by `height` of the plane from the upper left corner, without ticks or frame."""
     ax.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
     ax.spines[:].set_visible(False)

@@ -1,12 +1,14 @@
-"""The errors that matter most, as pictures."""
+"""The most confident errors, as pictures."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from digitcnn._typing import ArrayLike, FittedClassifier, NDArray
 from digitcnn._utils.labels import encode_labels
 from digitcnn.inspection._drawing import (
-    INK_ON_PAPER,
+    DARK_ON_LIGHT,
     RED,
     are_pictures,
     bare_axes,
@@ -19,37 +21,41 @@ from digitcnn.inspection._drawing import (
     split_pipeline,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
 
 class ErrorGalleryDisplay:
-    """The most confident errors of a classifier.
+    """The most confident errors of a classifier, as pictures.
 
-    Errors are ordered by how far the probability of the answer leads that of the truth. A large
-    lead is a digit that the network has learned wrongly, or a wrong label; a small one is a digit
-    that could be either.
+    The errors are sorted by the probability of the predicted label minus that of the true label. A
+    large difference points to a digit that the network learned wrongly, or to a wrong label; a
+    small one to a digit that could be either.
 
-    It is made by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     pictures : list of n ndarray
-        The images that were misclassified, the most confident first.
+        The misclassified images, the most confident error first.
     rows : array-like of shape (n,)
-        Their rows in the data.
+        Their rows in the data, counted from 0.
     predictions, truths : array-like of shape (n,)
-        What they were read as, and what they are.
+        Their predicted labels and their true labels.
     prediction_probabilities, truth_probabilities : array-like of shape (n,)
-        Of both.
+        The predicted probabilities of these labels.
     n_errors : int
-        How many errors there are in all.
+        The number of all errors.
     n_images : int
-        How many images were read.
+        The number of all images.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes that they are in.
+        The axes with the images.
     figure_ : matplotlib Figure
-        The figure that it is in.
+        The figure of these axes.
     images_ : list of matplotlib AxesImage
         The images.
 
@@ -67,13 +73,13 @@ class ErrorGalleryDisplay:
 
     def __init__(
         self,
-        pictures: Any,
+        pictures: Sequence[NDArray[Any]],
         *,
-        rows: Any,
-        predictions: Any,
-        truths: Any,
-        prediction_probabilities: Any,
-        truth_probabilities: Any,
+        rows: ArrayLike,
+        predictions: ArrayLike,
+        truths: ArrayLike,
+        prediction_probabilities: ArrayLike,
+        truth_probabilities: ArrayLike,
         n_errors: int,
         n_images: int,
     ) -> None:
@@ -89,38 +95,39 @@ class ErrorGalleryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
+        estimator: FittedClassifier,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
         n_errors: int = 6,
         image_shape: tuple[int, ...] | None = None,
         n_columns: int = 6,
-        cmap: Any = INK_ON_PAPER,
-        ax: Any = None,
+        cmap: "str | Colormap" = DARK_ON_LIGHT,
+        ax: "Axes | None" = None,
     ) -> Self:
-        """Draw the errors of a fitted classifier.
+        """Draw the most confident errors of a fitted classifier.
 
         Parameters
         ----------
         estimator : classifier or Pipeline
-            Fitted, with `predict_proba`.
+            A fitted classifier with `predict_proba`.
         X : array-like or DataFrame
-            What the estimator takes. Arrays and lists of pictures are shown as they are. Of a
-            pipeline that is given anything else, what its last step is given is shown.
+            The images, as the estimator takes them. Arrays and lists of pictures are shown as they
+            are. For other input of a pipeline, such as a table, its last step's input is shown.
         y : array-like of shape (n,)
             The true labels.
         n_errors : int, default=6
-            How many to show, at most.
+            The maximum number of errors to show.
         image_shape : tuple of int (height, width) or (height, width, channels), default=None
-            What rows of pixels in X are; they are then shown as they are, in a pipeline too. None
-            takes rows for squares, or for what the classifier does.
+            The shape of rows of pixels in X, which are then shown as they are, also for a pipeline.
+            None takes the shape that the classifier was fitted on; for other classifiers rows are
+            square images.
         n_columns : int, default=6
-            As in `plot`.
+            See `plot`.
         cmap : str or matplotlib Colormap, default="gray_r"
-            As in `plot`.
+            See `plot`.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -131,7 +138,8 @@ class ErrorGalleryDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are labels that the classifier does not know, or no pictures to show.
+            If there are labels that the classifier does not know, or if X cannot be shown as
+            pictures.
         """
         need_matplotlib(f"{cls.__name__}.from_estimator")
         last, given = split_pipeline(estimator, X)
@@ -153,40 +161,40 @@ class ErrorGalleryDisplay:
     @classmethod
     def from_predictions(
         cls,
-        X: Any,
-        y_true: Any,
-        probabilities: Any,
-        classes: Any,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        probabilities: ArrayLike,
+        classes: ArrayLike,
         *,
         n_errors: int = 6,
         image_shape: tuple[int, ...] | None = None,
         n_columns: int = 6,
-        cmap: Any = INK_ON_PAPER,
-        ax: Any = None,
+        cmap: "str | Colormap" = DARK_ON_LIGHT,
+        ax: "Axes | None" = None,
     ) -> Self:
-        """Draw the errors among answers that were given.
+        """Draw the most confident errors of predictions.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels), \
                 or list of pictures
-            The images. Those of a list may differ in size.
+            The images. Pictures in a list may differ in size.
         y_true : array-like of shape (n,)
-            Their labels.
+            The true labels.
         probabilities : array-like of shape (n, n_classes)
-            What was answered.
+            The predicted probabilities.
         classes : array-like of shape (n_classes,)
             The label of each column of `probabilities`.
         n_errors : int, default=6
-            How many to show, at most.
+            The maximum number of errors to show.
         image_shape : tuple of int (height, width) or (height, width, channels), default=None
-            What rows of pixels are; None takes them for squares.
+            The shape of rows of pixels; None takes them as square images.
         n_columns : int, default=6
-            As in `plot`.
+            See `plot`.
         cmap : str or matplotlib Colormap, default="gray_r"
-            As in `plot`.
+            See `plot`.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -197,7 +205,7 @@ class ErrorGalleryDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are labels that are no class, or no pictures to show.
+            If there are labels that are not in `classes`, or if X cannot be shown as pictures.
         """
         need_matplotlib(f"{cls.__name__}.from_predictions")
         pictures, classes = pictures_of(X, image_shape), np.asarray(classes)
@@ -205,7 +213,8 @@ class ErrorGalleryDisplay:
         y_encoded = encode_labels(y_true, classes, probabilities)
         if len(pictures) != len(y_encoded):
             raise ValueError(
-                f"X has {len(pictures)} images, but y_true has {len(y_encoded)} labels"
+                f"expected a label for each of {len(pictures)} images in X, got {len(y_encoded)} "
+                "in y_true"
             )
         answer = probabilities.argmax(axis=1)
         everyone = np.arange(len(y_encoded))
@@ -223,18 +232,24 @@ class ErrorGalleryDisplay:
             n_images=len(y_encoded),
         ).plot(n_columns=n_columns, cmap=cmap, ax=ax)
 
-    def plot(self, *, n_columns: int = 6, cmap: Any = INK_ON_PAPER, ax: Any = None) -> Self:
-        """Draw it.
+    def plot(
+        self,
+        *,
+        n_columns: int = 6,
+        cmap: "str | Colormap" = DARK_ON_LIGHT,
+        ax: "Axes | None" = None,
+    ) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         n_columns : int, default=6
-            Images in a line, at most.
+            The maximum number of images in a row.
         cmap : str or matplotlib Colormap, default="gray_r"
-            Colours of the pixels. The default shows 0 as paper; ``"gray"`` is for dark ink on
-            light paper.
+            Colormap of the pixels. The default shows 0 as white; ``"gray"`` suits images of dark
+            strokes on a light background.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            None creates a new figure.
 
         Returns
         -------
@@ -257,28 +272,31 @@ class ErrorGalleryDisplay:
         if not n:
             bare_axes(ax, 1, 1)
             ax.set(aspect="auto")
-            ax.text(0.5, 0.5, "nothing to show", alpha=0.6, ha="center", va="center")
+            ax.text(0.5, 0.5, "no errors to show", alpha=0.6, ha="center", va="center")
             return self
         limits, pitch = limits_of(self.pictures), 1.75
+        rows, predictions, truths = map(np.asarray, (self.rows, self.predictions, self.truths))
+        prediction_probabilities = np.asarray(self.prediction_probabilities)
+        truth_probabilities = np.asarray(self.truth_probabilities)
         for i, picture in enumerate(self.pictures):
             left, top = 1.3 * (i % n_columns) + 0.15, pitch * (i // n_columns) + 0.22
             self.images_.append(draw_picture(ax, picture, (left, top), limits, cmap))
             middle = left + 0.5
-            row = f"row {self.rows[i]}"
-            read = f"read {self.predictions[i]}  {self.prediction_probabilities[i]:.3f}"
-            truth = f"truth {self.truths[i]}  {self.truth_probabilities[i]:.3f}"
+            row = f"row {rows[i]}"
+            predicted = f"predicted {predictions[i]}  {prediction_probabilities[i]:.3f}"
+            truth = f"true {truths[i]}  {truth_probabilities[i]:.3f}"
             below = {"ha": "center", "va": "top"}
             ax.text(middle, top - 0.04, row, ha="center", va="bottom", alpha=0.6, fontsize="small")
-            ax.text(middle, top + 1.05, read, color=RED, weight="bold", **below)
+            ax.text(middle, top + 1.05, predicted, color=RED, weight="bold", **below)
             ax.text(middle, top + 1.25, truth, **below)
         bare_axes(ax, 1.3 * n_columns, pitch * n_lines)
         return self
 
     def _title(self) -> str:
         if not self.n_errors:
-            return f"All {self.n_images:,} images were read correctly"
+            return f"All {self.n_images:,} images classified correctly"
         rate = self.n_errors / self.n_images
-        title = f"{self.n_errors:,} of {self.n_images:,} images read wrongly ({rate:.2%})"
+        title = f"{self.n_errors:,} of {self.n_images:,} images misclassified ({rate:.2%})"
         if len(self.pictures) < self.n_errors:
-            title += f"; the {len(self.pictures)} most confident ones"
+            title += f"; the {len(self.pictures)} most confident errors"
         return title

@@ -1,20 +1,25 @@
-"""What a classifier looks at: how much its answer depends on each part of a picture."""
+"""Occlusion maps: how much a classifier's answer depends on each part of a picture."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from digitcnn._typing import ArrayLike, FittedClassifier, NDArray
 from digitcnn.inspection._drawing import bare_axes, need_matplotlib, open_axes, pictures_of
 
-# The default size of a patch, as a part of the shorter side: four pixels of 28.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+# The default size of a patch as a fraction of the shorter side: 4 pixels of 28.
 _PATCH = 1 / 7
-# Pixels of copies that are read together: 512 images of 28x28.
+# Pixels of the copies that are classified in one call: 512 images of 28x28.
 _MOST_PIXELS = 512 * 784
 
 
 def occlusion_map(
-    estimator: Any,
-    image: Any,
+    estimator: FittedClassifier,
+    image: ArrayLike,
     *,
     label: Any = None,
     patch_size: int | None = None,
@@ -22,7 +27,7 @@ def occlusion_map(
     fill: float | None = None,
     log: bool = True,
     image_shape: tuple[int, ...] | None = None,
-) -> np.ndarray:
+) -> NDArray[np.float64]:
     """How much the probability of a label drops when parts of an image are hidden [1]_.
 
     A square patch hides each part of the image in turn, and the copies are classified, a bounded
@@ -31,35 +36,35 @@ def occlusion_map(
     Parameters
     ----------
     estimator : classifier or Pipeline
-        Fitted, with `predict_proba`.
+        A fitted classifier with `predict_proba`.
     image : array-like of shape (pixels,), (height, width) or (height, width, channels)
-        One image, in the form that the estimator takes many of.
+        One image: an element of the array that the estimator takes.
     label : object, default=None
-        The label to ask about. None is the predicted one.
+        The label whose evidence is computed. None is the predicted label.
     patch_size : int, default=None
-        Side of the patch, in pixels. None is a seventh of the image's shorter side.
+        Side of the patch in pixels. None is a seventh of the image's shorter side.
     stride : int, default=1
-        Pixels between neighbouring patches, at most the patch's size. A larger one needs fewer
+        Pixels between neighbouring patches, at most the patch's size. A larger stride needs fewer
         copies. The last position in each direction is always included.
     fill : float, default=None
-        What the patch is filled with. None is the background: the median along the image's border.
+        The value of the patch. None is the background: the median along the image's border.
     log : bool, default=True
-        Whether to take the drop of the natural logarithm of the probability. The probability itself
-        hardly drops where the classifier stays confident.
+        Whether to compute the drop of the natural logarithm of the probability. The probability
+        itself hardly drops while the classifier stays confident.
     image_shape : tuple of int (height, width) or (height, width, channels), default=None
-        What a row of pixels is; None takes it for a square.
+        The shape of a row of pixels; None takes it as a square image.
 
     Returns
     -------
     ndarray of shape (height, width), float64
-        Above 0 where the hidden pixels are evidence for the label, below 0 where they are evidence
-        against it.
+        Positive where the hidden pixels are evidence for the label, negative where they are
+        evidence against it.
 
     Raises
     ------
     ValueError
-        If the label is none of the classifier's, the patch does not fit into the image, or the row
-        is no picture of that shape.
+        If the label is not among the classifier's, the patch does not fit into the image, or the
+        row does not have that shape.
 
     References
     ----------
@@ -86,17 +91,17 @@ def occlusion_map(
         raise ValueError(f"expected stride from 1 to {size}, the patch's size, got {stride}")
     tops, lefts = _starts(height, size, stride), _starts(width, size, stride)
     corners = [(top, left) for top in tops for left in lefts]
-    paper = np.asarray(_border_median(picture) if fill is None else fill, picture.dtype)
+    background = np.asarray(_border_median(picture) if fill is None else fill, picture.dtype)
     drop, times = np.zeros((height, width)), np.zeros((height, width))
     at_once = max(2, _MOST_PIXELS // picture.size)
     whole: Any = None
     while corners:
-        # The first of all is the image as it is.
+        # The first copy of the first batch is the unchanged image.
         some = corners[: at_once - (whole is None)]
         corners = corners[len(some) :]
         copies = np.repeat(picture[None], len(some) + (whole is None), axis=0)
         for copy, (top, left) in zip(copies[whole is None :], some, strict=True):
-            copy[top : top + size, left : left + size] = paper
+            copy[top : top + size, left : left + size] = background
         answers = np.asarray(estimator.predict_proba(copies.reshape(-1, *form.shape)), dtype=float)
         if whole is None:
             column = _column(estimator.classes_, label, answers[0])
@@ -113,12 +118,12 @@ def occlusion_map(
 
 
 class OcclusionDisplay:
-    """A picture of what a classifier's answer depends on, from `occlusion_map`.
+    """The evidence in a picture for a classifier's answer, from `occlusion_map`.
 
-    Where hiding a part makes the label less likely, that part spoke for it; where hiding it makes
-    the label more likely, it spoke against it. The outline is the ink's.
+    A part is evidence for the label if hiding it makes the label less likely, and evidence against
+    it if hiding it makes the label more likely. The outline is that of the strokes.
 
-    It is made by `from_estimator`.
+    Create it with `from_estimator`.
 
     Parameters
     ----------
@@ -127,18 +132,18 @@ class OcclusionDisplay:
     occlusion : ndarray of shape (height, width)
         The drop of the label's probability, or of its logarithm, for each pixel.
     label : object, default=None
-        The label that was asked about.
+        The label whose evidence is shown.
     log : bool, default=True
-        Whether the drop is that of the logarithm.
+        Whether the drop is that of the logarithm of the probability.
 
     Attributes
     ----------
     im_ : matplotlib AxesImage
-        The map.
+        The image of the map.
     ax_ : matplotlib Axes
-        The axes that it is in.
+        The axes with the map.
     figure_ : matplotlib Figure
-        The figure that it is in.
+        The figure of these axes.
 
     References
     ----------
@@ -158,7 +163,12 @@ class OcclusionDisplay:
     """
 
     def __init__(
-        self, picture: np.ndarray, occlusion: np.ndarray, *, label: Any = None, log: bool = True
+        self,
+        picture: NDArray[Any],
+        occlusion: NDArray[np.float64],
+        *,
+        label: Any = None,
+        log: bool = True,
     ) -> None:
         self.picture = picture
         self.occlusion = occlusion
@@ -168,8 +178,8 @@ class OcclusionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        image: Any,
+        estimator: FittedClassifier,
+        image: ArrayLike,
         *,
         label: Any = None,
         patch_size: int | None = None,
@@ -177,36 +187,36 @@ class OcclusionDisplay:
         fill: float | None = None,
         log: bool = True,
         image_shape: tuple[int, ...] | None = None,
-        cmap: Any = "PuOr_r",
+        cmap: "str | Colormap" = "PuOr_r",
         colorbar: bool = True,
-        ax: Any = None,
+        ax: "Axes | None" = None,
     ) -> Self:
-        """Hide parts of an image, and draw what that does to the answer.
+        """Compute and draw the occlusion map of an image.
 
         Parameters
         ----------
         estimator : classifier or Pipeline
-            Fitted, with `predict_proba`.
+            A fitted classifier with `predict_proba`.
         image : array-like of shape (pixels,), (height, width) or (height, width, channels)
-            One image, in the form that the estimator takes many of.
+            One image: an element of the array that the estimator takes.
         label : object, default=None
-            The label to ask about. None is the predicted one.
+            The label whose evidence is shown. None is the predicted label.
         patch_size : int, default=None
-            As in `occlusion_map`, and so are the next four.
+            Side of the patch in pixels, see `occlusion_map`.
         stride : int, default=1
-            Pixels from one place to the next.
+            Pixels between neighbouring patches.
         fill : float, default=None
-            What is put in the place of what is hidden.
+            The value of the patch. None is the background.
         log : bool, default=True
-            Whether the drop is that of the logarithm.
+            Whether to show the drop of the logarithm of the probability.
         image_shape : tuple of int, default=None
-            What a row of pixels is.
+            The shape of a row of pixels; None takes it as a square image.
         cmap : str or matplotlib Colormap, default="PuOr_r"
-            As in `plot`.
+            See `plot`.
         colorbar : bool, default=True
-            As in `plot`.
+            See `plot`.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -237,17 +247,19 @@ class OcclusionDisplay:
         display = cls(pictures_of(form[None], image_shape)[0], occlusion, label=label, log=log)
         return display.plot(cmap=cmap, colorbar=colorbar, ax=ax)
 
-    def plot(self, *, cmap: Any = "PuOr_r", colorbar: bool = True, ax: Any = None) -> Self:
-        """Draw it.
+    def plot(
+        self, *, cmap: "str | Colormap" = "PuOr_r", colorbar: bool = True, ax: "Axes | None" = None
+    ) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         cmap : str or matplotlib Colormap, default="PuOr_r"
-            Colours of the map, with no change in their middle.
+            A diverging colormap; its middle stands for no change.
         colorbar : bool, default=True
-            Whether to draw the scale of the colours.
+            Whether to draw a colour bar.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            None creates a new figure.
 
         Returns
         -------
@@ -266,30 +278,30 @@ class OcclusionDisplay:
         most = float(np.abs(self.occlusion).max()) or 1.0
         extent = (0, width, height, 0)
         self.im_ = ax.imshow(self.occlusion, cmap=cmap, vmin=-most, vmax=most, extent=extent)
-        ink = np.asarray(self.picture, dtype=float).reshape(height, width, -1).mean(axis=2)
-        low, high = ink.min(), ink.max()
+        grey = np.asarray(self.picture, dtype=float).reshape(height, width, -1).mean(axis=2)
+        low, high = grey.min(), grey.max()
         if high > low:
-            # Paper around it closes the outline of ink that touches the border.
-            ink = np.pad(ink, 1, constant_values=_border_median(ink))
+            # Padding closes the outline of strokes that touch the border.
+            grey = np.pad(grey, 1, constant_values=_border_median(grey))
             rows, columns = np.arange(height + 2) - 0.5, np.arange(width + 2) - 0.5
             level = (low + high) / 2
-            ax.contour(columns, rows, ink, levels=[level], colors="black", linewidths=1.5)
+            ax.contour(columns, rows, grey, levels=[level], colors="black", linewidths=1.5)
         bare_axes(ax, width, height)
         if colorbar:
             what = "log-probability" if self.log else "probability"
             self.figure_.colorbar(self.im_, ax=ax, label=f"drop of the {what} when hidden")
         if self.label is not None:
-            ax.set_title(f"what speaks for {self.label}")
+            ax.set_title(f"evidence for {self.label}")
         return self
 
 
 def _starts(length: int, size: int, stride: int) -> list[int]:
-    """The first pixels of patches along an axis; the last patch ends where the axis does."""
+    """The first pixels of the patches along an axis; the last patch ends at its last pixel."""
     return sorted({*range(0, length - size + 1, stride), length - size})
 
 
 def _border_median(picture: np.ndarray) -> Any:
-    """Of each channel."""
+    """The median along the border, of each channel."""
     border = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
     return np.median(border, axis=0)
 

@@ -1,55 +1,59 @@
 """The reliability diagram: confidence against accuracy."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.calibration import CalibrationDisplay, calibration_curve
 
+from digitcnn._typing import ArrayLike, FittedClassifier
 from digitcnn._utils.labels import encode_labels
 from digitcnn.calibration import calibration_error, confidence_and_correctness, wilson_interval
 from digitcnn.inspection._drawing import need_matplotlib, open_axes
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 class ReliabilityDisplay(CalibrationDisplay):
-    """scikit-learn's reliability diagram, for the most probable of many classes.
+    """scikit-learn's reliability diagram, for the predicted one of several classes.
 
-    scikit-learn's own is for two classes. Here the two are that an answer is right and that it is
-    wrong, and its probability is the confidence, the probability of the likeliest class [1]_. On
-    the diagonal a confidence is what it says; below it the classifier is too sure, above it not
-    sure enough. Bars are 95% confidence intervals (Wilson's), and over each bin stands how many
-    answers are in it: a good reader leaves few in most.
+    scikit-learn's own diagram is for two classes. Here these are correct and wrong answers, and the
+    predicted probability is the confidence: the probability of the predicted class [1]_. On the
+    diagonal, confidence and accuracy agree; below it the classifier is overconfident, above it
+    underconfident. Vertical lines are 95% confidence intervals (Wilson). The number of answers in
+    each bin is above it; a good classifier has few answers in most bins.
 
-    It is made by `from_estimator` or `from_predictions`.
+    Create it with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     prob_true : ndarray of shape (n_bins,)
-        Part of the answers in each bin that were right. Empty bins are left out.
+        The accuracy in each bin. Empty bins are left out.
     prob_pred : ndarray of shape (n_bins,)
-        Mean confidence in each bin.
+        The mean confidence in each bin.
     y_prob : ndarray of shape (n,)
-        Confidence of each answer.
+        The confidence of each answer.
     counts : ndarray of shape (n_bins,)
-        How many answers are in each bin.
+        The number of answers in each bin.
     error : float
-        Expected calibration error.
+        The expected calibration error.
     estimator_name : str, default=None
-        What to call the curve.
+        The name of the curve in the legend.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
         The curve.
     bars_ : matplotlib LineCollection
-        The intervals.
+        The confidence intervals.
     ax_ : matplotlib Axes
-        The axes that it is in.
+        The axes with the curve.
     figure_ : matplotlib Figure
-        The figure that it is in.
+        The figure of these axes.
 
     See Also
     --------
-    sklearn.calibration.CalibrationDisplay : What it is made of.
+    sklearn.calibration.CalibrationDisplay : The base class.
 
     References
     ----------
@@ -64,17 +68,17 @@ class ReliabilityDisplay(CalibrationDisplay):
     >>> X, y = load_digits(return_X_y=True)
     >>> clf = GaussianNB().fit(X[:1000], y[:1000])
     >>> display = ReliabilityDisplay.from_estimator(clf, X[1000:], y[1000:])
-    >>> bool(display.prob_true[-1] < display.prob_pred[-1])  # far too sure
+    >>> bool(display.prob_true[-1] < display.prob_pred[-1])  # overconfident
     True
     """
 
     def __init__(
         self,
-        prob_true: Any,
-        prob_pred: Any,
-        y_prob: Any,
+        prob_true: ArrayLike,
+        prob_pred: ArrayLike,
+        y_prob: ArrayLike,
         *,
-        counts: Any,
+        counts: ArrayLike,
         error: float,
         estimator_name: str | None = None,
     ) -> None:
@@ -85,13 +89,13 @@ class ReliabilityDisplay(CalibrationDisplay):
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
+        estimator: FittedClassifier,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
         n_bins: int = 10,
         name: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
         """Draw the reliability of a fitted classifier.
@@ -99,19 +103,19 @@ class ReliabilityDisplay(CalibrationDisplay):
         Parameters
         ----------
         estimator : classifier or Pipeline
-            Fitted, with `predict_proba`.
+            A fitted classifier with `predict_proba`.
         X : array-like or DataFrame
-            What it takes: images that it was not trained on.
+            The images, as the estimator takes them. Use data that it was not trained on.
         y : array-like of shape (n,)
             The true labels.
         n_bins : int, default=10
-            Bins of equal width from 0 to 1.
+            The number of bins, of equal width from 0 to 1.
         name : str, default=None
-            What to call the curve. None is the estimator's class.
+            The name of the curve in the legend. None is the name of the estimator's class.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
         **kwargs
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -138,33 +142,33 @@ class ReliabilityDisplay(CalibrationDisplay):
     @classmethod
     def from_predictions(
         cls,
-        y_true: Any,
-        probabilities: Any,
-        classes: Any,
+        y_true: ArrayLike,
+        probabilities: ArrayLike,
+        classes: ArrayLike,
         *,
         n_bins: int = 10,
         name: str | None = None,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw the reliability of answers that were given.
+        """Draw the reliability of predictions.
 
         Parameters
         ----------
         y_true : array-like of shape (n,)
             The true labels.
         probabilities : array-like of shape (n, n_classes)
-            What was answered.
+            The predicted probabilities.
         classes : array-like of shape (n_classes,)
             The label of each column of `probabilities`.
         n_bins : int, default=10
-            Bins of equal width from 0 to 1.
+            The number of bins, of equal width from 0 to 1.
         name : str, default=None
-            What to call the curve.
+            The name of the curve in the legend.
         ax : matplotlib Axes, default=None
-            As in `plot`.
+            See `plot`.
         **kwargs
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -175,7 +179,7 @@ class ReliabilityDisplay(CalibrationDisplay):
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are labels that are no class.
+            If there are labels that are not in `classes`.
         """
         need_matplotlib(f"{cls.__name__}.from_predictions")
         probabilities = np.asarray(probabilities)
@@ -198,25 +202,25 @@ class ReliabilityDisplay(CalibrationDisplay):
     def plot(
         self,
         *,
-        ax: Any = None,
+        ax: "Axes | None" = None,
         name: str | None = None,
         ref_line: bool = True,
         show_counts: bool = True,
         **kwargs: Any,
     ) -> Self:
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            None creates a new figure.
         name : str, default=None
-            What to call the curve. None is `estimator_name`.
+            The name of the curve in the legend. None is `estimator_name`.
         ref_line : bool, default=True
             Whether to draw the diagonal.
         show_counts : bool, default=True
-            Whether to write over the bins how many answers are in each. False is for a second
-            curve in the same axes.
+            Whether to write the number of answers above each bin. Use False for a second curve in
+            the same axes.
         **kwargs
             For `matplotlib.axes.Axes.plot`.
 

@@ -1,10 +1,14 @@
 """The training curve: loss, accuracy and learning rate over the epochs."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from digitcnn._typing import ArrayLike, NDArray
+from digitcnn.classifier import DigitCNNClassifier
 from digitcnn.inspection._drawing import (
     BLUE,
     GREY,
@@ -14,15 +18,18 @@ from digitcnn.inspection._drawing import (
     open_stacked_axes,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 class TrainingCurveDisplay:
     """Loss, accuracy and learning rate over the epochs of a training.
 
-    All panels share a time axis, in epochs. The training's loss and accuracy are means over an
-    epoch and are drawn at its middle; validation and learning rate are drawn at its end. Reductions
-    of the learning rate are marked in every panel.
+    All panels share a horizontal axis in epochs. Training loss and accuracy are means over an epoch
+    and are drawn at its middle; validation and learning rate are drawn at its end. Reductions of
+    the learning rate are marked in each panel.
 
-    It is made by `from_estimator`, or from plain numbers.
+    Create it with `from_estimator`, or from plain numbers.
 
     Parameters
     ----------
@@ -35,20 +42,20 @@ class TrainingCurveDisplay:
     validation_accuracy : array-like of shape (n_epochs,), default=None
         Validation accuracy after each epoch.
     batch_loss : array-like of shape (n_batches,), default=None
-        Training loss of each batch, all epochs after one another. The batches are spread evenly
-        over the epochs.
+        Training loss of each batch, in the order of training. The batches are spread evenly over
+        the epochs.
     learning_rate : array-like of shape (n_epochs,), default=None
         Learning rate at the end of each epoch.
 
     Attributes
     ----------
     reductions : ndarray of int
-        The numbers of epochs after which the learning rate was reduced. Of a rate that changes in
-        every epoch, as in a cycle, there are none.
+        The epochs, counted from 1, after which the learning rate was reduced. Empty if the rate
+        changes in every epoch, as in a cycle.
     axes_ : ndarray of matplotlib Axes
-        The panels: loss, accuracy and learning rate, as far as they were given.
+        The panels: loss, accuracy and learning rate, those of them that were given.
     figure_ : matplotlib Figure
-        The figure that they are in.
+        The figure of these axes.
     lines_ : dict of str to matplotlib Line2D
         The curves, by the names of the parameters.
 
@@ -65,12 +72,12 @@ class TrainingCurveDisplay:
     def __init__(
         self,
         *,
-        loss: Any,
-        accuracy: Any = None,
-        validation_loss: Any = None,
-        validation_accuracy: Any = None,
-        batch_loss: Any = None,
-        learning_rate: Any = None,
+        loss: ArrayLike,
+        accuracy: ArrayLike | None = None,
+        validation_loss: ArrayLike | None = None,
+        validation_accuracy: ArrayLike | None = None,
+        batch_loss: ArrayLike | None = None,
+        learning_rate: ArrayLike | None = None,
     ) -> None:
         self.loss = loss
         self.accuracy = accuracy
@@ -81,15 +88,20 @@ class TrainingCurveDisplay:
         self.reductions = _find_reductions([] if learning_rate is None else learning_rate)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
+    def from_estimator(
+        cls,
+        estimator: DigitCNNClassifier | Pipeline,
+        *,
+        ax: "Axes | Sequence[Axes] | NDArray[np.object_] | None" = None,
+    ) -> Self:
         """Draw the training of a fitted classifier.
 
         Parameters
         ----------
         estimator : DigitCNNClassifier or Pipeline
-            Fitted; a pipeline that ends in one.
+            A fitted classifier, or a pipeline that ends in one.
         ax : matplotlib Axes or array of Axes, default=None
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -117,14 +129,14 @@ class TrainingCurveDisplay:
             learning_rate=history.get("learning_rate"),
         ).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw it.
+    def plot(self, ax: "Axes | Sequence[Axes] | NDArray[np.object_] | None" = None) -> Self:
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, default=None
-            A single one is divided into the panels; an array has one for each. None makes a new
-            figure.
+            A single subplot is divided into the panels; an array has one for each panel. None
+            creates a new figure.
 
         Returns
         -------
@@ -136,7 +148,7 @@ class TrainingCurveDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If there are more or fewer axes than panels.
+            If the number of axes differs from the number of panels.
         """
         need_matplotlib(f"{type(self).__name__}.plot")
         from matplotlib.ticker import MaxNLocator
@@ -160,15 +172,14 @@ class TrainingCurveDisplay:
                 )
         if len(self.reductions):
             self.axes_[-1].legend(handles=self.axes_[-1].lines[-1:], loc="lower left")
-        self.axes_[-1].set(xlabel="epochs", xlim=(0, len(self.loss)))
+        self.axes_[-1].set(xlabel="epochs", xlim=(0, np.size(self.loss)))
         self.axes_[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         return self
 
-    def _plot_loss(self, ax: Any) -> None:
-        if self.batch_loss is not None and len(self.batch_loss):
-            place = (np.arange(len(self.batch_loss)) + 0.5) * (
-                len(self.loss) / len(self.batch_loss)
-            )
+    def _plot_loss(self, ax: "Axes") -> None:
+        if self.batch_loss is not None and np.size(self.batch_loss):
+            n_batches = np.size(self.batch_loss)
+            place = (np.arange(n_batches) + 0.5) * (np.size(self.loss) / n_batches)
             self.lines_["batch_loss"] = ax.plot(
                 place, self.batch_loss, color=BLUE, alpha=0.5, linewidth=0.7, label="each batch"
             )[0]
@@ -176,15 +187,15 @@ class TrainingCurveDisplay:
         ax.set(ylabel="loss", yscale="log")
         ax.legend()
 
-    def _plot_accuracy(self, ax: Any) -> None:
+    def _plot_accuracy(self, ax: "Axes") -> None:
         self._plot_pair(ax, "accuracy", "validation_accuracy")
         ax.set(ylabel="accuracy")
 
-    def _plot_learning_rate(self, ax: Any) -> None:
+    def _plot_learning_rate(self, ax: "Axes") -> None:
         rates = np.asarray(self.learning_rate, dtype=float)
         ends = np.arange(1, len(rates) + 1)
         if _stays(rates):
-            # It goes down in steps, and was in the first epoch what it was at its end.
+            # The rate falls in steps, and was constant during the first epoch.
             (line,) = ax.plot([0, *ends], [rates[0], *rates], color=GREY, drawstyle="steps-pre")
             ax.set(yscale="log")
         else:
@@ -192,8 +203,8 @@ class TrainingCurveDisplay:
         self.lines_["learning_rate"] = line
         ax.set(ylabel="learning rate")
 
-    def _plot_pair(self, ax: Any, training: str, validation: str) -> None:
-        """A figure of the training, mid-epoch, and that of the validation, at the epoch's end."""
+    def _plot_pair(self, ax: "Axes", training: str, validation: str) -> None:
+        """Plot a training curve at mid-epoch, and the validation curve at the end of epochs."""
         for name, shift, style in (
             (training, 0.5, {"color": BLUE, "marker": "o", "label": "training"}),
             (
@@ -210,12 +221,12 @@ class TrainingCurveDisplay:
 
 
 def _stays(rates: np.ndarray) -> bool:
-    """Whether a learning rate keeps its value from any epoch to the next."""
+    """Whether a learning rate is equal in any two successive epochs."""
     return len(rates) == 1 or bool(np.any(rates[1:] == rates[:-1]))
 
 
-def _find_reductions(learning_rate: Any) -> np.ndarray:
-    """The epochs, counted from 1, after which a rate that otherwise stays was reduced."""
+def _find_reductions(learning_rate: ArrayLike) -> NDArray[np.int_]:
+    """The epochs, counted from 1, after which a stepwise rate was reduced."""
     rates = np.asarray(learning_rate, dtype=float)
     if not _stays(rates):
         return np.array([], dtype=int)
