@@ -51,15 +51,16 @@ def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, 
     """
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     buffer = io.BytesIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         # The salt keeps the names of parts apart from those of other figures in the page.
         matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": label})
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         # The page's font may be wider than the one that matplotlib measures.
-        figure.get_layout_engine().set(w_pad=_MARGIN, h_pad=_MARGIN)
+        layout = ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN)
+        figure = Figure(figsize=(_WIDTH, height), layout=layout)
         drawn = draw(figure.subplots())
         figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
