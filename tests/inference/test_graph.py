@@ -1,4 +1,4 @@
-"""A graph answers as the Keras model that has the same layers and weights; no Keras is needed."""
+"""A graph predicts the same as the Keras model with its layers and weights, without Keras."""
 
 import subprocess
 import sys
@@ -72,9 +72,7 @@ def test_temperature_divides_the_logits_and_an_ensemble_has_the_mean():
 )
 def test_weights_that_are_not_the_layers_are_refused(change):
     weights = a_network().weights
-    with pytest.raises(
-        ValueError, match=r"expected weights of the shapes \[\(9, 2\), \(2,\)\], got"
-    ):
+    with pytest.raises(ValueError, match=r"expected weights of shapes \[\(9, 2\), \(2,\)\], got"):
         build_graph([a_network(weights=change(weights))], np.arange(2))
 
 

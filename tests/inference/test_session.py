@@ -1,4 +1,4 @@
-"""ONNX Runtime answers as Keras does, however the images are cut into calls."""
+"""ONNX Runtime predicts the same as Keras, however the images are divided into calls."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""A fit starts from a model's weights, and stays near them on little data."""
+"""A fit starts from a model's weights, and stays close to them with little data."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def path(fitted, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def others(digits):
-    """Digits elsewhere than those that the model saw: 300 to learn from, and the rest."""
+    """Digits shifted relative to the model's training data: 300 to train on, and the rest."""
     X, y = np.roll(digits[0][1200:].reshape(-1, 8, 8), 1, axis=2).reshape(-1, 64), digits[1][1200:]
     return X[:300], y[:300], X[300:], y[300:]
 
@@ -158,7 +158,9 @@ def test_ensemble_is_no_start(digits, tmp_path):
     X, y = digits[0][:60], digits[1][:60]
     members = [(str(i), make_classifier(epochs=1, random_state=i)) for i in range(2)]
     digitcnn.save(VotingClassifier(members, voting="soft").fit(X, y), tmp_path / "m.digitcnn")
-    with pytest.raises(ValueError, match="an ensemble of 2 networks; expected one network"):
+    with pytest.raises(
+        ValueError, match=r"expected a model of a single network, got .* an ensemble of 2"
+    ):
         make_classifier(init=tmp_path / "m.digitcnn", epochs=1).fit(X, y)
 
 

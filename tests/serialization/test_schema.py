@@ -134,7 +134,9 @@ NAN, INF = float("nan"), float("inf")
 )
 def test_what_is_not_as_it_should_be_is_refused(tmp_path, place, value):
     write_model_file(tmp_path / "m", changed(place, value), ARRAYS)
-    with pytest.raises(ValueError, match=r"m: is not a whole digitcnn model file: \w") as caught:
+    with pytest.raises(
+        ValueError, match=r"m: expected a complete digitcnn model file: \w"
+    ) as caught:
         read_model(tmp_path / "m")
     assert len(str(caught.value)) < 500
 
@@ -153,12 +155,12 @@ def test_what_is_missing_is_named(name):
         (1, np.array([1, -INF], np.float32), "no finite numbers"),
         (0, np.ones((3, 2)), "expected weights of float32, got float64"),
         (0, np.ones((3, 2), np.int8), "expected weights of float32, got int8"),
-        (2, np.ones(2, np.float32), "losses of its batches"),
-        (2, np.ones((2, 2)), "losses of its batches"),
+        (2, np.ones(2, np.float32), "a list of batch losses"),
+        (2, np.ones((2, 2)), "a list of batch losses"),
         (3, np.ones(2), "other types"),
         (3, np.array([0.5, 1.5], np.float32), "no probabilities"),
         (3, np.array([NAN, 1], np.float32), "no probabilities"),
-        (3, np.ones(1, np.float32), "one confidence for one answer"),
+        (3, np.ones(1, np.float32), "one confidence for each answer"),
         (4, np.array([0, 2], np.uint8), "no flags"),
         (4, np.array([True, False]), "other types"),
     ],

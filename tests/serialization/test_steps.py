@@ -1,4 +1,4 @@
-"""Pipelines are kept in model files, with the transformers of this package before the network."""
+"""Model files store pipelines of this package's transformers and a network."""
 
 import copy
 import json
@@ -84,7 +84,7 @@ def test_file_without_steps_says_nothing_of_them(fitted, tmp_path):
 def test_normalizer_of_another_size_than_the_network_is_refused(digits, tmp_path):
     pipeline = make_pipeline(DigitNormalizer(size=9, box=7), make_classifier(epochs=1))
     pipeline[-1].fit(digits[0][:60], digits[1][:60])
-    with pytest.raises(ValueError, match="its normaliser makes images of 9x9 pixels"):
+    with pytest.raises(ValueError, match="the normaliser's images of 9x9 pixels"):
         digitcnn.save(pipeline, tmp_path / "m.digitcnn")
 
 

@@ -1,4 +1,4 @@
-"""A model file read without scikit-learn answers as the loaded estimator."""
+"""A model file read without scikit-learn predicts the same as the loaded estimator."""
 
 import numpy as np
 import pytest

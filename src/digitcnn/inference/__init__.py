@@ -1,1 +1,1 @@
-"""Stored networks as ONNX graphs, without Keras."""
+"""Networks as ONNX graphs, and their predictions without Keras."""

@@ -1,12 +1,12 @@
-"""Fitted estimators as ONNX files."""
+"""Exports fitted estimators as ONNX files."""
 
 import copy
-import os
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from digitcnn._typing import FilePath, FittedClassifier
 from digitcnn._utils.atomic import atomic_write
 from digitcnn._utils.ensembles import last_step, named_networks, networks_of
 from digitcnn._utils.images import to_images
@@ -16,37 +16,40 @@ from digitcnn.inference.runtime import import_onnx_runtime
 from digitcnn.layers import Softmax
 from digitcnn.preprocessing.normalizer import DigitNormalizer
 
-# How far probabilities may be from the estimator's where both compute in float32.
+# The largest accepted difference of probabilities from the estimator's, if both use float32.
 TOLERANCE = 1e-4
 
 
-def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
+def export_onnx(clf: FittedClassifier, path: FilePath) -> None:
     """Write a fitted classifier, or an ensemble of them, as an ONNX file.
 
-    The file reads images without this package, in any runtime of ONNX. Its input ``images`` has the
-    shape (n, height, width, channels), n being any number. It is uint8, or float32 where the
-    training data's pixel range does not lie in 0..255 or is no wider than 0..1. Its outputs are
-    ``label``, of shape (n,) and of the labels' own type, and ``probabilities``, float32 of shape
-    (n, n_classes). The scaling of the pixels, the views of `test_time_augmentation`, the
-    temperature and the mean of an ensemble are in the graph; checks of the images are not, nor is
-    what ``image_shape="pad"`` does to rows: fill them with zeros to the images' size first. It
-    computes in float32 whatever the estimator's precision.
+    The file classifies images in any ONNX runtime, without this package.
+
+    - The input ``images`` has the shape (n, height, width, channels) with any n. Its type is uint8,
+      or float32 if the training data's pixel range is not within 0..255, or not wider than 0..1.
+    - The output ``label`` has the shape (n,) and the type of the labels.
+    - The output ``probabilities`` is float32 of shape (n, n_classes).
+
+    The graph includes the scaling of the pixels, the views of `test_time_augmentation`, the
+    temperature and the mean of an ensemble. It does not check the images, and does not pad rows as
+    ``image_shape="pad"`` does: append zeros up to the images' size yourself. It computes in
+    float32, whatever the estimator's precision.
 
     Parameters
     ----------
     clf : DigitCNNClassifier, sklearn.ensemble.VotingClassifier or sklearn.pipeline.Pipeline
-        An ensemble of `DigitCNNClassifier` alone, with ``voting="soft"`` and without weights. Of a
-        pipeline the last step is written: what its `DigitNormalizer` does to pictures, whoever asks
-        the file has to do. The file's metadata says so in words, as ``preprocessing``.
+        An ensemble must contain only `DigitCNNClassifier`, with ``voting="soft"`` and without
+        weights. Only the last step of a pipeline is written: the file's user must apply its
+        `DigitNormalizer`, which the file's metadata describes in words as ``preprocessing``.
     path : str or path-like
-        A file that is there is replaced, as a whole or not at all.
+        The file to write. An existing file is replaced, completely or not at all.
 
     Raises
     ------
     ValueError
         If it is another estimator, if the labels are neither numbers nor strings, or if a network
-        of the user's own is no `keras.Sequential`, overrides its `call` or `predict_step`, or has a
-        layer that is not known here.
+        of your own is not a `keras.Sequential`, overrides its `call` or `predict_step`, or has a
+        layer that the export does not support.
 
     Examples
     --------
@@ -65,8 +68,8 @@ def export_onnx(clf: Any, path: str | os.PathLike[str]) -> None:
     atomic_write(path, lambda file: file.write(data))
 
 
-def to_onnx(clf: Any) -> bytes:
-    """What `export_onnx` writes."""
+def to_onnx(clf: FittedClassifier) -> bytes:
+    """The content of the file that `export_onnx` writes."""
     words = _preprocessing_of(clf)
     clf = last_step(clf)
     members = named_networks(clf, "cannot be exported to ONNX").values()
@@ -76,12 +79,12 @@ def to_onnx(clf: Any) -> bytes:
 
 
 def _preprocessing_of(clf: Any) -> str:
-    """What the steps of a pipeline before the network do to pictures, in words."""
+    """The preprocessing of a pipeline's steps before the network, in words."""
     steps = clf[:-1] if isinstance(clf, Pipeline) else ()
     return " ".join(
-        f"Each picture of one digit is redrawn as MNIST's were made: its strokes, cropped, fitted "
-        f"into {step.box}x{step.box} pixels with their proportions, and drawn light on black in "
-        f"{step.size}x{step.size} pixels with their centre of mass in the middle."
+        f"Normalise each picture of a digit to MNIST's format: crop its strokes, scale them to fit "
+        f"into {step.box}x{step.box} pixels with their proportions kept, and draw them light on "
+        f"black in {step.size}x{step.size} pixels with their centre of mass in the middle."
         for step in steps
         if isinstance(step, DigitNormalizer)
     )
@@ -93,7 +96,7 @@ def _fitted_network(clf: Any) -> FittedNetwork:
         layers = get_layers(architecture, clf.image_shape_, count_outputs(len(clf.classes_)))
         weights = clf._trainer.network.get_weights()
     else:
-        # Of a copy: the estimator need not keep a network for itself because of this.
+        # From a copy, so that the estimator does not keep the Keras model in memory.
         model = copy.copy(clf._trainer.network).model
         layers, weights = _describe_own(model, clf.image_shape_), model.get_weights()
     return FittedNetwork(
@@ -108,7 +111,7 @@ def _fitted_network(clf: Any) -> FittedNetwork:
 
 
 def _describe_own(model: Any, image_shape: tuple[int, int, int]) -> Architecture:
-    """The layers that answer as a user's model does, whose answers may be logits."""
+    """The layers of a user's model, with a softmax added if it returns logits."""
     import keras
 
     from digitcnn.backend.build import describe
@@ -120,12 +123,12 @@ def _describe_own(model: Any, image_shape: tuple[int, int, int]) -> Architecture
             if getattr(type(model), name) is not getattr(keras.Sequential, name):
                 raise ValueError(f"expected Keras's own {name}, got {type(model).__name__}.{name}")
     except ValueError as error:
-        raise ValueError(f"the network cannot be exported to ONNX: {error}") from None
+        raise ValueError(f"this network cannot be exported to ONNX: {error}") from None
     return (*layers, Softmax()) if answers_in_logits(model, image_shape) else layers
 
 
-def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
-    """How far an exported graph, run by ONNX Runtime, is from its estimator.
+def compare(clf: FittedClassifier, data: bytes, X: np.ndarray) -> tuple[int, float]:
+    """Compare the predictions of an exported graph, run by ONNX Runtime, with the estimator's.
 
     Parameters
     ----------
@@ -133,20 +136,20 @@ def compare(clf: Any, data: bytes, X: np.ndarray) -> tuple[int, float]:
     data : bytes
         From `to_onnx`.
     X : ndarray of shape (n, pixels)
-        As the last step of a pipeline takes them.
+        Images as the last step of a pipeline takes them.
 
     Returns
     -------
     n_differing : int
-        Labels that are not the same.
+        The number of labels that differ.
     difference : float
-        The largest one between two probabilities.
+        The largest difference between two probabilities.
     """
     onnxruntime = import_onnx_runtime()
 
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     clf = last_step(clf)
-    network = networks_of(clf)[0]  # those of an ensemble take the same images
+    network = networks_of(clf)[0]  # all networks of an ensemble take the same images
     images = to_images(X, network.image_shape_).astype(input_dtype(network.pixel_range_))
     labels, probabilities = session.run(["label", "probabilities"], {"images": images})
     names = getattr(clf, "feature_names_in_", None)

@@ -1,8 +1,8 @@
-"""A fitted classifier's ONNX graph: from bytes of pixels to labels and probabilities.
+"""The ONNX graph of a fitted classifier, from pixels to labels and probabilities.
 
-It is made of plain data, without Keras: the layers' descriptions and their weights. All that
-`predict` does beside the network is in the graph too: the pixel range, several views of each image,
-the temperature, the mean of an ensemble, the names of the classes.
+It is built without Keras from plain data: the layers' descriptions and their weights. It includes
+everything that `predict` does besides the network: scaling by the pixel range, test-time
+augmentation, the temperature, the mean of an ensemble, and the labels of the classes.
 """
 
 import json
@@ -16,7 +16,7 @@ from digitcnn.architectures import Architecture, ImageShape, count_outputs
 from digitcnn.augmentation.distortion import draw_views
 from digitcnn.inference.nodes import Graph, add_network
 
-# Old enough for every runtime that is in use, and new enough for all operators here.
+# Old enough for all runtimes in use, and new enough for all operators here.
 _OPSET = 17
 _IR_VERSION = 8
 
@@ -27,18 +27,18 @@ class FittedNetwork(NamedTuple):
     Parameters
     ----------
     layers : tuple of Layer
-        Its description.
+        The description of its layers.
     weights : list of ndarray
         In Keras's order.
     image_shape : tuple of int (height, width, channels)
     pixel_range : tuple of two floats
-        What becomes 0 and 1.
+        The pixel values that are mapped to 0 and 1.
     temperature : float, default=1.0
-        What the logits are divided by.
+        The divisor of the logits.
     n_views : int, default=0
-        Views of each image (``test_time_augmentation``).
+        The number of views of each image (``test_time_augmentation``).
     fill_mode : {"nearest", "constant"}, default="nearest"
-        What lies outside an image, in a view of it.
+        How views continue an image beyond its border.
     """
 
     layers: Architecture
@@ -62,18 +62,18 @@ def build_graph(
     classes : ndarray of shape (n_classes,)
         Labels, numbers or strings.
     preprocessing : str, default=""
-        What has to be done to pictures first, in words, for the metadata.
+        The preprocessing that pictures need first, in words, for the metadata.
 
     Returns
     -------
     onnx.ModelProto
-        Checked. See `digitcnn.export_onnx` for its inputs and outputs.
+        A checked model. See `digitcnn.export_onnx` for its inputs and outputs.
 
     Raises
     ------
     ValueError
-        If the labels are neither numbers nor strings, if a layer is not known, or if the weights
-        are not the layers'.
+        If the labels are neither numbers nor strings, if a layer is not supported, or if the
+        weights do not fit the layers.
     """
     import onnx
 
@@ -120,15 +120,15 @@ def build_graph(
 
 
 def input_dtype(pixel_range: tuple[float, float]) -> np.dtype:
-    """The type of a graph's images: uint8 where the pixels are bytes, else float32."""
+    """The type of a graph's images: uint8 if the pixels are bytes, otherwise float32."""
     low, high = pixel_range
-    # A white that was found in the data may be any number, as 1.04.
+    # A white that was found in the data may be any number, such as 1.04.
     is_bytes = low >= 0 and 1 < high <= 255 and float(high).is_integer()
     return np.dtype(np.uint8 if is_bytes else np.float32)
 
 
 def _to_labels(classes: np.ndarray) -> np.ndarray:
-    """Labels of a type that ONNX has."""
+    """Labels in a type that ONNX supports."""
     kind = classes.dtype.kind
     if kind == "U" or (kind == "O" and all(isinstance(label, str) for label in classes)):
         return classes.astype(object)
@@ -136,15 +136,13 @@ def _to_labels(classes: np.ndarray) -> np.ndarray:
         return classes.astype(np.int64)
     if kind in "bf":
         return classes
-    raise ValueError(
-        f"labels of {classes.dtype} cannot be exported to ONNX; expected numbers or strings"
-    )
+    raise ValueError(f"expected labels that are numbers or strings for ONNX, got {classes.dtype}")
 
 
 def _probabilities(graph: Graph, network: FittedNetwork, n_classes: int) -> str:
-    """All that `DigitCNNClassifier.predict_proba` does."""
+    """Nodes that compute the same as `DigitCNNClassifier.predict_proba`."""
     low, high = network.pixel_range
-    # The same numbers as those of `digitcnn.augmentation.batches.scale`.
+    # The same arithmetic as in `digitcnn._utils.pixel_range.scale`.
     factor = np.float32(1.0 / (high - low) if high > low else 1.0)
     x = graph.add("Cast", "images", to=graph.onnx.TensorProto.FLOAT)
     if low:
@@ -155,11 +153,11 @@ def _probabilities(graph: Graph, network: FittedNetwork, n_classes: int) -> str:
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = add_network(graph, network.layers, network.weights, network.image_shape, x)
     if network.n_views > 1:
-        # What the network gives for one class alone has two columns as well.
+        # The network has two outputs even for a single class.
         apart = graph.constant(np.array([-1, network.n_views, count_outputs(n_classes)], np.int64))
         x = graph.add("ReduceMean", graph.add("Reshape", x, apart), axes=[1], keepdims=0)
     if n_classes == 1:
-        # The network's second output stands for nothing.
+        # The network's second output is not a class.
         return graph.add("ReduceSum", x, graph.constant(np.array([1])), keepdims=1)
     if network.temperature != 1.0:
         temperature = graph.constant(np.array(network.temperature, np.float32))
@@ -169,7 +167,7 @@ def _probabilities(graph: Graph, network: FittedNetwork, n_classes: int) -> str:
 
 
 def _views(graph: Graph, network: FittedNetwork, x: str) -> str:
-    """Each image as `digitcnn.augmentation.distortion.apply_view` sees it, view after view."""
+    """The views of each image, as `digitcnn.augmentation.distortion.apply_view` makes them."""
     height, width, channels = network.image_shape
     matrices = draw_views(network.n_views, (height, width))
     row, column = (part.ravel() for part in np.mgrid[:height, :width].astype(np.float32))
@@ -182,7 +180,7 @@ def _views(graph: Graph, network: FittedNetwork, x: str) -> str:
     x0, y0 = np.floor(across).astype(np.int64), np.floor(down).astype(np.int64)
     x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
     right, below = across - x0, down - y0
-    # Where the background comes in, which is 0 after the scaling, no pixel counts.
+    # The background is 0 after scaling, so pixels from outside of the image get the weight 0.
     counts = 1.0 if network.fill_mode == "nearest" else inside.astype(np.float32)
     pixels = graph.add(
         "Reshape", x, graph.constant(np.array([-1, height * width, channels], np.int64))

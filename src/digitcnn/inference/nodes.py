@@ -1,4 +1,4 @@
-"""A network's layers as nodes of an ONNX graph, from their descriptions and weights."""
+"""Converts a network's layers, from their descriptions and weights, to nodes of an ONNX graph."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from digitcnn import layers
 from digitcnn.layers import Layer, LayerShapes, Size, pair, trace_shapes
 
-# Functions of single numbers, by Keras's name.
+# Activation functions by their names in Keras.
 _FUNCTIONS = {
     "elu": "Elu",
     "relu": "Relu",
@@ -26,7 +26,7 @@ _POOLINGS: dict[type, str] = {
 
 
 class Graph:
-    """Nodes and constants, with a name for each."""
+    """The nodes and constants of an ONNX graph, each with a unique name."""
 
     def __init__(self, onnx: Any) -> None:
         self.onnx = onnx
@@ -34,14 +34,14 @@ class Graph:
         self.constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **settings: Any) -> str:
-        """The name of what an operator gives."""
+        """Add a node; return the name of its output."""
         name = output or f"{operator}_{len(self.nodes)}"
         node = self.onnx.helper.make_node(operator, inputs, [name], name, **settings)
         self.nodes.append(node)
         return name
 
     def constant(self, array: np.ndarray) -> str:
-        """The name of an array."""
+        """Add an array as a constant; return its name."""
         name = f"constant_{len(self.constants)}"
         array = np.ascontiguousarray(array) if array.ndim else array
         self.constants.append(self.onnx.numpy_helper.from_array(array, name))
@@ -55,12 +55,12 @@ def add_network(
     image_shape: tuple[int, int, int],
     x: str,
 ) -> str:
-    """The name of a network's answers.
+    """Add a network's layers; return the name of its output.
 
     Parameters
     ----------
     graph : Graph
-        Is given the nodes.
+        The graph to add the nodes to.
     stack : sequence of Layer
     weights : sequence of ndarray
         In Keras's order.
@@ -71,7 +71,7 @@ def add_network(
     Raises
     ------
     ValueError
-        If a layer has a setting that is not known here, or the weights are not the layers'.
+        If a layer has a setting that is not supported, or if the weights do not fit the layers.
     """
     steps = list(trace_shapes(stack, image_shape))
     for step in steps:
@@ -79,7 +79,7 @@ def add_network(
     expected = [shape for step in steps for shape in step.weight_shapes]
     found = [array.shape for array in weights]
     if found != expected:
-        raise ValueError(f"expected weights of the shapes {expected}, got {found}")
+        raise ValueError(f"expected weights of shapes {expected}, got {found}")
     rest = iter(weights)
     for step in steps:
         own = [np.asarray(next(rest), np.float32) for _ in step.weight_shapes]
@@ -102,7 +102,7 @@ def _check_settings(step: LayerShapes) -> None:
     if isinstance(step.layer, layers.Dense) and len(step.input_shape) > 1:
         expected = ["a Flatten or a global pooling before it"]
     if expected:
-        raise ValueError(f"{step.layer} cannot be exported to ONNX: expected {', '.join(expected)}")
+        raise ValueError(f"expected {', '.join(expected)} for the export to ONNX, got {step.layer}")
 
 
 def _add_layer(graph: Graph, step: LayerShapes, weights: list[np.ndarray], x: str) -> str:
@@ -166,13 +166,13 @@ def _add_layer(graph: Graph, step: LayerShapes, weights: list[np.ndarray], x: st
 
 def _activate(graph: Graph, activation: str | None, x: str) -> str:
     if activation == "softmax":
-        # Keras's last axis is the one of the channels, which here is the second.
+        # Keras has the channels in the last axis, ONNX in the second.
         return graph.add("Softmax", x, axis=1)
     return graph.add(_FUNCTIONS[activation], x) if activation in _FUNCTIONS else x
 
 
 def _padding(step: LayerShapes, layer: Any, size: Size, dilation: Size = 1) -> list[int]:
-    """Pixels to add above, on the left, below and on the right."""
+    """The padding above, left, below and right, in pixels."""
     if layer.padding == "valid":
         return [0, 0, 0, 0]
     missing = []

@@ -1,4 +1,4 @@
-"""Probabilities of any number of images, some at a time, whatever computes them."""
+"""Predicts any number of images in chunks, with any function that computes probabilities."""
 
 from collections import deque
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from digitcnn._utils.pixel_range import scale
 from digitcnn._utils.workers import usable_cores, worker_threads
 from digitcnn.augmentation.distortion import apply_view
 
-# Images of up to _CHUNK_PIXELS pixels that go through the network in one call.
+# The number of images of up to _CHUNK_PIXELS pixels in one call of the network.
 CHUNK = 512
 _CHUNK_PIXELS = 784
-# Of several threads each takes fewer.
+# The same if several threads call it.
 CHUNK_OF_A_THREAD = 64
-# Fewer images than these are not worth a thread.
+# The smallest number of images for which a thread is used.
 _SMALLEST_SHARE = 8
 
 
@@ -32,29 +32,29 @@ def predict_in_parts(
 ) -> np.ndarray:
     """A network's probabilities, of shape (n, n_outputs), float32.
 
-    No more than a part of the images for each thread is ever held as float32.
+    Only one chunk of images for each thread is in memory as float32 at any time.
 
     Parameters
     ----------
     answer : callable
-        Gives the probabilities of scaled images, float32.
+        Returns the probabilities of scaled images, float32.
     X : ndarray of shape (n, height, width, channels)
     n_outputs : int
     pixel_range : tuple of two floats
-        What becomes 0 and 1.
+        The pixel values that are mapped to 0 and 1.
     at_once : int
-        Images that `answer` is given in one call.
+        The number of images in one call of `answer`.
     n_threads : int, default=1
-        How many threads may call `answer` at the same time.
+        The number of threads that may call `answer` at the same time.
     views : ndarray of shape (v, 2, 3) or None, default=None
-        From `digitcnn.augmentation.distortion.draw_views`: the answer is the mean over them.
+        From `digitcnn.augmentation.distortion.draw_views`. The result is the mean over the views.
     fill_mode : {"nearest", "constant"}, default="nearest"
-        What comes in from outside of a view.
+        How views continue an image beyond its border.
 
     Raises
     ------
     ValueError
-        If an answer is no finite number.
+        If a probability is not a finite number.
     """
     probabilities = np.empty((len(X), n_outputs), dtype=np.float32)
 
@@ -73,28 +73,28 @@ def predict_in_parts(
     starts = range(0, len(X), at_once)
     if n_threads > 1 and len(starts) > 1:
         with ThreadPoolExecutor(n_threads) as threads:
-            deque(threads.map(predict_from, starts), maxlen=0)  # raises what one of them raised
+            deque(threads.map(predict_from, starts), maxlen=0)  # raises a thread's error
     else:
         for start in starts:
             predict_from(start)
     if not np.isfinite(probabilities).all():
         raise ValueError(
-            "the network's answers are no numbers: its weights are so large that its sums "
-            "overflow. Train it again, with a smaller learning_rate or a larger batch_size"
+            "expected finite probabilities, got others: the network's weights are so large that "
+            "its sums overflow. Train it again with a smaller learning_rate or a larger batch_size"
         )
     return probabilities
 
 
 def images_at_once(image_shape: tuple[int, ...], most: int = CHUNK) -> int:
-    """How many images go through the network in one call: fewer the larger they are."""
+    """The number of images in one call of the network; fewer for larger images."""
     pixels = int(np.prod(image_shape))
     return min(most, max(1, most * _CHUNK_PIXELS // max(1, pixels)))
 
 
 def divide(X: np.ndarray) -> tuple[int, int]:
-    """How images are divided among threads: how many at once, and in how many threads.
+    """The number of images in one call, and the number of threads.
 
-    Of a few images each thread takes its share.
+    A small number of images is divided equally among the threads.
     """
     n_threads = worker_threads() or usable_cores()
     share = max(_SMALLEST_SHARE, -(-len(X) // n_threads))

@@ -1,4 +1,4 @@
-"""ONNX Runtime, without what it tells its makers."""
+"""Imports ONNX Runtime with its telemetry off."""
 
 import importlib
 import os
@@ -9,11 +9,11 @@ _SWITCH = "ORT_DISABLE_TELEMETRY"
 
 
 def import_onnx_runtime() -> Any:
-    """The module `onnxruntime`, imported so that it sends and keeps nothing.
+    """The module `onnxruntime`, imported so that it sends and stores nothing.
 
-    Newer versions report to their makers by default, and write a file of their own to the folder of
-    temporary files as soon as they are imported. They read this variable once; child processes do
-    not inherit it. Where a program has imported ONNX Runtime before, that is its own choice.
+    Newer versions send telemetry by default, and write a file to the folder of temporary files on
+    import. They read the environment variable once; child processes do not inherit it. If a program
+    has imported ONNX Runtime before, its setting stays.
     """
     is_ours = "onnxruntime" not in sys.modules and _SWITCH not in os.environ
     if is_ours:

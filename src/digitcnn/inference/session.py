@@ -1,4 +1,4 @@
-"""A network that ONNX Runtime answers for, on the processor, without Keras."""
+"""Predictions of a network by ONNX Runtime, on the CPU, without Keras."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from digitcnn.inference.runtime import import_onnx_runtime
 
 
 class NetworkSession:
-    """Answers of a network by ONNX Runtime, in float32.
+    """Computes a network's probabilities with ONNX Runtime, in float32.
 
-    It starts no threads of its own, so it outlives a fork. Any number of threads may ask it at the
+    It starts no threads of its own, so it survives a fork. Any number of threads may call it at the
     same time.
 
     Parameters
     ----------
     network : FittedNetwork
-        For pixels that are scaled already.
+        A network for pixels that are already scaled.
     n_outputs : int
     """
 
@@ -34,7 +34,7 @@ class NetworkSession:
         images : ndarray of shape (n, height, width, channels), float32
         """
         if self._session is None:
-            # Of several threads that come here at once each may make one; the last one stays.
+            # Several threads may each create a session at the same time; the last one is kept.
             self._session = self._make()
         answers: np.ndarray = self._session.run(["probabilities"], {"images": images})[0]
         return answers

@@ -1,4 +1,4 @@
-"""What is in a model file, in words and numbers."""
+"""The description of a model file, for users."""
 
 import os
 from math import prod
@@ -12,7 +12,7 @@ from digitcnn.serialization.schema import SerializedModel, read_model
 
 
 def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a model file's header says, and the layers of its network, which is not built.
+    """The content of a model file's header, and the layers of its network, without building it.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         As `digitcnn.load`.
     """
     model = read_model(path)
-    # Of an ensemble the networks differ in their seeds alone.
+    # The networks of an ensemble differ only in their seeds.
     first = model.networks[0]
     classes = first.classes if model.classes is None else model.classes
     architecture = first.parameters.get("architecture", "compact")
@@ -43,9 +43,9 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         "temperature": round(first.temperature, 4),
     }
     if model.validation is not None:
-        _, hits = model.validation
-        summary["validation_digits"] = len(hits)
-        summary["validation_accuracy"] = round(float(np.mean(hits)), 5)
+        _, correct = model.validation
+        summary["validation_digits"] = len(correct)
+        summary["validation_accuracy"] = round(float(np.mean(correct)), 5)
     summary["parameters"] = first.parameters
     dropout = first.parameters.get("dropout")
     layers = get_layers(architecture, first.image_shape, max(len(classes), 2), dropout)
@@ -61,7 +61,7 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _describe_steps(model: SerializedModel) -> dict[str, str]:
-    """The transformers before the network, where there are any."""
+    """The transformers before the network, if there are any."""
     described = []
     for step in model.steps:
         settings = ", ".join(f"{name}={value!r}" for name, value in step.parameters.items())

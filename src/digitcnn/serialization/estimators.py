@@ -1,7 +1,6 @@
-"""A fitted estimator as plain data, which a model file holds, and back."""
+"""Converts fitted estimators to the plain data of a model file, and back."""
 
 import json
-import os
 import warnings
 from typing import Any
 
@@ -11,8 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import Bunch
 
+from digitcnn._typing import FilePath, FittedClassifier
 from digitcnn._utils.array_file import write_model_file
-from digitcnn._utils.ensembles import named_networks
+from digitcnn._utils.ensembles import last_step, named_networks
 from digitcnn._utils.parameters import RULES
 from digitcnn._version import __version__
 from digitcnn.serialization.labels import labels_to_json
@@ -25,18 +25,19 @@ from digitcnn.serialization.schema import (
 from digitcnn.serialization.steps import restore_step, step_to_json
 from digitcnn.training.history import History
 
-# Attributes of a fitted estimator that JSON holds as they are.
+# Attributes of a fitted estimator that are stored as JSON without conversion.
 _PLAIN = ("n_features_in_", "precision_", "temperature_", "history_")
 
 
-def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to a model file, as a whole or not at all.
+def save_estimator(clf: FittedClassifier, path: FilePath) -> None:
+    """Write a fitted estimator to a model file, completely or not at all.
 
     Parameters
     ----------
     clf : DigitCNNClassifier, VotingClassifier or Pipeline
-        An ensemble of `DigitCNNClassifier`, voting by their mean probabilities; a pipeline of this
-        package's transformers that ends in one of these.
+        A `VotingClassifier` must contain only `DigitCNNClassifier`, and predict their mean
+        probabilities. A `Pipeline` must consist of this package's transformers, and end in one of
+        these classifiers.
     path : str or path-like
 
     Raises
@@ -45,52 +46,51 @@ def save_estimator(clf: Any, path: str | os.PathLike[str]) -> None:
         If it is another estimator, if an architecture is a callable, or if the labels are neither
         numbers nor strings.
     """
-    pipeline = None
-    if isinstance(clf, Pipeline):
-        pipeline, clf = _pipeline_to_json(clf), clf[-1]
-    members = named_networks(clf, "cannot be kept in a model file")
+    last: Any = last_step(clf)
+    pipeline = _pipeline_to_json(clf) if isinstance(clf, Pipeline) else None
+    members = named_networks(last, "cannot be saved in a model file")
     arrays: list[np.ndarray] = []
-    kept = []
+    stored = []
     for name, member in members.items():
         weights = member._trainer.network.get_weights()
-        kept.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
+        stored.append({"name": name, **_member_to_json(member), "n_weights": len(weights)})
         arrays += [*weights, np.array(member.batch_loss_curve_, dtype=np.float64)]
-    hits = getattr(clf, "validation_correct_", None)
-    if hits is not None:
-        arrays += [clf.validation_confidences_.astype(np.float32), hits.astype(np.uint8)]
+    correct = getattr(last, "validation_correct_", None)
+    if correct is not None:
+        arrays += [last.validation_confidences_.astype(np.float32), correct.astype(np.uint8)]
     content = {
         "digitcnn": __version__,
-        "members": kept,
-        "ensemble": None if clf in members.values() else labels_to_json(clf.classes_),
-        "has_validation": hits is not None,
+        "members": stored,
+        "ensemble": None if last in members.values() else labels_to_json(last.classes_),
+        "has_validation": correct is not None,
     }
     if pipeline is not None:
         content["pipeline"] = pipeline
-    # What is written is what can be read.
+    # Checked as on reading, so that every file that is written can be read.
     check_model(json.loads(json.dumps(content)), arrays)
     write_model_file(path, content, arrays)
 
 
-def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
+def load_estimator(kind: type, path: FilePath) -> Any:
     """Read a model file.
 
     Parameters
     ----------
     kind : type
-        `DigitCNNClassifier`, which stands below this file and so is not known here.
+        `DigitCNNClassifier`. It imports this module, so this module cannot import it.
     path : str or path-like
 
     Returns
     -------
     DigitCNNClassifier, VotingClassifier or Pipeline
-        Fitted.
+        The fitted estimator.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a model file, is of a later version, or is damaged.
+        If it is not a model file, has a later version, or is damaged.
     """
     model = read_model(path)
     try:
@@ -100,7 +100,7 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
         else:
             clf = _vote([kept.name for kept in model.networks], members, model.classes)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
+        raise ValueError(f"{path}: expected a complete digitcnn model file: {error}") from None
     clf.validation_confidences_, clf.validation_correct_ = model.validation or (None, None)
     if model.last_step is None:
         return clf
@@ -110,13 +110,13 @@ def load_estimator(kind: type, path: str | os.PathLike[str]) -> Any:
 
 def _pipeline_to_json(pipeline: Pipeline) -> dict[str, Any]:
     *before, (last_step, _) = pipeline.steps
-    # Steps that do nothing, which scikit-learn allows for.
+    # Without steps that do nothing, which scikit-learn allows.
     kept = [(name, step) for name, step in before if step is not None and step != "passthrough"]
     return {"steps": [step_to_json(*one) for one in kept], "last_step": last_step}
 
 
 def _vote(names: list[str], members: list[Any], classes: np.ndarray) -> VotingClassifier:
-    """A fitted ensemble of fitted members, which know the classes as numbers from 0 up."""
+    """A fitted ensemble of fitted members, whose classes are the numbers from 0 up."""
     clf = VotingClassifier(list(zip(names, members, strict=True)), voting="soft")
     clf.estimators_ = members
     clf.named_estimators_ = Bunch(**dict(clf.estimators))
@@ -142,7 +142,7 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
 
 
 def _restore(kind: type, kept: SerializedNetwork) -> Any:
-    # This may be another machine: where to compute is chosen anew.
+    # The device is chosen again, because this may be another machine.
     clf = kind(**{**kept.parameters, "device": "auto"})
     clf.classes_ = kept.classes
     if kept.feature_names:
@@ -151,8 +151,8 @@ def _restore(kind: type, kept: SerializedNetwork) -> Any:
     clf.image_shape_ = kept.image_shape
     clf.pixel_range_ = kept.pixel_range
     parameters = clf._note_parameters(goes_on=False)
-    clf._has_whole_fit = True  # as far as a file can tell
-    # It answers in float32, and without Keras, until it is trained again.
+    clf._has_whole_fit = True  # a file does not say otherwise
+    # Until it is trained again, it predicts in float32 and without Keras.
     plan = clf._plan_network({**parameters, "precision": "float32"}, kept.seed)
     clf._start(plan, goes_on=False)
     clf._trainer.network.set_weights(kept.weights)
@@ -163,29 +163,30 @@ def _restore(kind: type, kept: SerializedNetwork) -> Any:
 
 
 def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON holds them, without those that are objects of the running program."""
+    """Parameters as JSON values, without those that are objects of the running program."""
     if not isinstance(parameters["architecture"], str):
         raise ValueError(
-            f"architecture={parameters['architecture']!r} is a callable: a model file holds plain "
-            "data, and its code is none. Pickle the estimator, or save model_ with Keras"
+            "expected the name of an architecture, because a model file contains no code, got "
+            f"architecture={parameters['architecture']!r}. Pickle the estimator, or save model_ "
+            "with Keras"
         )
     if not isinstance(parameters["optimizer"], str) or parameters["callbacks"]:
         warnings.warn(
-            "a model file keeps neither a Keras optimizer nor callbacks: the loaded estimator "
-            "has the default ones",
+            "a model file stores neither a Keras optimizer nor callbacks: the loaded estimator "
+            "will have the default ones",
             stacklevel=5,
         )
     kept = {
         name: _numbers_to_json(value)
         for name, value in parameters.items()
-        # A subclass may have more of them, of which a file of this class's knows nothing.
+        # A subclass's additional parameters are not part of the format.
         if name in RULES
         and name not in EXCLUDED
         and (name != "optimizer" or isinstance(value, str))
         and not isinstance(value, np.random.RandomState)
     }
     if isinstance(kept["class_weight"], dict):
-        # JSON's keys are strings; labels may be numbers.
+        # As a list of pairs: JSON's keys are strings, but labels may be numbers.
         kept["class_weight"] = [
             [np.asarray(label).item(), float(weight)]
             for label, weight in kept["class_weight"].items()
@@ -194,7 +195,7 @@ def _parameters_to_json(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _numbers_to_json(value: Any) -> Any:
-    """NumPy's numbers, flags and strings as Python's."""
+    """NumPy scalars as Python values."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""Weights that a fit starts from, of a model file or of the model in the package."""
+"""The weights for fine-tuning, from a model file or from the package's own model."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _PRETRAINED_FILE = "digits.digitcnn"
 
 @contextmanager
 def model_path(model: str | os.PathLike[str]) -> Iterator[Path]:
-    """The file of a model that is named by its path, or is the package's own, "pretrained"."""
+    """The file of a model that is given by its path, or as "pretrained"."""
     if model != PRETRAINED:
         yield Path(model)
         return
@@ -31,20 +31,20 @@ def read_initial(
     image_shape: tuple[int, int, int],
     classes: np.ndarray,
 ) -> tuple[list[np.ndarray], bool]:
-    """The weights that a fit starts from, and whether the model knows all classes.
+    """The initial weights of a fit, and whether the model knows all classes.
 
-    The output of a class that the model knows keeps its weights; those of others are drawn.
+    The outputs of classes that the model knows keep their weights; those of new classes are random.
 
     Parameters
     ----------
     init : str or path-like
-        A model file of one network, or "pretrained".
+        A model file with a single network, or "pretrained".
     architecture : str or callable
-        The fit's own.
+        The architecture to fit.
     image_shape : tuple of int (height, width, channels)
-        Of the images to train on.
+        The shape of the training images.
     classes : ndarray of shape (n_classes,)
-        Compared with the model's as text: 3, 3.0 and "3" are one class.
+        Compared with the model's classes as text: 3, 3.0 and "3" are one class.
 
     Returns
     -------
@@ -57,14 +57,14 @@ def read_initial(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it holds no network for such images.
+        If the model is an ensemble, or has another architecture or image shape.
     """
     with model_path(init) as path:
         model = read_model(path)
     if len(model.networks) > 1:
         raise ValueError(
-            f"init={str(init)!r} holds an ensemble of {len(model.networks)} networks; expected one "
-            "network to start from"
+            f"expected a model of a single network, got init={str(init)!r}, an ensemble of "
+            f"{len(model.networks)} networks"
         )
     (network,) = model.networks
     found = network.parameters.get("architecture", "compact")
@@ -77,8 +77,8 @@ def read_initial(
         expected = " x ".join(map(str, network.image_shape))
         raise ValueError(
             f"expected images of {expected} pixels (height, width, channels) for "
-            f"init={str(init)!r}, got {height} x {width} x {channels}. Put a DigitNormalizer in "
-            "front"
+            f"init={str(init)!r}, got {height} x {width} x {channels}. Put a DigitNormalizer "
+            "before the classifier"
         )
     return _for_classes(network.weights, network.classes, classes)
 
@@ -86,9 +86,9 @@ def read_initial(
 def _for_classes(
     weights: list[np.ndarray], known: np.ndarray, classes: np.ndarray
 ) -> tuple[list[np.ndarray], bool]:
-    """Weights whose outputs are of other classes.
+    """Weights with outputs for other classes.
 
-    Those of classes that are not known are drawn as Keras draws a new layer's [1]_.
+    The weights of new classes are drawn as Keras initialises a new layer [1]_.
 
     References
     ----------
@@ -96,15 +96,15 @@ def _for_classes(
        networks", AISTATS 2010.
     """
     *features, kernel, bias = weights
-    places = {_name_of(label): i for i, label in enumerate(known.tolist())}
+    indices = {_name_of(label): i for i, label in enumerate(known.tolist())}
     n_inputs, n_outputs = len(kernel), count_outputs(len(classes))
     limit = np.sqrt(6 / (n_inputs + n_outputs))
     drawn = np.random.default_rng(0).uniform(-limit, limit, (n_inputs, n_outputs))
     new_kernel, new_bias = drawn.astype(np.float32), np.zeros(n_outputs, np.float32)
     for i, label in enumerate(classes.tolist()):
-        if (place := places.get(_name_of(label))) is not None:
-            new_kernel[:, i], new_bias[i] = kernel[:, place], bias[place]
-    knows_all = all(_name_of(label) in places for label in classes.tolist())
+        if (index := indices.get(_name_of(label))) is not None:
+            new_kernel[:, i], new_bias[i] = kernel[:, index], bias[index]
+    knows_all = all(_name_of(label) in indices for label in classes.tolist())
     return [*features, new_kernel, new_bias], knows_all
 
 

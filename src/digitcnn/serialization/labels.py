@@ -1,4 +1,4 @@
-"""Labels as JSON holds them, and back."""
+"""Converts labels to JSON values, and back."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import numpy as np
 from digitcnn._utils.array_file import DTYPES
 from digitcnn.serialization.checks import text
 
-# Characters, of all labels at the longest one's width.
+# The maximum number of characters, if all labels were as long as the longest one.
 _MOST_LABEL_TEXT = 2**24
 
 
 def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
-    """Labels as JSON holds them.
+    """Labels as JSON values.
 
     Raises
     ------
@@ -27,28 +27,32 @@ def labels_to_json(classes: np.ndarray) -> dict[str, Any]:
         dtype = "object"
     elif dtype not in DTYPES:
         raise ValueError(
-            f"labels of {classes.dtype} cannot be kept in a model file; expected numbers or strings"
+            f"expected labels that are numbers or strings, got {classes.dtype}, which a model file "
+            "cannot store"
         )
-    kept = {"classes_": classes.tolist(), "classes_dtype": dtype}
-    labels_from_json(kept)
-    return kept
+    stored = {"classes_": classes.tolist(), "classes_dtype": dtype}
+    labels_from_json(stored)
+    return stored
 
 
-def labels_from_json(kept: dict[str, Any]) -> np.ndarray:
+def labels_from_json(stored: dict[str, Any]) -> np.ndarray:
     """The reverse of `labels_to_json`.
 
     Raises
     ------
     ValueError
-        If the labels are not of their type, or not sorted.
+        If the labels do not have the declared type, or are not sorted.
     """
-    labels, dtype = kept["classes_"], kept["classes_dtype"]
+    labels, dtype = stored["classes_"], stored["classes_dtype"]
     if not isinstance(labels, list) or not labels:
-        raise ValueError("its labels are no list")
+        raise ValueError("expected a list of labels")
     if dtype in ("str", "object"):
         longest = max(len(text(label, "a label")) for label in labels)
         if longest * len(labels) > _MOST_LABEL_TEXT:
-            raise ValueError(f"{len(labels)} labels of up to {longest} characters are too long")
+            raise ValueError(
+                f"expected at most {_MOST_LABEL_TEXT} characters of labels, got {len(labels)} "
+                f"labels of up to {longest}"
+            )
         classes = np.array(labels, dtype=dtype)
     elif dtype in DTYPES:
         classes = np.array(labels, dtype=dtype).astype(np.dtype(dtype).newbyteorder("="))
@@ -59,5 +63,5 @@ def labels_from_json(kept: dict[str, Any]) -> np.ndarray:
         for one, other in zip(labels, classes.tolist(), strict=True)
     ]
     if classes.ndim != 1 or not all(same) or not (classes[:-1] < classes[1:]).all():
-        raise ValueError("its labels are not of the type declared, or not sorted")
+        raise ValueError("expected sorted labels of the declared type, got others")
     return classes

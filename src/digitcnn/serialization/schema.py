@@ -1,4 +1,4 @@
-"""What is in a model file, checked: each name, type and number, before anything is built of it."""
+"""The content of a model file: every name, type and value is checked before it is used."""
 
 import os
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from digitcnn.serialization.checks import fields, real, text, whole
 from digitcnn.serialization.labels import labels_from_json
 from digitcnn.serialization.steps import SerializedStep, check_step
 
-# Parameters that are objects or places of the running program.
+# Parameters that are objects or paths of the running program.
 EXCLUDED = ("callbacks", "checkpoint_dir", "init")
 
 _LARGEST_SIDE = 2**31
@@ -31,7 +31,7 @@ _FITTED = (
 
 
 class SerializedNetwork(NamedTuple):
-    """A fitted `DigitCNNClassifier` as plain data; names as its attributes'."""
+    """A fitted `DigitCNNClassifier` as plain data, named as its attributes."""
 
     name: str
     parameters: dict[str, Any]
@@ -48,7 +48,7 @@ class SerializedNetwork(NamedTuple):
 
 
 class SerializedModel(NamedTuple):
-    """What a model file holds.
+    """The content of a model file.
 
     Attributes
     ----------
@@ -56,14 +56,14 @@ class SerializedModel(NamedTuple):
         The version of digitcnn that wrote it.
     networks : list of SerializedNetwork
     classes : ndarray or None
-        The labels of an ensemble, whose networks know them as numbers from 0 up; None for a single
-        network.
+        The labels of an ensemble, whose networks have the numbers from 0 up as classes; None for a
+        single network.
     validation : tuple of two ndarrays, or None
-        How sure the model was of its validation data, and whether it was right.
+        The confidence of each validation answer, and whether it was correct.
     steps : list of SerializedStep
-        The transformers of a pipeline before its last step; empty where the model is no pipeline.
+        The transformers of a pipeline; empty if the model is not a pipeline.
     last_step : str or None
-        The name of its last step; None where it is no pipeline.
+        The name of a pipeline's last step; None if the model is not a pipeline.
     """
 
     written_by: str
@@ -75,7 +75,7 @@ class SerializedModel(NamedTuple):
 
 
 def read_model(path: str | os.PathLike[str]) -> SerializedModel:
-    """Read a model file, and check all that is in it, its weights' shapes among it.
+    """Read a model file, and check all of its content, including the shapes of the weights.
 
     Parameters
     ----------
@@ -86,8 +86,7 @@ def read_model(path: str | os.PathLike[str]) -> SerializedModel:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a model file, is of another version, is damaged, or something in it is not
-        what a model file has there.
+        If it is not a model file, has another version, is damaged, or has invalid content.
     """
     content, arrays = read_model_file(path)
     try:
@@ -96,20 +95,20 @@ def read_model(path: str | os.PathLike[str]) -> SerializedModel:
             _check_shapes(network)
         return model
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path}: is not a whole digitcnn model file: {error}") from None
+        raise ValueError(f"{path}: expected a complete digitcnn model file: {error}") from None
 
 
 def _check_shapes(kept: SerializedNetwork) -> None:
-    """Hold the weights' shapes to the network's, before it is built.
+    """Check the shapes of the weights before the network is built.
 
-    A network of the size that a file declares might take any amount of memory.
+    Building a network of the size that a file declares could need any amount of memory.
     """
     architecture = kept.parameters.get("architecture", "compact")
     expected = weight_shapes(architecture, kept.image_shape, count_outputs(len(kept.classes)))
     if [array.shape for array in kept.weights] != expected:
         raise ValueError(
-            f"its weights are not those of the network {architecture!r} for images of "
-            f"{kept.image_shape} and {len(kept.classes)} classes"
+            f"expected the weights of a network {architecture!r} for images of {kept.image_shape} "
+            f"and {len(kept.classes)} classes, got other shapes"
         )
 
 
@@ -119,14 +118,14 @@ def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> Serialized
     Raises
     ------
     LookupError, TypeError, ValueError, AttributeError, OverflowError
-        If something is not what it should be.
+        If the content is invalid.
     """
     names = ("digitcnn", "ensemble", "has_validation", "members")
     header = dict(content)
     steps, last_step = _check_pipeline(header.pop("pipeline", None))
     written_by, ensemble, has_validation, members = fields(header, names, "its header")
     if not isinstance(members, list) or not members:
-        raise ValueError("it holds no networks")
+        raise ValueError("expected a list of networks, got none")
     left = list(arrays)
     networks = []
     for member in members:
@@ -137,25 +136,25 @@ def check_model(content: dict[str, Any], arrays: list[np.ndarray]) -> Serialized
         validation = _check_validation(left[:2])
         left = left[2:]
     if left or not isinstance(has_validation, bool):
-        raise ValueError(f"there are {len(left)} arrays in it that are of no network")
+        raise ValueError(f"expected arrays of its networks, got {len(left)} more")
     classes = None
     if ensemble is None:
         if len(networks) > 1:
-            raise ValueError(f"it holds {len(networks)} networks that are no ensemble")
+            raise ValueError(f"expected one network without an ensemble, got {len(networks)}")
     else:
         fields(ensemble, ("classes_", "classes_dtype"), "its ensemble")
         classes = labels_from_json(ensemble)
         if len({network.name for network in networks}) < len(networks):
-            raise ValueError("two of its networks have one name")
+            raise ValueError("expected networks with different names, got two of one name")
         for network in networks:
             if not np.array_equal(network.classes, np.arange(len(classes))):
-                raise ValueError("its networks are not of the ensemble's labels")
+                raise ValueError("expected networks with the ensemble's labels, got others")
     for step in steps:
         size = step.parameters.get("size")
         if size is not None and networks[0].image_shape != (size, size, 1):
             raise ValueError(
-                f"its normaliser makes images of {size}x{size} pixels, and its network reads "
-                f"images of {networks[0].image_shape}"
+                f"expected a network for the normaliser's images of {size}x{size} pixels, got one "
+                f"for images of {networks[0].image_shape}"
             )
     version = text(written_by, "its version")
     return SerializedModel(version, networks, classes, validation, steps, last_step)
@@ -167,21 +166,21 @@ def _check_pipeline(kept: Any) -> tuple[list[SerializedStep], str | None]:
         return [], None
     last_step, steps = fields(kept, ("last_step", "steps"), "its pipeline")
     if not isinstance(steps, list):
-        raise ValueError("the steps of its pipeline are no list")
+        raise ValueError("expected a list of the pipeline's steps")
     checked = [check_step(step) for step in steps]
     names = [*(step.name for step in checked), text(last_step, "the name of the last step")]
     if len(set(names)) < len(names):
-        raise ValueError("two steps of its pipeline have one name")
+        raise ValueError("expected steps with different names, got two of one name")
     kinds = [step.kind for step in checked]
     if len(set(kinds)) < len(kinds) or kinds != sorted(kinds):
-        raise ValueError("its pipeline is not a table's, then a normaliser's step, each once")
+        raise ValueError("expected at most a DigitCSVTransformer, then a DigitNormalizer")
     return checked, last_step
 
 
 def _check_network(
     member: Any, arrays: list[np.ndarray]
 ) -> tuple[SerializedNetwork, list[np.ndarray]]:
-    """One network, and the arrays that are left for the next ones."""
+    """One network, and the arrays of the following ones."""
     names = ("fitted", "n_weights", "name", "parameters")
     fitted, n_weights, name, kept = fields(member, names, "a network")
     parameters = _check_parameters(kept)
@@ -192,28 +191,28 @@ def _check_network(
         if array.dtype != np.float32:
             raise ValueError(f"expected weights of float32, got {array.dtype}")
         if not np.isfinite(array).all():
-            raise ValueError("there are weights that are no finite numbers")
+            raise ValueError("expected finite weights, got others")
     if batch_losses.dtype != np.float64 or batch_losses.ndim != 1:
-        raise ValueError("the losses of its batches are no list of float64")
+        raise ValueError("expected a list of batch losses in float64, got another array")
     sides = fitted["image_shape_"]
     if not isinstance(sides, list) or len(sides) != 3:
-        raise ValueError("image_shape_ is not three numbers")
+        raise ValueError("expected image_shape_ to be three numbers")
     height, width, channels = (whole(side, 1, _LARGEST_SIDE, "image_shape_") for side in sides)
     n_pixels = height * width * channels
     n_features = whole(fitted["n_features_in_"], 1, n_pixels, "n_features_in_")
     if n_features < n_pixels and parameters.get("image_shape") != "pad":
-        raise ValueError(f"{n_features} features do not fill images of {n_pixels} pixels")
+        raise ValueError(f"expected {n_pixels} features for its images, got {n_features}")
     if not isinstance(fitted["feature_names_in_"], list):
-        raise ValueError("feature_names_in_ is no list")
+        raise ValueError("expected feature_names_in_ to be a list")
     feature_names = [text(one, "a feature's name") for one in fitted["feature_names_in_"]]
     if feature_names and len(feature_names) != n_features:
-        raise ValueError(f"{len(feature_names)} names are not those of {n_features} features")
+        raise ValueError(f"expected names of {n_features} features, got {len(feature_names)}")
     low, high = (real(number, "pixel_range_") for number in fitted["pixel_range_"])
     temperature = real(fitted["temperature_"], "temperature_")
     if low > high or temperature <= 0:
-        raise ValueError("pixel_range_ is not from low to high, or temperature_ not above 0")
+        raise ValueError("expected pixel_range_ from low to high, and temperature_ above 0")
     if fitted["precision_"] not in ("float32", "bfloat16"):
-        raise ValueError("precision_ is neither 'float32' nor 'bfloat16'")
+        raise ValueError("expected precision_ to be 'float32' or 'bfloat16'")
     network = SerializedNetwork(
         name=text(name, "a network's name"),
         parameters=parameters,
@@ -232,12 +231,12 @@ def _check_network(
 
 
 def _check_parameters(kept: Any) -> dict[str, Any]:
-    """The estimator's parameters, as it takes them."""
+    """The estimator's parameters, as its constructor takes them."""
     if not isinstance(kept, dict):
-        raise ValueError("the parameters are no object")
+        raise ValueError("expected the parameters to be an object")
     unknown = [name for name in kept if name not in RULES or name in EXCLUDED]
     if unknown:
-        raise ValueError(f"there are parameters that no network has in a file: {unknown[0][:99]!r}")
+        raise ValueError(f"expected known parameters, got {unknown[0][:99]!r}")
     parameters = {
         name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()
     }
@@ -251,9 +250,9 @@ def _check_parameters(kept: Any) -> dict[str, Any]:
 
 def _check_history(kept: Any) -> dict[str, list[float]]:
     if not isinstance(kept, dict) or not all(isinstance(one, list) for one in kept.values()):
-        raise ValueError("history_ holds no lists")
+        raise ValueError("expected history_ to be lists of numbers")
     if not kept.get("loss") or not kept.get("accuracy"):
-        raise ValueError("history_ has no loss or no accuracy")
+        raise ValueError("expected history_ with loss and accuracy")
     return {
         text(name, "a figure's name"): [real(value, "history_", finite=False) for value in values]
         for name, values in kept.items()
@@ -261,12 +260,12 @@ def _check_history(kept: Any) -> dict[str, list[float]]:
 
 
 def _check_validation(arrays: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    confidences, hits = arrays
-    if confidences.dtype != np.float32 or hits.dtype != np.uint8:
-        raise ValueError("its validation data is of other types than float32 and uint8")
-    if confidences.ndim != 1 or confidences.shape != hits.shape or not len(hits):
-        raise ValueError("its validation data is not one confidence for one answer")
-    # Probabilities of float32 can add up to a little more than 1.
-    if not ((confidences >= 0) & (confidences <= 1.001)).all() or hits.max() > 1:
-        raise ValueError("its validation data holds numbers that are no probabilities or no flags")
-    return confidences, hits.astype(bool)
+    confidences, correct = arrays
+    if confidences.dtype != np.float32 or correct.dtype != np.uint8:
+        raise ValueError("expected validation data of float32 and uint8, got other types")
+    if confidences.ndim != 1 or confidences.shape != correct.shape or not len(correct):
+        raise ValueError("expected validation data with one confidence for each answer")
+    # A probability in float32 can be a little above 1.
+    if not ((confidences >= 0) & (confidences <= 1.001)).all() or correct.max() > 1:
+        raise ValueError("expected validation data of probabilities and flags, got other numbers")
+    return confidences, correct.astype(bool)

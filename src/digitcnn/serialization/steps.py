@@ -1,4 +1,4 @@
-"""The transformers before the network of a stored pipeline, as plain data, and back."""
+"""Converts the transformers of a pipeline to plain data, and back."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from digitcnn.serialization.checks import fields, text, whole
 
-# What a file may hold of each kind of transformer: its parameters, and what `fit` may have set.
+# The transformers that a file may contain: their parameters, and the attributes that `fit` may set.
 _KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "DigitCSVTransformer": (
         ("label",),
@@ -30,12 +30,12 @@ class SerializedStep(NamedTuple):
 
 
 def step_to_json(name: str, transformer: Any) -> dict[str, Any]:
-    """A fitted transformer as JSON holds it.
+    """A fitted transformer as JSON values.
 
     Raises
     ------
     ValueError
-        If it is another transformer, or a parameter is no plain value.
+        If it is another transformer, or if a parameter is not a plain value.
     """
     kind = type(transformer).__name__
     is_ours = type(transformer).__module__.startswith("digitcnn.preprocessing.")
@@ -60,21 +60,21 @@ def step_to_json(name: str, transformer: Any) -> dict[str, Any]:
 
 
 def check_step(kept: Any) -> SerializedStep:
-    """A transformer from a file, each value of it checked.
+    """A transformer from a file, with every value checked.
 
     Raises
     ------
     ValueError
-        If something is not what it should be.
+        If a value is invalid.
     """
     name, kind, parameters, fitted = fields(kept, SerializedStep._fields, "a step")
     text(name, "a step's name")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise ValueError(f"there is a step that no file holds: {str(kind)[:99]!r}")
+        raise ValueError(f"expected {' or '.join(_KINDS)} as a step, got {str(kind)[:99]!r}")
     parameter_names, attribute_names = _KINDS[kind]
     fields(parameters, parameter_names, "a step's parameters")
     if not isinstance(fitted, dict) or not set(fitted) <= set(attribute_names):
-        raise ValueError(f"there are attributes in it that no {kind} has")
+        raise ValueError(f"expected attributes of a {kind}, got others")
     for one, value in {**parameters, **fitted}.items():
         _CHECKS[one](value, f"{one} of a {kind}")
     step = SerializedStep(name, kind, parameters, fitted)
@@ -82,7 +82,7 @@ def check_step(kept: Any) -> SerializedStep:
     if isinstance(shape, list):
         step.parameters["image_shape"] = tuple(shape)
     if step.kind == "DigitNormalizer" and step.parameters["box"] > step.parameters["size"]:
-        raise ValueError("box of a DigitNormalizer is larger than its size")
+        raise ValueError("expected box of a DigitNormalizer to be at most its size")
     return step
 
 
@@ -100,7 +100,7 @@ def restore_step(step: SerializedStep) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's, tuples as lists."""
+    """NumPy scalars and arrays as Python values, tuples as lists."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return list(value) if isinstance(value, tuple) else value
@@ -113,7 +113,7 @@ def _label(value: Any, what: str) -> None:
 
 def _names(value: Any, what: str) -> None:
     if not isinstance(value, list):
-        raise ValueError(f"{what} is no list")
+        raise ValueError(f"expected {what} to be a list")
     for name in value:
         text(name, what)
 
@@ -131,12 +131,12 @@ def _shape(value: Any, what: str) -> None:
         for side in value:
             _side(side, what)
     elif value not in ("auto", "pad"):
-        raise ValueError(f"{what} is neither 'auto' nor 'pad' nor two sides")
+        raise ValueError(f"expected {what} to be 'auto', 'pad' or two sides")
 
 
 def _inversion(value: Any, what: str) -> None:
     if value != "auto" and not isinstance(value, bool):
-        raise ValueError(f"{what} is neither 'auto' nor true nor false")
+        raise ValueError(f"expected {what} to be 'auto', true or false")
 
 
 _CHECKS = {

@@ -1,4 +1,4 @@
-"""What a model file answers, without scikit-learn and Keras, which take seconds to import."""
+"""Predictions from a model file, without scikit-learn and Keras, which take seconds to import."""
 
 import os
 
@@ -17,7 +17,7 @@ from digitcnn.serialization.schema import SerializedNetwork, read_model
 
 
 class StoredModel:
-    """A model file that answers as the estimator that `digitcnn.load` makes of it.
+    """A model file that predicts the same as the estimator that `digitcnn.load` returns.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ class StoredModel:
     Attributes
     ----------
     classes_, image_shape_, pixel_range_, validation_confidences_, validation_correct_
-        As the estimator's; of a pipeline as its last step's.
+        As the estimator's; for a pipeline, as its last step's.
     is_pipeline : bool
     normalizer : dict or None
         The settings ``box`` and ``invert`` of a pipeline's `DigitNormalizer`.
     n_features_in_ : int or None
-        None where a pipeline was fitted on pictures.
+        None if a pipeline was fitted on pictures.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Only where the training data had names.
+        Only if the training data had names.
 
     Raises
     ------
@@ -51,7 +51,7 @@ class StoredModel:
         self._networks = [_StoredNetwork(kept) for kept in model.networks]
         self._steps = model.steps
         self.is_pipeline = model.last_step is not None
-        first = model.networks[0]  # those of an ensemble take the same images
+        first = model.networks[0]  # all networks of an ensemble take the same images
         self.classes_ = first.classes if model.classes is None else model.classes
         self.n_features_in_ = first.n_features
         self.image_shape_ = first.image_shape
@@ -81,14 +81,14 @@ class StoredModel:
         Parameters
         ----------
         X : ndarray of shape (n, n_features)
-            Numbers, in the order of the training data's columns.
+            Pixels, in the order of the training data's columns.
         is_normalized : bool, default=False
-            Whether X is as a pipeline's last step takes it.
+            Whether X has already passed the steps before a pipeline's last one.
 
         Raises
         ------
         ValueError
-            If the images are of another size or plainly on another scale.
+            If the images have another size, or are clearly on another scale.
         """
         if not is_normalized:
             X = self._transform(X)
@@ -97,7 +97,7 @@ class StoredModel:
         return mean
 
     def _transform(self, X: np.ndarray) -> np.ndarray:
-        """What the steps before the networks make of X."""
+        """X as transformed by the steps before the networks."""
         if self.n_features_in_ is not None and X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but the model is expecting {self.n_features_in_} "
