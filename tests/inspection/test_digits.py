@@ -24,7 +24,7 @@ def test_grid_shows_images_of_each_class_in_its_row_and_their_counts(digits):
     widths = [bar.get_width() for bar in display.bars_]
     assert widths == display.counts.tolist()
     assert [text.get_text() for text in display.axes_[0].get_yticklabels()] == list("0123456789")
-    # The bars stand beside their rows.
+    # The bars are beside their rows.
     rows = [image.get_extent()[3] + 0.5 for image in display.images_[::7]]
     np.testing.assert_allclose([bar.get_y() + bar.get_height() / 2 for bar in display.bars_], rows)
 
@@ -90,7 +90,7 @@ def test_corruption_rate_is_the_part_of_the_images_that_looks_worse(digits):
         )
         differs = (np.abs(display.distorted - display.picture) > 1e-6).any(axis=(1, 2, 3))
         changed[rate] = differs.mean()
-    # Some of the changes are none, by chance.
+    # Some of the random changes are zero.
     assert changed[0.0] == 0
     assert 0.8 < changed[1.0] < 1
     assert changed[0.2] == pytest.approx(0.2 * changed[1.0], abs=0.06)
@@ -137,5 +137,5 @@ def test_images_in_the_axes_are_the_picture_and_its_distortions(digits):
 
 
 def test_picture_that_the_network_does_not_take_is_refused(fitted):
-    with pytest.raises(ValueError, match="X holds images of shape"):
+    with pytest.raises(ValueError, match="expected images of shape"):
         DistortionDisplay.from_estimator(fitted, np.zeros((9, 9), np.uint8))

@@ -46,9 +46,9 @@ def test_axes_of_ones_own_are_taken_as_they_are():
 
 def test_axes_that_do_not_fit_are_refused():
     figure = Figure()
-    with pytest.raises(ValueError, match="expected 3 axes, or one to be divided, got 2"):
+    with pytest.raises(ValueError, match="expected 3 axes, or one to divide, got 2"):
         open_stacked_axes(figure.subplots(2, 1), [1.0, 1.0, 1.0], (5, 5))
-    with pytest.raises(ValueError, match=r"cannot be divided\. Give 3 axes"):
+    with pytest.raises(ValueError, match=r"cannot be divided\. Pass 3 axes"):
         open_stacked_axes(figure.add_axes((0, 0, 1, 1)), [1.0, 1.0, 1.0], (5, 5))
 
 
@@ -67,7 +67,7 @@ def test_pictures_of_a_list_may_differ_in_size():
 
 
 def test_rows_that_are_no_pictures_are_refused(digits):
-    with pytest.raises(ValueError, match="65 features, which is not a square"):
+    with pytest.raises(ValueError, match="a square number of pixels, got 65 features"):
         pictures_of(np.zeros((3, 65)))
     with pytest.raises(ValueError, match=r"24 features for image_shape=\(3, 8\), got 64"):
         pictures_of(digits[0], (3, 8))

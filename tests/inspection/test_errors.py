@@ -72,7 +72,7 @@ def test_no_errors_are_said_to_be_none(fitted, digits):
     right = fitted.predict(X) == y
     display = ErrorGalleryDisplay.from_estimator(fitted, X[right], y[right], ax=panel())
     assert display.images_ == []
-    assert display.ax_.get_title() == f"All {right.sum():,} images were read correctly"
+    assert display.ax_.get_title() == f"All {right.sum():,} images classified correctly"
 
 
 def test_pipeline_given_a_table_shows_what_its_last_step_is_given(frame):
@@ -111,5 +111,5 @@ def test_rows_that_the_classifier_fills_up_are_shown_filled_up(digits):
 
 def test_another_number_of_images_than_labels_is_refused(digits):
     X, y = digits
-    with pytest.raises(ValueError, match="X has 3 images, but y_true has 2 labels"):
+    with pytest.raises(ValueError, match="a label for each of 3 images in X, got 2 in y_true"):
         ErrorGalleryDisplay.from_predictions(X[:3], y[:2], np.eye(10)[:2], np.arange(10))

@@ -44,7 +44,7 @@ NAMES = [name for name in inspection.__all__ if name.endswith("Display")]
 
 
 def luminance(color):
-    """Relative, as the web's rules on contrast have it."""
+    """The relative luminance, as WCAG defines it."""
     parts = np.array(mpl.colors.to_rgb(color))
     parts = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     return parts @ [0.2126, 0.7152, 0.0722]
@@ -52,7 +52,7 @@ def luminance(color):
 
 @pytest.fixture
 def agg():
-    """Figures without a screen, and none left behind."""
+    """Figures without a screen, all closed after the test."""
     before = pyplot.get_backend()
     pyplot.switch_backend("Agg")
     yield

@@ -11,7 +11,7 @@ from digitcnn.inspection import OcclusionDisplay, occlusion_map
 
 
 class LooksAtOnePixel:
-    """Sure of "ink" as far as the pixel at (2, 5) is ink. Counts its calls."""
+    """Predicts "ink" with the value of the pixel at (2, 5). Counts its calls."""
 
     classes_ = np.array(["ink", "paper"])
 
@@ -41,7 +41,7 @@ def test_only_patches_that_hide_what_is_looked_at_matter(patch_size, stride):
     drop = occlusion_map(clf, picture, patch_size=patch_size, stride=stride, log=False)
     assert clf.calls == 1
     assert drop.shape == (8, 10)
-    # Every patch over (2, 5) takes 0.8 away: there it is the whole drop, and the most.
+    # Each patch over (2, 5) reduces the probability by 0.8, so the map's maximum is there.
     assert drop[2, 5] == pytest.approx(0.8)
     assert drop.min() >= 0
     assert drop.max() == pytest.approx(0.8)
@@ -102,13 +102,13 @@ def test_large_image_is_read_a_bounded_number_of_copies_at_a_time():
     drop = occlusion_map(Counter(), picture, patch_size=4, log=False)
     assert len(most) > 1
     assert max(most) <= 512 * 784
-    # Inside, every patch takes away as much; along the dark border there is less to take.
+    # Each patch inside has the same effect; along the dark border the effect is smaller.
     assert drop[48, 48] == pytest.approx(16 / picture.size)
     assert drop[0, 0] < drop[48, 48]
 
 
 def test_network_reads_a_digit_by_its_ink(fitted, digits):
-    """Hiding paper with paper changes nothing; what matters lies where something was hidden."""
+    """Hiding background changes nothing; only hidden foreground matters."""
     rows = digits[0][1200:1500]
     row = rows[fitted.predict_proba(rows).max(axis=1).argmin()]
     drop = occlusion_map(fitted, row, patch_size=1)

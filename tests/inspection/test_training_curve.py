@@ -16,7 +16,7 @@ from digitcnn.inspection import TrainingCurveDisplay
 
 @pytest.fixture(scope="module")
 def watched(digits):
-    """A training of 4 epochs of 4 batches, with a rate that has to go down: it learns nothing."""
+    """A training of 4 epochs of 4 batches that learns nothing, so that the rate is reduced."""
     X, y = digits
     clf = make_classifier(
         epochs=4,

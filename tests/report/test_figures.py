@@ -88,7 +88,7 @@ def test_threshold_of_an_abstaining_classifier_is_marked(digits):
 
 @pytest.fixture
 def trained():
-    """A classifier that has its curves from here: drawing them takes no network."""
+    """A classifier with given curves: drawing them needs no network."""
     clf = DigitCNNClassifier()
     epochs = {
         "loss": [0.9, 0.4, 0.2],

@@ -30,7 +30,7 @@ def page(fitted, digits, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain():
-    """A classifier that is trained in no time."""
+    """A classifier that trains fast."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (60, 16), dtype=np.uint8)
     y = np.arange(60) % 3
@@ -49,7 +49,7 @@ def open_page(browser, path):
 
 
 def shown_digits(browser):
-    """Rows of the digits that a cell shows, once all of their pictures are loaded."""
+    """The rows of the digits that a cell shows, after all pictures are loaded."""
     loaded = (
         "const all = [...document.querySelectorAll('#cell-digits img')];"
         "return all.length > 0 && all.every(i => i.complete && i.naturalWidth > 0);"
@@ -83,7 +83,7 @@ def test_click_on_a_cell_shows_its_digits(browser, page, fitted, digits):
     assert expected
     assert set(shown_digits(browser)) == expected
     status = browser.find_element("id", "cell-status")
-    assert status.text.startswith(f"{truth} read as {answer}: {len(expected)} digit")
+    assert status.text.startswith(f"{truth} predicted as {answer}: {len(expected)} digit")
     assert button.get_attribute("aria-pressed") == "true"
     button.click()
     assert not browser.find_elements("css selector", "#cell-digits img")
@@ -263,7 +263,7 @@ def test_rows_are_counted_from_0_where_they_have_no_names(plain, tmp_path):
     rows = set(np.flatnonzero(clf.predict(X) != y))
     assert {error["row"] for error in figures["most_confident_errors"]} <= rows
     text = (tmp_path / "a.html").read_text()
-    assert "This model keeps no record of its training." in text
+    assert "This model has no record of its training." in text
     assert text.count("Rows are counted from 0.") == 2 + ("sure from" in text)
     write_report(clf, X, y, tmp_path / "named.html", rows=range(7, 67))
     assert "Rows are counted" not in (tmp_path / "named.html").read_text()
@@ -285,7 +285,7 @@ def test_classifier_without_an_error_has_a_page(plain, tmp_path):
     clf, X, _ = plain
     figures = write_report(clf, X, clf.predict(X), tmp_path / "a.html")
     assert figures["errors"] == 0
-    assert "every digit is read as its label says" in (tmp_path / "a.html").read_text()
+    assert "every prediction is the digit's label" in (tmp_path / "a.html").read_text()
 
 
 def test_threshold_of_an_abstaining_classifier_is_marked(plain, tmp_path):
@@ -309,10 +309,10 @@ def test_one_image_is_enough(plain, tmp_path):
     ("change", "message"),
     [
         ({"y": [0, 1]}, "60 images in X, 2 labels in y"),
-        ({"rows": [1, 2, 3]}, "3 names in rows"),
+        ({"rows": [1, 2, 3]}, "3 numbers in rows"),
         ({"y": np.full(60, 7)}, r"labels among the classes \(0, 1, 2\), got 7"),
         ({"image_shape": (5, 5)}, r"25 features for image_shape=\(5, 5\), got 16"),
-        ({"X": np.zeros((60, 15))}, "not a square number of pixels"),
+        ({"X": np.zeros((60, 15))}, "with a square number of pixels"),
     ],
 )
 def test_bad_input_is_refused_and_nothing_is_written(plain, tmp_path, change, message):
@@ -342,5 +342,5 @@ def test_missing_library_is_named_before_any_work(monkeypatch, tmp_path):
     )
     with pytest.raises(ImportError, match=r'--report .* Jinja2, .* "digitcnn\[plots\]"'):
         check_libraries("--report")
-    with pytest.raises(ImportError, match="write_report makes its page with Jinja2"):
+    with pytest.raises(ImportError, match="write_report needs Jinja2"):
         write_report(None, None, None, tmp_path / "a.html")

@@ -91,8 +91,8 @@ class CoverageDisplay:
         target_error_rate: float | None = None,
         name: str | None = None,
     ) -> None:
-        self.coverage = coverage
-        self.error_rate = error_rate
+        self.coverage = np.asarray(coverage)
+        self.error_rate = np.asarray(error_rate)
         self.threshold = threshold
         self.threshold_coverage = threshold_coverage
         self.threshold_error_rate = threshold_error_rate
@@ -273,11 +273,13 @@ class CoverageDisplay:
                 label=f"{100 * self.target_error_rate:.3g}% target",
             )
         if self.threshold is not None:
-            label = f"confidence ≥ {self.threshold:.3g}: {self.threshold_coverage:.1%} answered"
-            if self.threshold_coverage:
-                label += f", {self.threshold_error_rate:.2%} wrong"
+            x = float(self.threshold_coverage or 0)
+            y = np.nan if self.threshold_error_rate is None else self.threshold_error_rate
+            label = f"confidence ≥ {self.threshold:.3g}: {x:.1%} answered"
+            if x:
+                label += f", {y:.2%} wrong"
             self.threshold_line_ = ax.plot(
-                [self.threshold_coverage], [self.threshold_error_rate],
+                [x], [y],
                 color=self.line_.get_color(), marker="D", markersize=8, linestyle="", label=label,
             )[0]  # fmt: skip
         ax.xaxis.set_major_formatter(PercentFormatter(1.0))

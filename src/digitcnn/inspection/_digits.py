@@ -60,8 +60,8 @@ class DigitGridDisplay:
         self, pictures: Sequence[Sequence[NDArray[Any]]], classes: ArrayLike, counts: ArrayLike
     ) -> None:
         self.pictures = pictures
-        self.classes = classes
-        self.counts = counts
+        self.classes = np.asarray(classes)
+        self.counts = np.asarray(counts)
 
     @classmethod
     def from_data(

@@ -84,11 +84,11 @@ class ErrorGalleryDisplay:
         n_images: int,
     ) -> None:
         self.pictures = pictures
-        self.rows = rows
-        self.predictions = predictions
-        self.truths = truths
-        self.prediction_probabilities = prediction_probabilities
-        self.truth_probabilities = truth_probabilities
+        self.rows = np.asarray(rows)
+        self.predictions = np.asarray(predictions)
+        self.truths = np.asarray(truths)
+        self.prediction_probabilities = np.asarray(prediction_probabilities)
+        self.truth_probabilities = np.asarray(truth_probabilities)
         self.n_errors = n_errors
         self.n_images = n_images
 
@@ -275,17 +275,14 @@ class ErrorGalleryDisplay:
             ax.text(0.5, 0.5, "no errors to show", alpha=0.6, ha="center", va="center")
             return self
         limits, pitch = limits_of(self.pictures), 1.75
-        rows, predictions, truths = map(np.asarray, (self.rows, self.predictions, self.truths))
-        prediction_probabilities = np.asarray(self.prediction_probabilities)
-        truth_probabilities = np.asarray(self.truth_probabilities)
         for i, picture in enumerate(self.pictures):
             left, top = 1.3 * (i % n_columns) + 0.15, pitch * (i // n_columns) + 0.22
             self.images_.append(draw_picture(ax, picture, (left, top), limits, cmap))
             middle = left + 0.5
-            row = f"row {rows[i]}"
-            predicted = f"predicted {predictions[i]}  {prediction_probabilities[i]:.3f}"
-            truth = f"true {truths[i]}  {truth_probabilities[i]:.3f}"
-            below = {"ha": "center", "va": "top"}
+            row = f"row {self.rows[i]}"
+            predicted = f"predicted {self.predictions[i]}  {self.prediction_probabilities[i]:.3f}"
+            truth = f"true {self.truths[i]}  {self.truth_probabilities[i]:.3f}"
+            below: dict[str, Any] = {"ha": "center", "va": "top"}
             ax.text(middle, top - 0.04, row, ha="center", va="bottom", alpha=0.6, fontsize="small")
             ax.text(middle, top + 1.05, predicted, color=RED, weight="bold", **below)
             ax.text(middle, top + 1.25, truth, **below)

@@ -83,7 +83,7 @@ class ReliabilityDisplay(CalibrationDisplay):
         estimator_name: str | None = None,
     ) -> None:
         super().__init__(prob_true, prob_pred, y_prob, estimator_name=estimator_name)
-        self.counts = counts
+        self.counts = np.asarray(counts)
         self.error = error
 
     @classmethod

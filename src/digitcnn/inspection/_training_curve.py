@@ -79,12 +79,12 @@ class TrainingCurveDisplay:
         batch_loss: ArrayLike | None = None,
         learning_rate: ArrayLike | None = None,
     ) -> None:
-        self.loss = loss
-        self.accuracy = accuracy
-        self.validation_loss = validation_loss
-        self.validation_accuracy = validation_accuracy
-        self.batch_loss = batch_loss
-        self.learning_rate = learning_rate
+        self.loss = np.asarray(loss)
+        self.accuracy = _as_array(accuracy)
+        self.validation_loss = _as_array(validation_loss)
+        self.validation_accuracy = _as_array(validation_accuracy)
+        self.batch_loss = _as_array(batch_loss)
+        self.learning_rate = _as_array(learning_rate)
         self.reductions = _find_reductions([] if learning_rate is None else learning_rate)
 
     @classmethod
@@ -172,14 +172,14 @@ class TrainingCurveDisplay:
                 )
         if len(self.reductions):
             self.axes_[-1].legend(handles=self.axes_[-1].lines[-1:], loc="lower left")
-        self.axes_[-1].set(xlabel="epochs", xlim=(0, np.size(self.loss)))
+        self.axes_[-1].set(xlabel="epochs", xlim=(0, len(self.loss)))
         self.axes_[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         return self
 
     def _plot_loss(self, ax: "Axes") -> None:
-        if self.batch_loss is not None and np.size(self.batch_loss):
-            n_batches = np.size(self.batch_loss)
-            place = (np.arange(n_batches) + 0.5) * (np.size(self.loss) / n_batches)
+        if self.batch_loss is not None and len(self.batch_loss):
+            n_batches = len(self.batch_loss)
+            place = (np.arange(n_batches) + 0.5) * (len(self.loss) / n_batches)
             self.lines_["batch_loss"] = ax.plot(
                 place, self.batch_loss, color=BLUE, alpha=0.5, linewidth=0.7, label="each batch"
             )[0]
@@ -205,19 +205,24 @@ class TrainingCurveDisplay:
 
     def _plot_pair(self, ax: "Axes", training: str, validation: str) -> None:
         """Plot a training curve at mid-epoch, and the validation curve at the end of epochs."""
-        for name, shift, style in (
+        curves: tuple[tuple[str, float, dict[str, Any]], ...] = (
             (training, 0.5, {"color": BLUE, "marker": "o", "label": "training"}),
             (
                 validation,
                 1,
                 {"color": RED, "marker": "s", "linestyle": "--", "label": "validation"},
             ),
-        ):
+        )
+        for name, shift, style in curves:
             values = getattr(self, name)
             if values is not None:
                 self.lines_[name] = ax.plot(
                     np.arange(len(values)) + shift, values, markersize=3.5, **style
                 )[0]
+
+
+def _as_array(values: ArrayLike | None) -> NDArray[Any] | None:
+    return None if values is None else np.asarray(values)
 
 
 def _stays(rates: np.ndarray) -> bool:

@@ -1,14 +1,14 @@
-"""One page about a model: its accuracy on labelled digits, and the digits that it misclassified.
+"""A report of a model's evaluation: one HTML page with figures and the misclassified digits.
 
-The content comes from the other modules, the form from ``templates/page.html`` with its stylesheet
-and script. The page is one file that loads no other, and its policy forbids the browser to.
+The content comes from the other modules, the layout from ``templates/page.html`` with its
+stylesheet and script. The page is a single file. It loads nothing, and its policy forbids the
+browser to load anything.
 """
 
 import base64
 import hashlib
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.util import find_spec
@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from digitcnn._typing import ArrayLike, FilePath, FittedClassifier
 from digitcnn._utils.atomic import atomic_write
 from digitcnn._utils.images import to_pictures
 from digitcnn._utils.labels import check_labels_known, encode_labels
@@ -45,65 +46,65 @@ _SHORT_LABEL = 3
 
 
 def write_report(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    path: str | os.PathLike[str],
+    estimator: FittedClassifier,
+    X: ArrayLike,
+    y: ArrayLike,
+    path: FilePath,
     *,
-    rows: Sequence[int] | np.ndarray | None = None,
+    rows: ArrayLike | None = None,
     image_shape: tuple[int, ...] | None = None,
     model: str | None = None,
     data: str | None = None,
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Write a page about how a classifier reads labelled digits: one HTML file.
+    """Evaluate a classifier on labelled digits, and write a report: one HTML file.
 
-    It shows accuracy, precision and recall, the confusion matrix and the digits behind each of its
-    cells, the most confident errors, the labels that may be wrong, the calibration of the
-    probabilities, the course of the training, parameters, timings and versions. It needs no
-    network, and no other file.
+    The report shows accuracy, precision and recall, the confusion matrix with the digits of each
+    cell, the most confident errors, labels that may be wrong, the calibration of the probabilities,
+    the training curves, parameters, timings and versions. To view it you need no network and no
+    other file.
 
     Parameters
     ----------
     estimator : classifier or Pipeline
-        Fitted, with `predict_proba`. Any will do; most is said of `DigitCNNClassifier`, of
-        ensembles of them, and of what has one inside.
+        A fitted classifier with `predict_proba`. The report has the most details for a
+        `DigitCNNClassifier`, for ensembles of them, and for estimators that contain one.
     X : array-like or DataFrame of n rows
-        Images, as the estimator takes them. Not those that it was trained on.
+        The images, as the estimator takes them. Use data that it was not trained on.
     y : array-like of shape (n,)
-        Their labels.
+        The true labels.
     path : str or path-like
-        The page. A file that is there is replaced, as a whole or not at all.
+        The file to write. An existing file is replaced, completely or not at all.
     rows : array-like of int of shape (n,) or None, default=None
-        What the images are called. None counts them from 0.
+        The row number to show for each image. None counts from 0.
     image_shape : tuple of int or None, default=None
-        (height, width) or (height, width, channels) of a row of pixels, as the last step of a
-        pipeline is given it. None is what a `DigitCNNClassifier` was trained on, and of other
-        classifiers a square.
+        The shape of a row of pixels, (height, width) or (height, width, channels), as the last step
+        of a pipeline takes it. None is the shape that a `DigitCNNClassifier` was trained on; for
+        other classifiers rows are square images.
     model, data : str or None, default=None
-        What the page calls the two.
+        The names of the model and of the data in the report.
     seconds : mapping of str to float or None, default=None
-        What has taken how long before this call, in seconds, to be listed with the prediction.
+        Durations of earlier steps in seconds, by name, to list beside that of the prediction.
 
     Returns
     -------
     dict
-        The figures that ``digitcnn evaluate --json`` prints.
+        The measures that ``digitcnn evaluate --json`` prints.
 
     Raises
     ------
     ImportError
-        If what comes with the extra ``plots`` is not installed.
+        If the libraries of the extra ``plots`` are not installed.
     OSError
-        If the page cannot be written.
+        If the file cannot be written.
     ValueError
-        If there are no images, if images, labels and rows are not of the same number, if a label is
-        unknown to the estimator, or if the shape of the images is not known.
+        If there are no images, if X, y and rows differ in length, if a label is unknown to the
+        estimator, or if the shape of the images cannot be determined.
 
     See Also
     --------
-    digitcnn.inspection : Single figures.
-    digitcnn.label_errors.suspected_label_errors : The labels that may be wrong.
+    digitcnn.inspection : The single figures.
+    digitcnn.label_errors.suspected_label_errors : Finds labels that may be wrong.
 
     Examples
     --------
@@ -121,8 +122,8 @@ def write_report(
     """
     check_libraries("write_report")
     check_is_fitted(estimator)
-    y = column_or_1d(y)
-    check_labels_known(y, estimator.classes_)
+    y_true: np.ndarray = column_or_1d(y)
+    check_labels_known(y_true, estimator.classes_)
     start = time.perf_counter()
     classifier, given = split_pipeline(estimator, X)
     prepared = time.perf_counter()
@@ -130,11 +131,12 @@ def write_report(
     networks = [part for part in parts if isinstance(part, DigitCNNClassifier)]
     pictures = _find_pictures(given, image_shape, networks)
     row_note = " Rows are counted from 0." if rows is None else ""
-    rows = np.arange(len(y)) if rows is None else np.asarray(rows)
-    if not len(pictures) == len(y) == len(rows) > 0:
+    numbers = np.arange(len(y_true)) if rows is None else np.asarray(rows)
+    if not len(pictures) == len(y_true) == len(numbers) > 0:
         raise ValueError(
-            f"expected a label and a name for each image, and at least one image, got "
-            f"{len(pictures)} images in X, {len(y)} labels in y and {len(rows)} names in rows"
+            "expected at least one image, and a label and a row number for each, got "
+            f"{len(pictures)} images in X, {len(y_true)} labels in y and {len(numbers)} numbers in "
+            "rows"
         )
     timings = dict(seconds or {})
     if classifier is not estimator:
@@ -142,16 +144,16 @@ def write_report(
     start = time.perf_counter()
     probabilities = classifier.predict_proba(given)
     timings["prediction"] = time.perf_counter() - start
-    figures = measure_answers(y, probabilities, classifier.classes_, rows)
+    figures = measure_answers(y_true, probabilities, classifier.classes_, numbers)
     limits = networks[0].pixel_range_ if networks else None
-    y_encoded = encode_labels(y, classifier.classes_, probabilities)
+    y_encoded = encode_labels(y_true, classifier.classes_, probabilities)
     page = _render(
         title=f"Evaluation of {model}" if model else "Evaluation of a model",
         data=data,
         time=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
         figures=figures,
-        interval=wilson_interval(len(y) - figures["errors"], len(y)),
+        interval=wilson_interval(len(y_true) - figures["errors"], len(y_true)),
         classes=describe_classes(figures),
         has_long_labels=max(len(str(name)) for name in classifier.classes_) > _SHORT_LABEL,
         row_note=row_note,
@@ -160,34 +162,35 @@ def write_report(
         settings=describe_settings(parts, model),
         parameters=describe_parameters(parts),
         data_facts=describe_data(pictures, data),
-        timings=describe_timings(timings, len(y)),
+        timings=describe_timings(timings, len(y_true)),
         program=describe_program(),
-        **arrange_pictures(pictures, limits, y_encoded, probabilities, classifier.classes_, rows),
+        **arrange_pictures(
+            pictures, limits, y_encoded, probabilities, classifier.classes_, numbers
+        ),
         **describe_confidence(
-            y,
+            y_true,
             probabilities,
             classifier.classes_,
             *_find_threshold(classifier),
         ),
     )
-    # Labels and paths may hold what no encoding can write.
+    # Labels and paths may contain surrogates, which UTF-8 cannot encode.
     atomic_write(path, lambda file: file.write(page.encode("utf-8", "backslashreplace")))
     return figures
 
 
 def check_libraries(caller: str) -> None:
-    """Make sure of what a report is made with, before any work is done for it.
+    """Check that a report's libraries are installed, before any work is done for it.
 
     Raises
     ------
     ImportError
-        If some of it is not installed.
+        If one is not installed.
     """
     missing = [name for module, name in _LIBRARIES.items() if find_spec(module) is None]
     if missing:
         raise ImportError(
-            f"{caller} makes its page with {', '.join(missing)}, not installed here: install "
-            '"digitcnn[plots]"'
+            f'{caller} needs {" and ".join(missing)}, not installed here. Install "digitcnn[plots]"'
         )
 
 
@@ -200,14 +203,14 @@ def _find_pictures(
 
 
 def _find_threshold(classifier: Any) -> tuple[float | None, float | None]:
-    """From which confidence on answers are given, and for which error rate."""
+    """The confidence threshold of an `AbstainingClassifier`, and its target error rate."""
     if isinstance(classifier, AbstainingClassifier):
         return classifier.threshold_, classifier.target_error_rate
     return None, None
 
 
 def _render(**content: Any) -> str:
-    """Fill in the template. All text is escaped but for that of the package's own files."""
+    """Fill in the template. All text is escaped except the package's own files."""
     from jinja2 import Environment, StrictUndefined
 
     folder = files("digitcnn.report") / "templates"
@@ -215,7 +218,7 @@ def _render(**content: Any) -> str:
         kind: folder.joinpath(f"page.{kind}").read_text(encoding="utf-8")
         for kind in ("html", "css", "js")
     }
-    # The script is known by its hash: no other one runs, whatever the page holds.
+    # The policy allows this script by its hash; no other one runs, whatever the page contains.
     digest = base64.b64encode(hashlib.sha256(own["js"].encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "

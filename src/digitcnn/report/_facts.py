@@ -1,4 +1,4 @@
-"""A report's facts: the model, its parameters, the data, classes, timings and versions."""
+"""The facts of a report: model, parameters, data, classes, timings and versions."""
 
 import inspect
 import os
@@ -16,19 +16,20 @@ from digitcnn._version import __version__
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.classifier import DigitCNNClassifier
 
-# A parameter may be an array, or an object of many lines.
+# Longest value of a parameter in characters: it may be an array, or an object with a long repr.
 _LONGEST_VALUE = 300
 
 Facts = dict[str, str]
 
 
 def list_parts(estimator: Any) -> list[Any]:
-    """An estimator and those fitted inside it, the outer ones first.
+    """An estimator and the fitted estimators that it contains, the outer ones first.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted. Pipelines, `AbstainingClassifier` and `VotingClassifier` are looked into.
+        A fitted estimator. The contents of a `Pipeline`, an `AbstainingClassifier` and a
+        `VotingClassifier` are listed.
     """
     inside: list[Any] = []
     if isinstance(estimator, Pipeline):
@@ -41,12 +42,12 @@ def list_parts(estimator: Any) -> list[Any]:
 
 
 def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
-    """Facts about a model, in detail about networks.
+    """Facts about a model, with details of its networks.
 
     Parameters
     ----------
     parts : sequence of estimator
-        As `list_parts` gives them.
+        From `list_parts`.
     model : str or None
         The model's name.
     """
@@ -55,7 +56,7 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
     networks = [part for part in parts if isinstance(part, DigitCNNClassifier)]
     if not networks:
         return facts
-    # Those of an ensemble differ only in their seeds.
+    # The networks of an ensemble differ only in their seeds.
     first = networks[0]
     architecture = first._parameters_as_fitted()["architecture"]
     weights = sum(
@@ -80,19 +81,19 @@ def describe_settings(parts: Sequence[Any], model: str | None) -> Facts:
 
 
 def describe_parameters(parts: Sequence[Any]) -> list[dict[str, Any]]:
-    """Parameters beside their defaults, as text.
+    """Parameters and their defaults, as text.
 
     Parameters
     ----------
     parts : sequence of estimator
-        As `list_parts` gives them.
+        From `list_parts`.
 
     Returns
     -------
     list of dict
-        For each kind of estimator its name, how many there are, and of each parameter its name, its
-        value and its default. Where several differ their values stand side by side. Parameters that
-        hold other estimators are left out.
+        For each class of estimators its name, their number, and the name, value and default of each
+        parameter. Different values of several estimators are listed together. Parameters that are
+        estimators themselves are left out.
     """
     kinds: dict[type, list[Any]] = {}
     for part in parts:
@@ -119,7 +120,7 @@ def describe_parameters(parts: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _parameters_of(part: Any) -> dict[str, Any]:
-    """Its parameters; of a fitted network those that it was trained with."""
+    """The parameters of an estimator; for a network those that it was trained with."""
     if isinstance(part, DigitCNNClassifier):
         return part._parameters_as_fitted()
     return part.get_params(deep=False)
@@ -146,12 +147,12 @@ def describe_data(pictures: np.ndarray, data: str | None) -> Facts:
 
 
 def describe_classes(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Precision and recall of each class, with the numbers that they are made of.
+    """Precision and recall of each class, with the counts behind them.
 
     Parameters
     ----------
     figures : mapping
-        As `digitcnn.evaluation.measure_answers` gives them.
+        From `digitcnn.evaluation.measure_answers`.
     """
     matrix = np.array(figures["confusion_matrix"])
     return [
@@ -168,14 +169,14 @@ def describe_classes(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def describe_timings(seconds: Mapping[str, float], n_images: int) -> Facts:
-    """Durations.
+    """Durations, and the images per second of the prediction.
 
     Parameters
     ----------
     seconds : mapping of str to float
-        ``"prediction"`` is among them.
+        Must have ``"prediction"``.
     n_images : int
-        How many were predicted.
+        The number of predicted images.
     """
     facts = {name: f"{value:.3g} s" for name, value in seconds.items()}
     rate = n_images / max(seconds["prediction"], 1e-9)
@@ -190,7 +191,7 @@ def describe_program() -> Facts:
         "scikit-learn": sklearn.__version__,
         "NumPy": np.__version__,
     }
-    # Other classifiers may not have imported Keras.
+    # A report of other classifiers may not have imported Keras.
     keras = sys.modules.get("keras")
     if keras is not None:
         backend = keras.config.backend()

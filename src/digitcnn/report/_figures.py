@@ -1,4 +1,4 @@
-"""The figures of a report: the package's displays as SVG, with their numbers as tables."""
+"""The figures of a report: the package's displays as SVG, and their numbers as tables."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from digitcnn.inspection._coverage import CoverageDisplay
 from digitcnn.inspection._reliability import ReliabilityDisplay
 from digitcnn.inspection._training_curve import TrainingCurveDisplay
 
-# Inches. A phone shows the letters as large as the rest of the page.
+# Width in inches: on a phone, the text is as large as that of the page.
 _WIDTH = 4.8
 _MARGIN = 0.1
 _BINS = 15
-# Shares of the data, the most confident answers, that the error rate is given for.
+# Coverages, as fractions of the data, whose error rates are listed.
 _COVERAGES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
-# Networks of an ensemble whose training is drawn.
+# The number of an ensemble's networks whose training curve is drawn.
 _SHOWN_NETWORKS = 4
 _CURVES = {
     "loss": "loss",
@@ -31,23 +31,23 @@ _CURVES = {
 
 
 def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, str]:
-    """Draw into a new figure, whatever matplotlib's settings are, as SVG to stand in a page.
+    """Draw a figure as SVG for a page, independently of the user's matplotlib settings.
 
     Parameters
     ----------
     draw : callable
-        Is given axes, and returns what is to be returned with the figure.
+        Called with axes. Its result is returned with the figure.
     height : float
-        Of the figure, in inches.
+        The figure's height in inches.
     label : str
-        A description, for those who cannot see it. No two figures in a page may share one.
+        A description for people who cannot see the figure. It must be unique in the page.
 
     Returns
     -------
     drawn : object
-        What `draw` returned.
+        The result of `draw`.
     svg : str
-        An element without a size of its own.
+        An SVG element that scales to the width of the page.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, 
     buffer = io.BytesIO()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        # The salt keeps the names of parts apart from those of other figures in the page.
+        # The salt makes the ids of this figure's parts unique in the page.
         matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": label})
         # The page's font may be wider than the one that matplotlib measures.
         layout = ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN)
@@ -70,7 +70,7 @@ def to_svg(draw: Callable[[Any], Any], height: float, label: str) -> tuple[Any, 
 
 
 def _prepare_for_page(root: ElementTree.Element) -> None:
-    """Remove what belongs to a separate file, or would affect the rest of the page."""
+    """Remove parts that only a separate file needs, or that would affect the rest of the page."""
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag.endswith(("}metadata", "}style")):
@@ -78,7 +78,7 @@ def _prepare_for_page(root: ElementTree.Element) -> None:
     texts = [value for element in root.iter() for value in element.attrib.values()]
     used = " ".join(value for value in texts if "#" in value)
     for element in root.iter():
-        # HTML needs no namespaces.
+        # SVG in HTML needs no namespaces.
         element.tag = element.tag.rpartition("}")[2]
         for name, value in list(element.attrib.items()):
             del element.attrib[name]
@@ -87,7 +87,7 @@ def _prepare_for_page(root: ElementTree.Element) -> None:
                 element.set(name, value)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
-    # The style that was removed.
+    # The properties of the removed style element.
     root.attrib.update({"stroke-linejoin": "round", "stroke-linecap": "butt"})
 
 
@@ -98,7 +98,7 @@ def describe_confidence(
     threshold: float | None = None,
     target_error_rate: float | None = None,
 ) -> dict[str, Any]:
-    """Figures and tables of the calibration, and of the errors that abstaining avoids.
+    """Figures and tables of the calibration, and of the errors that rejection avoids.
 
     Parameters
     ----------
@@ -106,22 +106,22 @@ def describe_confidence(
     probabilities : ndarray of shape (n, n_classes)
     classes : ndarray of shape (n_classes,)
     threshold, target_error_rate : float or None, default=None
-        Of an `AbstainingClassifier`.
+        An `AbstainingClassifier`'s threshold and target.
     """
     answers = (y, probabilities, classes)
     reliability, reliability_svg = to_svg(
         lambda ax: ReliabilityDisplay.from_predictions(*answers, n_bins=_BINS, ax=ax),
         height=5.2,
-        label="Reliability diagram: how often the answers of each confidence are right. The table "
-        "of bins holds the same figures.",
+        label="Reliability diagram: the accuracy of the answers at each confidence. The table of "
+        "bins has the same figures.",
     )
     coverage, coverage_svg = to_svg(
         lambda ax: CoverageDisplay.from_predictions(
             *answers, threshold=threshold, target_error_rate=target_error_rate, ax=ax
         ),
         height=3.6,
-        label="Error rate among the answers, by how much is answered. The table of coverages "
-        "holds figures from it.",
+        label="Error rate of the answers against their coverage. The table of coverages has "
+        "figures from it.",
     )
     confidences = probabilities.max(axis=1)
     falling = -np.sort(-confidences)
@@ -157,12 +157,12 @@ def describe_confidence(
 
 
 def describe_trainings(networks: Sequence[Any]) -> list[dict[str, Any]]:
-    """The training of each network, of the first ones of many: a figure and a table.
+    """The training of each network, at most of the first four: a figure and a table.
 
     Parameters
     ----------
     networks : sequence of DigitCNNClassifier
-        Fitted.
+        Fitted networks.
     """
 
     trainings = []
@@ -188,5 +188,5 @@ def describe_trainings(networks: Sequence[Any]) -> list[dict[str, Any]]:
 def _draw_training(network: Any, ax: Any) -> None:
     lines = TrainingCurveDisplay.from_estimator(network, ax=ax).lines_
     if "batch_loss" in lines:
-        # Its many points would make the page large.
+        # As vectors, its many points would make the page large.
         lines["batch_loss"].set_rasterized(True)

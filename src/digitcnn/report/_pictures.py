@@ -1,4 +1,4 @@
-"""The small pictures of a report: of confusions, of errors, of labels that may be wrong."""
+"""The small pictures of a report: confusions, errors, and labels that may be wrong."""
 
 import base64
 import io
@@ -9,25 +9,26 @@ import numpy as np
 from digitcnn.inspection._drawing import limits_of
 from digitcnn.label_errors import class_thresholds, suspected_label_errors
 
-# The largest height and width of a picture in the page, in pixels: larger ones are scaled down.
+# The largest side of a picture in the page, in pixels. Larger pictures are scaled down.
 _LARGEST_SIDE = 64
-# Pictures that are shown: of a cell of the confusion matrix, of errors, of suspected labels.
+# The number of pictures for each cell of the confusion matrix, for errors and for suspected labels.
 _SHOWN_IN_CELL = 24
 _SHOWN_ERRORS = 24
 _SHOWN_SUSPECTS = 36
-# The numbers in all pictures of cells: 2,500 digits of MNIST. It bounds the size of a page.
+# The pixel values in all pictures of cells, about 2,500 digits of MNIST. It limits the page's size.
 _NUMBERS_IN_CELLS = 2_000_000
 
 
 def to_url(picture: np.ndarray, limits: tuple[float, float]) -> str:
-    """A picture as a ``data:`` URL that holds a PNG.
+    """A picture as a ``data:`` URL of a PNG.
 
     Parameters
     ----------
     picture : ndarray of shape (height, width, channels)
-        Three channels are red, green and blue, four have opacity too; of others the mean is shown.
+        Three channels are RGB, four are RGBA; of other numbers of channels the mean is shown.
     limits : pair of float
-        Of one channel, what is paper and what is ink; of several, what is dark and what is bright.
+        The values of black and white in RGB and RGBA pictures. In others, the values of background
+        and foreground: the background is shown white.
 
     Returns
     -------
@@ -54,16 +55,17 @@ def choose_pictures(groups: np.ndarray, interest: np.ndarray, n_each: int, n: in
     groups : ndarray of int of shape (n_pictures,)
         The group of each picture.
     interest : ndarray of shape (n_pictures,)
-        The most interesting ones of a group come first.
+        Within a group, pictures of higher interest are chosen first.
     n_each : int
-        Pictures of a group, at most.
+        The maximum number of pictures in each group.
     n : int
-        Pictures in all, at most: the first ones of all groups come before the second ones of any.
+        The maximum number of all pictures. The first picture of each group is chosen before the
+        second one of any group.
 
     Returns
     -------
     ndarray of int
-        Their indices, in the order in which they were chosen.
+        The indices of the chosen pictures, in the order of choice.
 
     Examples
     --------
@@ -94,18 +96,18 @@ def arrange_pictures(
     ----------
     pictures : ndarray of shape (n, height, width, channels)
     limits : pair of float or None
-        As of `to_url`. None is the least and the largest number.
+        As for `to_url`. None is 0 and 255 for uint8, otherwise the smallest and the largest value.
     y_encoded : ndarray of int of shape (n,)
         The columns of the true labels.
     probabilities : ndarray of shape (n, n_classes)
     classes : ndarray of shape (n_classes,)
     rows : ndarray of int of shape (n,)
-        What the pictures are called.
+        The row number to show for each picture.
 
     Returns
     -------
     dict
-        ``cells``, a row of them for each label, ``errors``, ``suspects`` and ``n_suspects``.
+        ``cells``, a list for each true label; ``errors``, ``suspects`` and ``n_suspects``.
     """
     everyone = np.arange(len(y_encoded))
     answers = probabilities.argmax(axis=1)
@@ -131,7 +133,7 @@ def arrange_pictures(
     height, width, channels = pictures.shape[1:]
     size = min(height, _LARGEST_SIDE) * min(width, _LARGEST_SIDE) * channels
     cell_of = y_encoded * len(classes) + answers
-    # Of the digits that are read correctly, the least confident come first.
+    # Of correctly classified digits, the least confident come first.
     interest = np.where(answers != y_encoded, lead, -of_answer)
     shown: dict[int, list[dict[str, Any]]] = {}
     for i in choose_pictures(cell_of, interest, _SHOWN_IN_CELL, _NUMBERS_IN_CELLS // size):
@@ -146,7 +148,7 @@ def arrange_pictures(
                 "answer": classes[j],
                 "count": int(count),
                 "is_right": i == j,
-                # From 1 to 4, on a logarithmic scale: a single error must be seen beside hundreds.
+                # From 1 to 4 on a logarithmic scale, so that one error is visible beside hundreds.
                 "level": 1 + round(3 * np.log(max(count, 1)) / np.log(most)),
                 "readings": shown.get(i * len(classes) + j, []),
             }
