@@ -87,7 +87,7 @@ def test_corruptions_do_what_their_names_say(pictures):
     [
         ((np.zeros((1, 4)), "fog"), "the corruptions blur, noise.*, got 'fog'"),
         ((np.zeros((1, 4)), "blur", 6), "expected a severity from 1 to 5, got 6"),
-        ((np.zeros((1, 5)), "blur"), "5 features, which is not a square number"),
+        ((np.zeros((1, 5)), "blur"), "a square number of pixels, got 5 features"),
         ((np.full((1, 4), 256), "blur"), "pixels in 0..255, got numbers from 256 to 256"),
         ((np.zeros(4), "blur"), r"got shape \(4,\)"),
         ((np.zeros((1, 4, 4, 1)), "blur"), r"got shape \(1, 4, 4, 1\)"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conftest import make_classifier
 from digitcnn.calibration import with_temperature
 
-DIVERGED = "the training has diverged|answers are no numbers"
+DIVERGED = "the training has diverged|expected finite probabilities"
 
 PARAMETERS = st.fixed_dictionaries(
     {

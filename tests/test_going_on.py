@@ -61,7 +61,7 @@ def test_parameters_set_after_the_fit_change_no_answer_and_no_file(some, short, 
     assert loaded.get_params() == short.get_params()
     # Neither do they change what data is taken.
     for one in (clf, loaded):
-        with pytest.raises(ValueError, match=r"should lie in 0\.\.255"):
+        with pytest.raises(ValueError, match=r"with pixels in 0\.\.255"):
             one.predict(X * 2.0)
         with pytest.raises(ValueError, match="64"):
             one.predict(X[:, :60])

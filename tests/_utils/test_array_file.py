@@ -21,7 +21,7 @@ def whole():
 
 
 def error_of(path, data):
-    """The error that bytes in a file are refused with, or None."""
+    """The error of reading these bytes as a file, or None."""
     path.write_bytes(data)
     try:
         read_model_file(path)
@@ -52,11 +52,11 @@ def test_content_and_arrays_come_back(tmp_path):
 
 def test_what_is_not_plain_numbers_is_not_written(tmp_path):
     for array in (np.array([None]), np.array(["a"]), np.array([1j]), np.zeros(2, "i4,i4")):
-        with pytest.raises(ValueError, match="cannot be kept in a file of plain numbers"):
+        with pytest.raises(ValueError, match="expected an array of plain numbers"):
             write_model_file(tmp_path / "m", {}, [array])
-    with pytest.raises(ValueError, match=r"the header would be of .* bytes"):
+    with pytest.raises(ValueError, match=r"a header of at most .* bytes"):
         write_model_file(tmp_path / "m", {"a": "a" * 2**23}, [])
-    with pytest.raises(ValueError, match="10001 arrays are more than"):
+    with pytest.raises(ValueError, match="at most 10000 arrays in a digitcnn model, got 10001"):
         write_model_file(tmp_path / "m", {}, [np.zeros(1)] * 10_001)
     assert not list(tmp_path.iterdir())
 
@@ -82,10 +82,12 @@ def test_each_hostile_file_is_refused_and_nothing_in_it_is_run(whole, tmp_path):
     }
     assert [name for name, error in errors.items() if error is None] == []
     for error in errors.values():
-        assert error.startswith(f"{tmp_path}/m.digitcnn: is not a digitcnn model file, or is dam")
+        assert error.startswith(
+            f"{tmp_path}/m.digitcnn: expected a digitcnn model file, got another, dam"
+        )
         assert "\n" not in error
         assert len(error) < 500
-    assert "version 2; this digitcnn reads version 1" in errors["a later version"]
+    assert "expected version 1 of the format, got version 2" in errors["a later version"]
     assert "link" in errors["links"]
     assert "compressed" in errors["a bomb"]
     assert "'../../outside'" in errors["a member outside"]
@@ -170,7 +172,7 @@ def test_device_and_socket_are_refused(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("m.digitcnn")
         for path in ("m.digitcnn", "/dev/zero"):
-            with pytest.raises(ValueError, match="got something that is no regular file"):
+            with pytest.raises(ValueError, match="got something other than a regular file"):
                 read_model_file(path)
 
 

@@ -156,7 +156,7 @@ def in_a_process(code, *arguments, wait=True, **options):
 
 def test_full_disk_leaves_the_old_file_and_says_so(tmp_path):
     write_model_file(tmp_path / "m", {"number": 0}, [np.arange(1000.0)])
-    # Files of this process may have 20,000 bytes: what a full disk does, from the system itself.
+    # Files of this process may have 20,000 bytes: the system's own error of a full disk.
     code = (
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -170,7 +170,7 @@ def test_full_disk_leaves_the_old_file_and_says_so(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 64 kB, where this process may mount one."""
+    """A file system of 64 kB, if this process may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
@@ -196,7 +196,7 @@ def test_disk_without_room_leaves_the_old_file(small_disk):
 
 def test_folder_that_may_not_be_written_to_leaves_the_old_file():
     code = (
-        # The modes of folders say nothing to root.
+        # Root may write to folders of any mode.
         "if os.geteuid() == 0:\n"
         "    os.setuid(65534)\n"
         "atomic_write(sys.argv[1], lambda file: file.write(b'new'))\n"
@@ -226,7 +226,7 @@ def test_kill_at_any_moment_leaves_a_whole_file(tmp_path):
     for kills in range(1, 9):
         process = in_a_process(code, target, wait=False)
         process.stdout.readline()
-        # Of many writes a process makes, it is another one's middle each time.
+        # Each process is killed in the middle of another one of its many writes.
         time.sleep(rng.uniform(0, 0.2))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -279,7 +279,7 @@ def test_kill_at_each_step_leaves_the_old_file_or_the_new_one(tmp_path):
 
 
 def leave(path):
-    """What a process leaves that is killed while it writes a file."""
+    """The files that a process leaves when it is killed while writing one."""
     code = (
         "def write(file):\n"
         "    file.write(b'half')\n"
@@ -332,7 +332,7 @@ def test_folder_that_a_killed_process_left_is_removed_by_the_next_writer(tmp_pat
     prefix, mark, _, *rest = left.name.split("-")
     far = left.parent / "-".join([prefix, mark, "0" * 8, *rest])
     shutil.copytree(left, far)
-    # Of another machine, that may be using it all the time.
+    # Of another machine, which may still be writing it.
     os.utime(far, (time.time() - 7200,) * 2)
     with folder_beside(tmp_path / "file") as own:
         remove_left_over(tmp_path / "file")

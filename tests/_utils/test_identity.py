@@ -141,7 +141,7 @@ def test_values_of_one_name_that_do_otherwise_are_told_apart(code, change):
     one = as_plain(made_by(code))
     assert as_plain(made_by(code)) == one
     assert as_plain(made_by(code.replace(*change))) != one
-    # Where it stands in a file says nothing, nor what a worker process calls the program.
+    # Neither its line in the file matters, nor a worker process's name of the program.
     assert as_plain(made_by(f"\n\n{code}", name="__mp_main__")) == one
 
 
@@ -165,7 +165,7 @@ def test_description_is_json_and_equal_in_another_process(tmp_path):
 
 @pytest.mark.slow
 def test_worker_process_describes_what_a_script_sends_it_in_the_same_way(tmp_path):
-    # The worker's own program is another one, of an installed library.
+    # A worker's own main program is an installed library's.
     script = tmp_path / "script.py"
     script.write_text(
         "from joblib import Parallel, delayed\n"
@@ -239,5 +239,5 @@ def test_object_that_refers_to_itself_ends():
     ids=["partial", "global", "generator"],
 )
 def test_what_cannot_be_looked_into_is_refused(value):
-    with pytest.raises(ValueError, match=r"expected a value that can .*, which holds"):
+    with pytest.raises(ValueError, match=r"expected a value that can .*, which contains"):
         as_plain(value)

@@ -13,12 +13,12 @@ from digitcnn._utils.images import check_images, resolve_image_shape, size_hint,
 def test_auto_image_shape_takes_square_numbers_alone(side):
     assert resolve_image_shape("auto", side * side, None) == (side, side, 1)
     if side > 1:
-        with pytest.raises(ValueError, match="Was the label column left in"):
+        with pytest.raises(ValueError, match="Is the label column still in X"):
             resolve_image_shape("auto", side * side + 1, None)
 
 
 def test_785_features_are_asked_about_the_label_column():
-    with pytest.raises(ValueError, match=r"785 features.*Was the label column left in?"):
+    with pytest.raises(ValueError, match=r"785 features.*Is the label column still in X?"):
         resolve_image_shape("auto", 785, None)
 
 
@@ -54,7 +54,7 @@ def test_channels_are_last_or_one():
     assert resolve_image_shape("auto", 784, (1, 28, 28)) == (28, 28, 1)
     assert resolve_image_shape((28, 28), 784, (1, 28, 28)) == (28, 28, 1)
     assert resolve_image_shape("auto", 3 * 54, (9, 6, 3)) == (9, 6, 3)
-    # A picture of one line is one where its channels make sense, or where it is said.
+    # A picture of one row is one if its channels are valid, or if image_shape says so.
     assert resolve_image_shape("auto", 84, (1, 28, 3)) == (1, 28, 3)
     assert resolve_image_shape((1, 28, 28), 784, (1, 28, 28)) == (1, 28, 28)
     assert resolve_image_shape((8, 8, 5), 320, (8, 8, 5)) == (8, 8, 5)
@@ -83,15 +83,15 @@ def test_numbers_of_channels_that_make_no_sense_are_refused_unless_said(side):
             r"one size, got sizes \(8, 8\), \(9, 7\).*Normalizer",
         ),
         ([[[1, 2], [3, 4]], [[1, 2]]], r"one size, got sizes \(1, 2\), \(2, 2\)"),
-        ([[[1, 2], [3]], [[1, 2], [3, 4]]], "picture 0 has rows of different lengths"),
+        ([[[1, 2], [3]], [[1, 2], [3, 4]]], "rows of different lengths in picture 0"),
         ([np.zeros(64), np.zeros(49)], "rows of one length, got lengths 49, 64"),
-        ([np.zeros((8, 8)), np.zeros(64)], "picture 1 has 1 dimensions, not 2 or 3"),
+        ([np.zeros((8, 8)), np.zeros(64)], "picture 1 with 1 dimensions"),
         ("digits.csv", "got a path or text: 'digits.csv'. Read the file first"),
         (Path("digits.csv"), "got a path or text: .*digits.csv.*read_digits_csv"),
         ([Path("1.png"), Path("2.png")], "got a path or text: .*1.png.*Read the files first"),
         (np.zeros((2, 4), complex), "expected real numbers, got complex"),
         (np.zeros((2, 2, 2), complex), "expected real numbers, got complex"),
-        (np.zeros((2,) * 5), "5 dimensions; expected"),
+        (np.zeros((2,) * 5), "got 5 dimensions"),
     ],
 )
 def test_what_is_no_array_of_images_is_refused_in_plain_words(X, message):
@@ -107,7 +107,7 @@ def test_pictures_of_unequal_size_in_an_array_of_objects_are_refused():
 
 
 def test_rows_with_a_column_more_may_have_kept_their_label():
-    assert "Was the label column left in?" in size_hint((5, 785), (28, 28, 1))
+    assert "Is the label column still in X?" in size_hint((5, 785), (28, 28, 1))
     assert "label" not in size_hint((5, 784), (8, 8, 1))
 
 
@@ -135,8 +135,8 @@ def test_rows_become_pictures_of_what_they_are_said_to_be(n, height, width, chan
     ("X", "message"),
     [
         (np.zeros(9), r"got shape \(9,\)"),
-        (np.zeros((3, 10)), "10 features, which is not a square.*label column"),
-        (np.zeros((7, 7)), r"7 features.*If X is a single image, give X\[np.newaxis\]"),
+        (np.zeros((3, 10)), "a square number of pixels, got 10 features.*label column"),
+        (np.zeros((7, 7)), r"7 features.*If X is a single image, pass X\[np.newaxis\]"),
         (np.zeros((2, 9, 9, 5)), r"1 to 4 channels .*, got 5"),
     ],
 )

@@ -7,7 +7,7 @@ from digitcnn._utils.labels import check_labels, encode_labels, hold_out
 
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
 def test_missing_label_is_named_with_its_row(missing):
-    with pytest.raises(ValueError, match="y has no label in row 1"):
+    with pytest.raises(ValueError, match=r"a label in each row of y, got .* in row 1"):
         check_labels(np.array(["a", missing, "b"], object))
 
 

@@ -41,7 +41,7 @@ def test_names_in_the_rules_are_those_that_are_there():
         ("optimizer", keras.optimizers.SGD, "a Keras optimizer .*an instance, not its class"),
         ("learning_rate", 0, "a number above 0"),
         ("learning_rate", float("nan"), "a number above 0"),
-        ("dropout", 1.0, "0 to below 1"),
+        ("dropout", 1.0, "a number from 0 to below 1"),
         ("rotation_range", -5, r"from 0 up to 180 \(degrees\)"),
         ("zoom_range", (1.2, 0.8), "a pair of factors"),
         ("zoom_range", 1.5, "from 0 up to 1"),

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks are told of each epoch."""
+"""scikit-learn's callbacks are called for each epoch."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ callback = pytest.importorskip("sklearn.callback", reason="scikit-learn before 1
 
 
 class Diary:
-    """Notes what it is told."""
+    """Records its calls."""
 
     def __init__(self, stop_after=None):
         self.entries, self.accuracies, self.stop_after = [], [], stop_after
@@ -78,6 +78,6 @@ def test_progress_bar_goes_through_a_grid_search(digits, capsys):
 
 def test_refused_data_leaves_no_callback_task_behind(digits):
     clf = make_classifier(epochs=1).set_callbacks(Diary())
-    with pytest.raises(ValueError, match="X has 3 features"):
+    with pytest.raises(ValueError, match="got 3 features"):
         clf.fit(digits[0][:10, :3], digits[1][:10])
     clf.fit(digits[0][:100], digits[1][:100])

@@ -1,4 +1,4 @@
-"""Processes of joblib and Dask share out cores and devices, and give the scores of one process."""
+"""Workers of joblib and Dask share cores and devices, with the same scores as one process."""
 
 import json
 import multiprocessing
@@ -71,7 +71,7 @@ def test_nothing_is_dealt_out_where_there_is_no_choice(devices, worker):
     assert round_robin(devices, worker) is None
 
 
-# In processes of their own: TensorFlow takes its settings before its first use alone. The workers'
+# In separate processes: TensorFlow takes its settings only before its first use. The workers'
 # processors are divided into three logical devices, two of which stand in for GPUs.
 SEARCHES = """
 import json, multiprocessing, os, sys, time
@@ -94,7 +94,7 @@ def divide(folder):
     parts = [tf.config.LogicalDeviceConfiguration()] * 3
     tf.config.set_logical_device_configuration(processor, parts)
     devices.list_gpus = lambda: ["cpu:1", "cpu:2"]
-    # The other worker is to have a turn, too.
+    # Let the other worker run a task, too.
     open(os.path.join(folder, str(os.getpid())), "x").close()
     while len(os.listdir(folder)) < 2:
         time.sleep(0.01)

@@ -402,9 +402,9 @@ def put_model_in_its_place(path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (damage_middle, "damaged or cut short"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "damaged or cut short"),
-        (lambda path: path.write_bytes(b""), "damaged or cut short"),
+        (damage_middle, "damaged or truncated"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), "damaged or truncated"),
+        (lambda path: path.write_bytes(b""), "damaged or truncated"),
         (put_model_in_its_place, "its header is not that of a digitcnn checkpoint"),
         (pretend_other_version, "written by digitcnn 0.0.9, and this is"),
         (pretend_other_training, "of another training than its name says"),

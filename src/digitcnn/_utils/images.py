@@ -149,7 +149,7 @@ def resolve_image_shape(
             f"{n_features}"
         )
     if given_shape is not None:
-        check_image_shape(given_shape, shape, "image_shape says")
+        check_image_shape(given_shape, shape, "as image_shape says")
     return shape
 
 
@@ -205,7 +205,7 @@ def check_image_shape(
     image_shape : tuple of int
         The expected shape (height, width, channels).
     source : str
-        Where the expected shape comes from, with a verb, for the error.
+        Where the expected shape comes from, for the error: "as in training".
 
     Raises
     ------
@@ -222,7 +222,7 @@ def check_image_shape(
     elif tuple(given_shape) == (width, channels):
         hint = "If X is a single image, pass X[np.newaxis]"
     raise ValueError(
-        f"{source} {image_shape} (height, width, channels), got images of shape "
+        f"expected images of shape {image_shape} (height, width, channels), {source}, got shape "
         f"{tuple(given_shape)}. {hint}"
     )
 

@@ -135,8 +135,7 @@ def check_pixel_scale(
         if is_sure:
             raise ValueError(
                 f"expected {name} on the training data's scale {scale}, got values from {low:g} to "
-                f"{high:g}, which look like the scale 0..{other:g}. Multiply them by "
-                f"{white / other:g}"
+                f"{high:g}, which looks like the scale 0..{other:g}. Multiply by {white / other:g}"
             )
         warnings.warn(
             f"{name} has values from {low:g} to {high:g}, which is a nearly black image on the "
@@ -173,8 +172,8 @@ def _outside_hint(X: np.ndarray, low: float, high: float, fitted: tuple[float, f
             is_whole = high <= other >= 255 and not _has_fractions(X)
             if is_whole or _NEAR_WHITE * other <= high <= other * (1 + _OVERSHOOT):
                 return (
-                    f"They look like the scale 0..{other:g}: preprocess these images as the "
-                    f"training data, or multiply them by {white / other:g}"
+                    f"It looks like the scale 0..{other:g}: preprocess these images as the "
+                    f"training data, or multiply by {white / other:g}"
                 )
     hint = ""
     if low >= black - _OVERSHOOT * span and high <= white + _OVERSHOOT * span:

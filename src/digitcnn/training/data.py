@@ -172,8 +172,7 @@ def check_prediction_data(clf: Any, X: Any, name: str) -> np.ndarray:
 
 def _check_image_shape(clf: Any, given_shape: tuple[int, ...] | None) -> None:
     if given_shape is not None and clf._fit_parameters["image_shape"] != "pad":
-        expected = "the network was trained on images of shape"
-        check_image_shape(given_shape, clf.image_shape_, expected)
+        check_image_shape(given_shape, clf.image_shape_, "as in training")
 
 
 @contextmanager
