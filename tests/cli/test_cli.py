@@ -227,7 +227,7 @@ def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digi
     assert f"{answered.sum()} labels written to" in out
     assert table["Confidence"][answered].min() > table["Confidence"][~answered].max()
     assert (table["Label"] == digits[1][1500:])[answered].mean() > 0.9
-    # The labels are whole numbers, as without the gaps.
+    # The labels are whole numbers, as without rejection.
     first = (folder / "sure.csv").read_text().splitlines()[1 + int(answered.idxmax())]
     assert first.split(",")[1].isdigit()
     status, out, _ = run(capsys, *arguments, "--json")
@@ -548,7 +548,7 @@ def test_exit_status_is_its_own_where_nobody_reads_what_is_said(stream, argument
     os.close(reading)
     code = "import sys; from digitcnn.cli import main; sys.exit(main())"
     streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | {stream: writing}
-    # What is not buffered is never flushed at exit, and could not fail there.
+    # Unbuffered output is not flushed at exit, so it could not fail there.
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], env=buffered, **streams, check=False
@@ -563,8 +563,8 @@ def test_interrupted_training_still_writes_the_model(folder, tmp_path):
     out = tmp_path / "m.digitcnn"
     arguments = ["train", folder / "train.csv", "--epochs", 100_000, "--out", out, "--json"]
     reading, writing = os.openpty()
-    # What a shell without job control has put in the background ignores interrupts, and so does
-    # all that it starts.
+    # A background process of a shell without job control ignores interrupts, and so do its
+    # children.
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from digitcnn.cli import main; sys.exit(main())"
@@ -580,7 +580,7 @@ def test_interrupted_training_still_writes_the_model(folder, tmp_path):
     ):
         os.close(writing)
         seen = b""
-        # Once the bar shows that something was learned.
+        # Until the progress bar shows a first accuracy.
         while b"accuracy" not in seen:
             seen += terminal.read(4096)
         process.send_signal(signal.SIGINT)

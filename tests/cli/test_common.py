@@ -1,4 +1,4 @@
-"""The commands read what they are given under its names, and write over none of it."""
+"""The commands find columns by their names, and overwrite none of their inputs."""
 
 import errno
 import json
@@ -32,7 +32,7 @@ def run(capsys):
 
 @pytest.fixture(scope="module")
 def shuffled(digits):
-    """A classifier that was fitted on a DataFrame whose columns are in no order of a picture's."""
+    """A classifier fitted on a DataFrame whose columns are not in the order of a picture."""
     X, y = digits
     order = np.random.default_rng(0).permutation(64)
     frame = pd.DataFrame(X, columns=NAMES)[[NAMES[i] for i in order]]
@@ -55,7 +55,7 @@ def place(tmp_path, monkeypatch, fitted, digits):
 
 @pytest.fixture
 def no_work(monkeypatch):
-    """Lets nothing be read."""
+    """Makes every reading of data fail."""
 
     def read(*_, **__):
         raise AssertionError
@@ -403,7 +403,7 @@ def test_labels_that_a_model_does_not_know_are_named_and_no_others(place, run, f
     assert "labels among the classes (0, 1, 2, 3, 4 and 5 more), got 'x', '77', 'eight'." in err
 
 
-# Where the command prints to
+# The command's output
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -457,7 +457,7 @@ def test_file_that_is_protected_against_writing_is_not_replaced(
     place, run, no_work, monkeypatch, arguments
 ):
     shutil.copy("m.digitcnn" if arguments[0] == "train" else "t.csv", "old")
-    # To root nothing is protected, but by other means than a file's mode.
+    # Root may write files of any mode.
     access = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and str(path) != "old")
     status, _, err = run(*arguments)

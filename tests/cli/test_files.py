@@ -1,4 +1,4 @@
-"""The commands read image files wherever they read tables, and say what they do with them."""
+"""The commands take image files wherever they take tables, and report the conversion."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def save(picture, path):
 
 @pytest.fixture
 def no_model(monkeypatch):
-    """Lets no model be loaded and none be trained."""
+    """Makes every loading and training of a model fail."""
 
     def fail(*_, **__):
         raise AssertionError
@@ -111,7 +111,7 @@ def test_answers_are_read_again_as_a_table_of_names(place, run):
 def test_predict_of_images_as_they_are_loads_no_large_library(place):
     code = "from digitcnn.cli import main; main(['predict', 'm.digitcnn', 'flat', '--json'])"
     large = {"tensorflow", "keras", "sklearn", "pandas"}
-    # What it says itself comes with the names.
+    # Its own message comes with the names.
     assert not large & set(loaded_after(code, *large))
 
 
@@ -370,7 +370,7 @@ def test_picture_without_a_digit_has_no_label(place, run):
 
 
 def test_images_are_redrawn_as_the_normalizer_of_the_model_says(place, run, fitted):
-    """Whatever they look like: also light on dark, and of the model's size."""
+    """Even images that are light on dark and of the model's size."""
     for box in (8, 4):
         steps = [DigitNormalizer(size=8, box=box, invert=False), fitted]
         digitcnn.save(make_pipeline(*steps), f"box{box}.digitcnn")

@@ -1,4 +1,4 @@
-"""What is printed of a model fits 80 columns, whatever its classes are called."""
+"""Printed measures fit into 80 columns, whatever the names of the classes."""
 
 import io
 import re
@@ -57,7 +57,7 @@ def test_matrix_of_ten_digits_fits_with_recall_and_precision(monkeypatch, n):
         ]
         assert recall == f"{result['class_recall'][number]:.3f}"
     assert precisions.split() == ["precision", *(f"{p:.3f}" for p in result["class_precision"])]
-    # A number stands below the name of its class.
+    # Each number is below the name of its class.
     ends = [found.end() for found in re.finditer(r"\d+", head)]
     assert [found.end() for found in re.finditer(r"[01]\.\d{3}", precisions)] == ends
 

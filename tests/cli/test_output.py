@@ -1,4 +1,4 @@
-"""How the command prints: for a terminal in its lines, elsewhere a message is one line."""
+"""Messages are wrapped in a terminal, and one line elsewhere."""
 
 import io
 import os
@@ -25,7 +25,7 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def screen(monkeypatch):
-    """Puts a terminal in the place of standard error. In the test: pytest has its own before."""
+    """Replaces standard error by a terminal. Call it in the test: pytest replaces it before."""
 
     def set_columns(columns):
         monkeypatch.setattr(sys, "stderr", Screen())
@@ -43,7 +43,7 @@ def test_message_in_a_terminal_is_broken_between_words(screen, columns):
     lines = stream.getvalue().splitlines()
     assert " ".join(lines) == MESSAGE
     assert all(len(line) <= columns or " " not in line for line in lines)
-    # A name is whole, to be copied.
+    # File names stay whole, so that they can be copied.
     assert "folder/with-many-parts/of-a-name/that-is-long-enough.csv:" in stream.getvalue()
 
 

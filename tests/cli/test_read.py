@@ -280,7 +280,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def watched(run, monkeypatch):
-    """What a terminal is told on standard error; pytest's own takes its place before each test."""
+    """What is printed to standard error in a terminal; pytest replaces it before each test."""
 
     def run_watched(*arguments):
         terminal = Terminal()

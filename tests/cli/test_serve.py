@@ -45,7 +45,7 @@ class Command:
         self.process.communicate(timeout=60)
 
     def stop(self, by=signal.SIGTERM):
-        """The exit status, and what was said, after a signal."""
+        """The exit status and the output after a signal."""
         self.process.send_signal(by)
         out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
@@ -92,7 +92,7 @@ def test_workers_share_a_port_and_a_killed_one_is_replaced():
         children = f"/proc/{command.process.pid}/task/{command.process.pid}/children"
 
         def workers():
-            """Processes that answer, and not what helps them."""
+            """The server processes, without helper processes."""
             with open(children, encoding="ascii") as file:
                 found = file.read().split()
             lines = {}
@@ -177,7 +177,7 @@ def test_nothing_is_logged_or_written(tmp_path):
         (["--token", "short"], "expected a token of at least 16"),
         (["--token", "not printable \n here"], "expected a token"),
         (["--host", "no.such.host.invalid", "--port", "0"], "no.such.host.invalid, port 0"),
-        (["--host", "203.0.113.7", "--port", "0"], "Give another --port or --host"),
+        (["--host", "203.0.113.7", "--port", "0"], "Try another --port or --host"),
         (["--workers", "0"], "expected a whole number from 1"),
         (["--collect", "file.txt"], "file.txt"),
     ],

@@ -1,4 +1,4 @@
-"""What a training has learned gets into its file, however it ends, and once at a time."""
+"""A training saves its model however it ends, and only one training writes it at a time."""
 
 import contextlib
 import errno
@@ -39,7 +39,7 @@ def place(tmp_path, monkeypatch, digits):
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """A fit that is interrupted when it has learned something: it keeps that, and tells."""
+    """A fit that is interrupted after some epochs: it keeps the weights, and raises."""
     fit = DigitCNNClassifier.fit
 
     def fit_and_raise(self, *arguments, **named):
@@ -50,7 +50,7 @@ def interrupted(monkeypatch):
 
 
 class Dead:
-    """A stream that nobody reads any more."""
+    """A stream that its reader has closed."""
 
     encoding = "utf-8"
 
@@ -156,7 +156,7 @@ def press(monkeypatch):
 
 
 def pressed_again(press):
-    """A fit in which Ctrl-C comes, and comes again before what was learned is kept."""
+    """A fit in which Ctrl-C is pressed twice, the second time before the model is saved."""
     fit = DigitCNNClassifier.fit
 
     def fit_and_press(self, *arguments, **named):
@@ -225,7 +225,7 @@ def test_interrupt_after_the_model_is_written_says_where_it_is(place, monkeypatc
 
 @pytest.fixture
 def gone(monkeypatch):
-    """A fit that ends in a place that its model cannot be written to any more."""
+    """A fit at whose end the model's folder is gone."""
     fit = DigitCNNClassifier.fit
 
     def fit_and_remove(self, *arguments, **named):

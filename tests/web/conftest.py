@@ -6,13 +6,13 @@ from web_servers import running
 
 @pytest.fixture(scope="session")
 def collected(tmp_path_factory):
-    """The folder that the shared server keeps corrections in."""
+    """The folder of the shared server's corrections."""
     return tmp_path_factory.mktemp("collected")
 
 
 @pytest.fixture(scope="session")
 def served(collected):
-    """A server that the tests share, with usual limits."""
+    """A server that the tests share, with the default limits."""
     with running(collect=str(collected)) as one:
         yield one
 

@@ -378,7 +378,7 @@ def test_corrections_are_bounded(tmp_path, glyph):
         )
     assert first.status_code == 200
     assert second.status_code == 507
-    assert "no more fit" in problem_of(second)
+    assert "got one more" in problem_of(second)
     assert len(list(tmp_path.rglob("*.png"))) == 1
 
 

@@ -10,7 +10,7 @@ from web_servers import running, sheet
 
 
 def ask(served, request, seconds=10):
-    """What a server answers to bytes, as text, until it closes the connection."""
+    """A server's answer to bytes, as text, until it closes the connection."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=seconds) as connection:
         connection.sendall(request)
         answer = b""
@@ -105,7 +105,7 @@ def test_request_that_takes_too_long_is_given_up(monkeypatch):
     with running(limits={"seconds": 2.0, "threads": 1}) as served:
         answer = served.client.post("/api/read", content=sheet("1"))
         assert answer.status_code == 503
-        assert "took longer than 2 seconds" in answer.json()["detail"]
+        assert "expected an answer within 2 seconds" in answer.json()["detail"]
         # Its thread is not free, and the server says that it does not answer.
         assert served.client.get("/healthz").status_code == 503
         release.set()

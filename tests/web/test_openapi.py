@@ -55,7 +55,7 @@ def test_options_are_those_that_are_taken(client, document):
 
 
 def check(value, schema, document):
-    """Hold a value to the parts of JSON Schema that the document uses."""
+    """Check a value against the parts of JSON Schema that the document uses."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if "const" in schema:

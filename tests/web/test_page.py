@@ -48,7 +48,7 @@ def browser(tmp_path_factory, downloads):
 
 @pytest.fixture
 def page(browser, served):
-    """The page, without corrections and as wide as a desk's screen; it must say no error."""
+    """The page without corrections, as wide as a desktop screen; it must log no error."""
     resize(browser, 1300)
     browser.get(served.url)
     browser.execute_script("localStorage.clear()")
@@ -77,7 +77,7 @@ def wait(browser, condition, seconds=20):
 
 
 def draw(browser, strokes, kind="mouse"):
-    """Draw with the events of a mouse or a finger; places are parts of the canvas."""
+    """Draw with mouse or touch events; positions are fractions of the canvas."""
     frame = browser.execute_script(
         "const pad = document.getElementById('pad'); pad.scrollIntoView({block: 'center'});"
         "const r = pad.getBoundingClientRect(); return [r.left, r.top, r.width, r.height]"
@@ -104,7 +104,7 @@ def draw(browser, strokes, kind="mouse"):
 
 
 def answer(browser):
-    """The number that is shown, once nothing more is being read."""
+    """The shown number, or None while a reading is running."""
     is_busy = find(browser, "#drawn").get_attribute("aria-busy") == "true"
     return None if is_busy else find(browser, "#drawn .number").text
 
@@ -332,6 +332,32 @@ def test_dropped_template_reads_a_form_field_by_field(page, tmp_path, downloads)
     assert find(page, "#layouts").is_displayed()
 
 
+def test_grid_of_a_form_is_a_table(page, tmp_path, downloads):
+    (tmp_path / "form.json").write_text(json.dumps(FORM), encoding="utf-8")
+    (tmp_path / "scan.png").write_bytes(png(draw_form(FORM, VALUES, zoom=6)))
+    drop(page, tmp_path / "scan.png", tmp_path / "form.json")
+    wait(page, lambda: VALUES["id"] in texts(page))
+    assert [one.text for one in page.find_elements("css selector", ".grid caption")] == ["marks"]
+    rows = page.find_elements("css selector", ".grid tbody tr")
+    cells = [[td.text for td in row.find_elements("css selector", "td")] for row in rows]
+    assert cells == [[sign.strip() for sign in row] for row in VALUES["marks"]]
+    heads = page.find_elements("css selector", ".grid th")
+    assert [one.text for one in heads] == [*"12345678", *"12345"]
+    # The cells of a row stand beside each other.
+    places = [td.location for td in rows[0].find_elements("css selector", "td")]
+    assert len({place["y"] for place in places}) == 1
+    assert [place["x"] for place in places] == sorted(place["x"] for place in places)
+    # Elsewhere each cell has its own name.
+    find(page, "#download-csv").click()
+    table = list(csv.DictReader(io.StringIO(downloaded(page, downloads, "numbers.csv").decode())))
+    assert {row["line"]: row["text"] for row in table}["marks[2,1]"] == "8"
+    filled = sum(sign != " " for row in VALUES["marks"] for sign in row)
+    assert sum(row["line"].startswith("marks[") for row in table) == filled
+    resize(page, 360)
+    width = page.execute_script("return document.documentElement.scrollWidth")
+    assert width <= 360
+
+
 def test_page_asks_for_the_token_and_takes_it_from_its_address(browser):
     token = "a token of the tests"
     with running(token=token) as served:
@@ -385,7 +411,7 @@ def test_browser_redraws_strokes_as_the_normalizer_does(browser):
 
 @pytest.fixture(scope="module")
 def axe():
-    """The source of axe-core, which looks for what a screen reader or a weak eye cannot use."""
+    """The source of axe-core, which finds violations of the rules of accessibility."""
     path = os.environ.get("DIGITCNN_AXE")
     if path is None:
         pytest.skip("needs axe-core: name its axe.min.js, from npm, in DIGITCNN_AXE")
@@ -414,9 +440,8 @@ def test_axe_finds_nothing_on_any_screen(page, served, axe, tmp_path, width, sch
     wait(page, lambda: page.find_elements("css selector", "#correction-pictures canvas"))
     assert violations() == []
     find(page, "#correction-text").send_keys("314", Keys.ENTER)
-    template = {**FORM, "fields": FORM["fields"][:2]}
-    (tmp_path / "form.json").write_text(json.dumps(template), encoding="utf-8")
-    (tmp_path / "scan.png").write_bytes(png(draw_form(template, VALUES, zoom=5)))
+    (tmp_path / "form.json").write_text(json.dumps(FORM), encoding="utf-8")
+    (tmp_path / "scan.png").write_bytes(png(draw_form(FORM, VALUES, zoom=6)))
     drop(page, tmp_path / "scan.png", tmp_path / "form.json")
     wait(page, lambda: "123.45" in texts(page))
     assert violations() == []

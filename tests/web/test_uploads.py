@@ -38,12 +38,12 @@ def test_bytes_that_are_no_form_are_refused_or_split(body):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"", "a broken one"),
-        (form_of([(b"a", b"x")])[:-8], "a broken one"),
-        (b"--edge\r\nno header", "a broken one"),
+        (b"", "a malformed one"),
+        (form_of([(b"a", b"x")])[:-8], "a malformed one"),
+        (b"--edge\r\nno header", "a malformed one"),
         (b"--edge\r\nX: y\r\n\r\nz\r\n--edge--", "a part without"),
         (b"--edge\r\nContent-Disposition: attachment; name=a\r\n\r\nz\r\n--edge--", "part without"),
-        (b"--edge\r\n" + b"X" * 10_000 + b"\r\n\r\nz\r\n--edge--", "a broken one"),
+        (b"--edge\r\n" + b"X" * 10_000 + b"\r\n\r\nz\r\n--edge--", "a malformed one"),
         (form_of([(b"a", b"x")] * 4), "at most 3 files"),
     ],
 )

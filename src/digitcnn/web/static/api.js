@@ -25,20 +25,20 @@ function nameOf(schema) {
   return [schema.type ?? "any"].flat().join(" or ");
 }
 
-function operation(path, method, told, hasToken) {
+function operation(path, method, described, hasToken) {
   const parts = [
     element("h2", {}, element("span", { className: "method", textContent: method.toUpperCase() }), ` ${path}`),
-    element("p", { textContent: told.summary + "." }),
+    element("p", { textContent: described.summary + "." }),
   ];
-  if (told.description) parts.push(element("p", { textContent: told.description }));
-  if (told.parameters?.length) {
-    const lines = told.parameters.map((one) => [one.name, nameOf(one.schema), one.description]);
+  if (described.description) parts.push(element("p", { textContent: described.description }));
+  if (described.parameters?.length) {
+    const lines = described.parameters.map((one) => [one.name, nameOf(one.schema), one.description]);
     parts.push(rows(["name", "type", "meaning"], lines, `Query of ${path}`));
   }
-  if (told.requestBody) {
-    const types = Object.entries(told.requestBody.content).map(([type, one]) => [type, nameOf(one.schema)]);
+  if (described.requestBody) {
+    const types = Object.entries(described.requestBody.content).map(([type, one]) => [type, nameOf(one.schema)]);
     parts.push(rows(["content type", "content"], types, `Body of ${path}`));
-    if (told.requestBody.description) parts.push(element("p", { textContent: told.requestBody.description }));
+    if (described.requestBody.description) parts.push(element("p", { textContent: described.requestBody.description }));
     const [type] = types[0];
     const data = type === "application/json" ? "@request.json" : "@picture.jpg";
     const token = hasToken ? " -H 'Authorization: Bearer TOKEN'" : "";
@@ -47,7 +47,7 @@ function operation(path, method, told, hasToken) {
     block.setAttribute("aria-label", `Example of ${path}`);
     parts.push(block);
   }
-  const answers = Object.entries(told.responses).map(([status, one]) => [
+  const answers = Object.entries(described.responses).map(([status, one]) => [
     status,
     nameOf(Object.values(one.content ?? {})[0]?.schema),
     one.description,
@@ -61,7 +61,7 @@ async function start() {
   try {
     const found = await call("/api/openapi.json");
     const operations = Object.entries(found.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, told]) => operation(path, method, told, "security" in found)),
+      Object.entries(methods).map(([method, described]) => operation(path, method, described, "security" in found)),
     );
     document.getElementById("operations").replaceChildren(...operations);
     const schemas = Object.entries(found.components.schemas).map(([name, schema]) => {
