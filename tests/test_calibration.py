@@ -128,13 +128,13 @@ def test_threshold_without_validation_data_is_refused():
 def test_calibration_error_is_that_of_its_definition(overfitted):
     probabilities, y_encoded = overfitted[0]
     confidences, correct = confidence_and_correctness(probabilities, y_encoded)
-    wanted = 0.0
+    expected = 0.0
     for low in np.arange(15) / 15:
         members = (confidences > low) & (confidences <= low + 1 / 15 + 1e-9)
         if members.any():
             gap = confidences[members].astype(float).mean() - correct[members].mean()
-            wanted += members.mean() * abs(gap)
-    assert calibration_error(probabilities, y_encoded) == pytest.approx(wanted, abs=1e-6)
+            expected += members.mean() * abs(gap)
+    assert calibration_error(probabilities, y_encoded) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("correct", "n"), [(0, 5), (3, 7), (99, 100), (100, 100), (9968, 10000)])

@@ -381,7 +381,7 @@ def test_frame_keeps_its_column_names_and_refuses_others(digits):
     np.testing.assert_array_equal(clf.predict(others[1][clf.feature_names_in_]), clf.predict(frame))
 
 
-# Bad input: what was found, and what is wanted.
+# Bad input: what was found, and what is expected.
 
 
 def test_images_of_another_size_at_predict_are_refused(fitted):
@@ -665,8 +665,8 @@ def test_test_time_augmentation_answers_with_the_mean_of_the_views(fitted, digit
     clf = copy.deepcopy(fitted).set_params(test_time_augmentation=5)
     views = draw_views(5, (8, 8))
     seen = [apply_view(X.reshape(-1, 8, 8, 1), view) for view in views]
-    wanted = np.mean([fitted.predict_proba(s.reshape(-1, 64).clip(0, 255)) for s in seen], axis=0)
-    np.testing.assert_allclose(clf.predict_proba(X), wanted, atol=2e-3)
+    expected = np.mean([fitted.predict_proba(s.reshape(-1, 64).clip(0, 255)) for s in seen], axis=0)
+    np.testing.assert_allclose(clf.predict_proba(X), expected, atol=2e-3)
     np.testing.assert_allclose(clf.predict_proba(X[:3]), clf.predict_proba(X)[:3], atol=1e-6)
     one = copy.deepcopy(fitted).set_params(test_time_augmentation=1)
     np.testing.assert_array_equal(one.predict_proba(X), fitted.predict_proba(X))

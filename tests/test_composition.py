@@ -103,14 +103,14 @@ def test_sample_weight_is_routed_through_search_and_pipeline(digits, routing):
         refit=False,
         error_score="raise",
     ).fit(X, labels, sample_weight=weights)
-    wanted = []
+    expected = []
     for kept, left in cv.split(X, labels):
         by_hand = clone(once).fit(X[kept], labels[kept], sample_weight=weights[kept])
-        wanted.append(by_hand.score(X[left], labels[left], sample_weight=weights[left]))
+        expected.append(by_hand.score(X[left], labels[left], sample_weight=weights[left]))
     scores = [search.cv_results_[f"split{i}_test_score"] for i in range(2)]
-    np.testing.assert_array_equal([split[1] for split in scores], wanted)
+    np.testing.assert_array_equal([split[1] for split in scores], expected)
     # Without the weights a third of the labels would be wrong, in training and in the score.
-    assert min(wanted) > 0.6
+    assert min(expected) > 0.6
 
 
 def test_sample_weight_that_was_not_asked_for_is_refused_by_scikit_learn(digits, routing):

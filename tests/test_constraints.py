@@ -27,11 +27,11 @@ WANTED = [
 @pytest.mark.parametrize("text", sorted(set(WANTED)))
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_dependency_is_pinned_to_one_version_that_is_allowed(text, python):
-    wanted = Requirement(text)
+    expected = Requirement(text)
     found = [
         pin
         for pin in map(Requirement, LINES)
-        if pin.name == wanted.name
+        if pin.name == expected.name
         and (pin.marker or Marker("python_version > '0'")).evaluate(
             {"python_version": python, "python_full_version": f"{python}.1"}
         )
@@ -39,7 +39,7 @@ def test_dependency_is_pinned_to_one_version_that_is_allowed(text, python):
     assert len(found) == 1, f"{text}: tox -e constraints"
     (specifier,) = found[0].specifier
     assert specifier.operator == "=="
-    assert wanted.specifier.contains(specifier.version, prereleases=True)
+    assert expected.specifier.contains(specifier.version, prereleases=True)
 
 
 def test_pins_name_versions_alone():

@@ -105,13 +105,13 @@ def test_seed_decides_the_initial_weights(name):
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_network_that_is_reseeded_is_one_that_was_built_with_the_seed(name):
     options = {"dropout": 0.2, "dtype": "float32"}
-    model, wanted = (build(name, (8, 8, 1), 10, seed=seed, **options) for seed in (1, 2))
+    model, expected = (build(name, (8, 8, 1), 10, seed=seed, **options) for seed in (1, 2))
     for variable in model.variables:  # as a training leaves them
         variable.assign(variable + 1)
     reseed(model, 2)
-    for here, there in zip(model.variables, wanted.variables, strict=True):
+    for here, there in zip(model.variables, expected.variables, strict=True):
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (here, there)))
-    assert model.get_config() == wanted.get_config()
+    assert model.get_config() == expected.get_config()
 
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))

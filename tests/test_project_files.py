@@ -93,8 +93,8 @@ def test_workflows_may_write_nothing_but_what_they_publish(path):
     flow = load(path)
     assert flow["permissions"] == {"contents": "read"}
     for name, job in flow["jobs"].items():
-        wanted = {"id-token": "write"} if name == "publish" else None
-        assert job.get("permissions") == wanted
+        expected = {"id-token": "write"} if name == "publish" else None
+        assert job.get("permissions") == expected
 
 
 def test_tests_run_on_the_pythons_that_are_named_as_supported():

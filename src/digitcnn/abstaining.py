@@ -1,11 +1,11 @@
-"""A classifier with a reject option: it gives no answer where it is not confident enough."""
+"""A classifier with a reject option for predictions of low confidence."""
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d, indexable
+from sklearn.utils import Tags, _safe_indexing, assert_all_finite, column_or_1d, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -13,33 +13,34 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from digitcnn._typing import ArrayLike
 from digitcnn._utils.labels import encode_labels, hold_out
 from digitcnn.calibration import choose_threshold, confidence_and_correctness
 
 
 class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Answer only where a target error rate is kept: classification with a reject option [1]_.
+    """Classifier with a reject option [1]_ that keeps a target error rate.
 
-    It holds a part of the training data out, trains a classifier on the rest, and learns from the
-    part held out the least confidence at which the answers keep the target error rate. Below it,
-    `predict` gives `reject_label`.
+    `fit` holds out a part of the training data, trains a classifier on the rest, and finds the
+    smallest confidence on the holdout set at which the predictions keep the target error rate.
+    Below that threshold, `predict` returns `reject_label`.
 
     Parameters
     ----------
     classifier : estimator
-        Any classifier with `predict_proba`. It is cloned. A `DigitCNNClassifier` watches its
-        accuracy on the part held out and fits its temperature there.
+        A classifier with `predict_proba`. It is cloned. A `DigitCNNClassifier` also uses the
+        holdout set as validation data, and fits its temperature to it.
     target_error_rate : float, default=0.001
-        The largest share of wrong ones among the answers that you accept, between 0 and 1.
+        The largest accepted error rate among the images that are not rejected, between 0 and 1.
     validation_fraction : float, default=0.1
-        Part of the training data, drawn by class, that is held out. At least
-        ``1 / target_error_rate`` images are needed.
+        Fraction of the training data that is held out, stratified by class. The holdout set needs
+        at least ``1 / target_error_rate`` images.
     reject_label : object, default=None
-        What `predict` gives instead of a label. It must not be one of the labels. None chooses it:
-        the empty string where labels are strings; where they are numbers, -1 or the next whole
-        number below that is no label.
+        What `predict` returns for a rejected image. It must not be one of the labels. None chooses
+        the empty string for string labels, and for numbers -1 or the next lower integer that is not
+        a label.
     random_state : int, RandomState instance or None, default=None
-        Which part is held out.
+        Seed of the split.
 
     Attributes
     ----------
@@ -48,26 +49,26 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classifier_ : estimator
         The fitted classifier.
     threshold_ : float
-        The least confidence that gives an answer: the largest probability of an image. Infinity,
-        so that nothing is answered, where no confidence was enough.
+        The smallest confidence (largest probability of an image) that is not rejected. Infinity, so
+        that everything is rejected, if no confidence suffices.
     reject_label_ : object
-        What `predict` gives instead of a label.
+        What `predict` returns for a rejected image.
     n_features_in_ : int
-        Of the fitted classifier, where it has it.
+        As of the fitted classifier, if it has it.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Likewise.
 
     See Also
     --------
-    DigitCNNClassifier.confidence_threshold : The threshold alone.
+    DigitCNNClassifier.confidence_threshold : Only the threshold.
 
     Notes
     -----
-    The threshold holds for images like those that it was learned from. Digits from elsewhere have
-    more errors among the answers.
+    The threshold is valid for images like those in the training data. Images from another source
+    have a higher error rate.
 
-    `score` is the share of all images that were answered correctly: a rejected image counts as an
-    error. For the accuracy of the answers alone, leave out the images with `reject_label_`.
+    `score` counts a rejected image as an error. For the accuracy of the other images, leave out
+    those with `reject_label_`.
 
     References
     ----------
@@ -87,9 +88,14 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     True
     """
 
+    classes_: np.ndarray
+    classifier_: BaseEstimator
+    threshold_: float
+    reject_label_: Any
+
     def __init__(
         self,
-        classifier: Any,
+        classifier: BaseEstimator,
         *,
         target_error_rate: float = 0.001,
         validation_fraction: float = 0.1,
@@ -102,17 +108,17 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.reject_label = reject_label
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "AbstainingClassifier":
-        """Train the classifier, and learn its threshold.
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the classifier and its threshold.
 
         Parameters
         ----------
         X : array-like or DataFrame of n rows
-            What the classifier takes.
+            Input of the classifier.
         y : array-like of shape (n,)
             Labels.
         sample_weight : array-like of shape (n,) or None, default=None
-            For the classifier. The threshold weighs all images alike.
+            Sample weights for the classifier. The threshold is computed without weights.
 
         Returns
         -------
@@ -122,12 +128,11 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the part held out is too small for `target_error_rate`, or `reject_label` is a label.
+            If the holdout set is too small for `target_error_rate`, or `reject_label` is a label.
         """
         for name in ("target_error_rate", "validation_fraction"):
             value: Any = getattr(self, name)
-            is_number: Any = isinstance(value, Real)
-            if not is_number or not 0 < value < 1:
+            if not isinstance(value, Real) or not 0 < float(value) < 1:
                 raise ValueError(f"expected {name} between 0 and 1, got {value!r}")
         if not hasattr(self.classifier, "predict_proba"):
             raise ValueError(
@@ -138,21 +143,23 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             raise ValueError(
                 "AbstainingClassifier requires y to be passed, but the target y is None"
             )
-        X, y = indexable(X, column_or_1d(y, warn=True))
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        reject_label = self._choose_reject_label(np.unique(y))
-        kept, held = hold_out(y, self.validation_fraction, self.random_state)
-        # Before the training, which may take long.
+        rows: Any
+        labels: np.ndarray
+        rows, labels = indexable(X, column_or_1d(y, warn=True))
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        reject_label = self._choose_reject_label(np.unique(labels))
+        kept, held = hold_out(labels, self.validation_fraction, self.random_state)
+        # Fails before the training, which may take long.
         choose_threshold(np.ones(len(held)), np.ones(len(held), dtype=bool), self.target_error_rate)
-        X_val, y_val = _rows(X, held), y[held]
+        X_val, y_val = _rows(rows, held), labels[held]
         arguments: dict[str, Any] = {}
         if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            weights = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
             arguments["sample_weight"] = weights[kept]
         if has_fit_parameter(self.classifier, "X_val"):
             arguments |= {"X_val": X_val, "y_val": y_val}
-        classifier = clone(self.classifier).fit(_rows(X, kept), y[kept], **arguments)
+        classifier = clone(self.classifier).fit(_rows(rows, kept), labels[kept], **arguments)
         probabilities = classifier.predict_proba(X_val)
         y_encoded = encode_labels(y_val, classifier.classes_, probabilities)
         confidences, correct = confidence_and_correctness(probabilities, y_encoded)
@@ -165,13 +172,13 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(classifier, name))
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """The classifier's probabilities, of answers and of none.
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Predict the classifier's probabilities, for rejected images too.
 
         Parameters
         ----------
         X : array-like or DataFrame of n rows
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -181,13 +188,13 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         probabilities: np.ndarray = self.classifier_.predict_proba(X)
         return probabilities
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable label of each image, or `reject_label_`.
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predict the most probable label of each image, or `reject_label_`.
 
         Parameters
         ----------
         X : array-like or DataFrame of n rows
-            What the classifier takes.
+            Input of the classifier.
 
         Returns
         -------
@@ -215,18 +222,18 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         return reject_label
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = getattr(self.classifier, "__sklearn_tags__", None)
         if inner is not None:
             tags.input_tags = inner().input_tags
-        # Leaving an answer out is the opposite of scoring well on every row.
+        # Rejected images count as errors in `score`.
         tags.classifier_tags.poor_score = True
         return tags
 
 
 def with_reject_label(labels: np.ndarray, is_answered: np.ndarray, reject_label: Any) -> np.ndarray:
-    """Labels, with `reject_label` where there is no answer, in a type that holds both."""
+    """Replace the labels of rejected images, in a type that can hold both."""
     kind, is_one = labels.dtype.kind, not np.ndim(reject_label)
     if kind in "UM" and is_one and np.asarray(reject_label).dtype.kind == kind:
         return np.where(is_answered, labels, reject_label)
@@ -236,7 +243,7 @@ def with_reject_label(labels: np.ndarray, is_answered: np.ndarray, reject_label:
         own = np.min_scalar_type(number) if is_whole else np.asarray(number).dtype
         dtype = np.result_type(labels.dtype, own)
         if is_whole and kind != "f" and dtype.kind == "f":
-            dtype = np.dtype(object)  # of uint64 and -1 NumPy makes float64, which rounds
+            dtype = np.dtype(object)  # NumPy combines uint64 and -1 to float64, which rounds
         return np.where(is_answered, labels.astype(dtype), np.array(reject_label, dtype))
     filling = np.empty((), object)
     filling[()] = reject_label
@@ -244,6 +251,6 @@ def with_reject_label(labels: np.ndarray, is_answered: np.ndarray, reject_label:
 
 
 def _rows(X: Any, indices: np.ndarray) -> Any:
-    """Some rows of whatever holds them."""
-    # scikit-learn 1.6 takes an Arrow table for an array.
+    """Select rows of an array or a table."""
+    # scikit-learn 1.6 treats an Arrow table as an array.
     return X.take(indices) if hasattr(X, "combine_chunks") else _safe_indexing(X, indices)

@@ -1,4 +1,4 @@
-"""The named architectures as plain data: what layers a network has, in their order.
+"""The named architectures as plain data: the layers of a network, in order.
 
 Everything that depends on an architecture is made from its description: the Keras model
 (`digitcnn.backend.build`), the training by fused kernels (`digitcnn.backend.tensorflow`), the ONNX
@@ -26,24 +26,24 @@ from digitcnn.layers import (
     trace_shapes,
 )
 
-# What the trained model in the package is called, wherever a model is named.
+# Name of the trained model in the package.
 PRETRAINED = "pretrained"
 ImageShape = tuple[int, int, int]
 Architecture = tuple[Layer, ...]
 
-# From this side on, the border of an image is background that a first convolution may do without.
+# Images of at least this side have a border of background that the first convolution may crop.
 _LARGE = 20
-# Below this one there are too few pixels to leave every other one out.
+# Images of a smaller side have too few pixels for a first convolution with stride 2.
 _SMALL = 14
 
 
 def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) -> Architecture:
-    """The default network: the most accuracy for the time.
+    """The default network: best accuracy for the time.
 
-    Five convolutions, each normalised before its ReLU [1]_. The first, of stride 2 and on large
-    images without padding, does what a pooling layer would, at less than a quarter of its cost. On
-    images of less than 14 pixels a side it is one of 3x3 that keeps them all.
-    For 28x28 images and ten classes it has 300,298 parameters, 299,402 of them trainable.
+    Five convolutions, each with batch normalisation before its ReLU [1]_. The first has stride 2,
+    without padding on large images, which replaces a pooling layer at less than a quarter of its
+    cost. For images with a side of less than 14 pixels it is a 3x3 convolution with stride 1. For
+    28x28 images and ten classes it has 300,298 parameters, 299,402 of them trainable.
 
     References
     ----------
@@ -53,9 +53,9 @@ def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) ->
     side = min(image_shape[:2])
     kernel_size, strides = (3, 1) if side < _SMALL else (6, 2)
     padding = "valid" if side >= _LARGE else "same"
-    # What a bias would add, the normalisation takes away.
+    # Batch normalisation would cancel a bias.
     conv = partial(Conv2D, kernel_size=3, padding="same", use_bias=False)
-    # Its moving averages are right after some tens of batches.
+    # The moving averages converge within some tens of batches.
     norm = BatchNormalization(momentum=0.9)
     return _fitted(
         image_shape,
@@ -67,7 +67,7 @@ def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) ->
         ReLU(),
         conv(64),
         norm,
-        # The largest of rectified numbers is the rectified largest: a quarter of the work.
+        # Pooling before the ReLU gives the same result at a quarter of the work.
         MaxPooling2D(),
         ReLU(),
         conv(128),
@@ -85,8 +85,8 @@ def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) ->
 def elu_bn(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.0) -> Architecture:
     """Nine layers with ELU and batch normalisation.
 
-    For 28x28 images and ten classes it has 1,245,322 parameters, 1,244,426 of them trainable.
-    The first of the two notebooks that the package reproduces [1]_, which has no dropout.
+    For 28x28 images and ten classes it has 1,245,322 parameters, 1,244,426 of them trainable. It
+    reproduces a notebook [1]_, which has no dropout.
 
     References
     ----------
@@ -115,9 +115,9 @@ def elu_bn(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.0) -> 
 def relu_dropout(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.05) -> Architecture:
     """Four convolutions with ReLU and dropout.
 
-    For 28x28 images and ten classes it has 594,922 parameters. The second of the two notebooks
-    that the package reproduces [1]_, with its dropout. An image too small for a convolution without
-    padding gets one with padding.
+    For 28x28 images and ten classes it has 594,922 parameters. It reproduces a notebook [1]_ with
+    its dropout. If an image is too small for a convolution without padding, the convolution gets
+    padding.
 
     References
     ----------
@@ -142,7 +142,7 @@ def relu_dropout(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.
     )
 
 
-# The names that `DigitCNNClassifier(architecture=...)` knows.
+# The names for `DigitCNNClassifier(architecture=...)`.
 ARCHITECTURES: dict[str, Callable[..., Architecture]] = {
     "compact": compact,
     "elu-bn": elu_bn,
@@ -157,7 +157,7 @@ def get_layers(
     dropout: float | None = None,
     momentum: float | None = None,
 ) -> Architecture:
-    """The layers of a named network.
+    """Get the layers of a named network.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def get_layers(
     dropout : float or None, default=None
         None is the architecture's own.
     momentum : float or None, default=None
-        Of each batch normalisation; None is the architecture's own.
+        Momentum of batch normalisation; None uses the default of the architecture.
 
     Examples
     --------
@@ -188,10 +188,10 @@ def get_layers(
 
 
 def _fitted(image_shape: ImageShape, *layers: Layer) -> Architecture:
-    """The layers that an image of this size leaves something to do for.
+    """Adapt the layers to the size of the image.
 
-    A convolution without padding on less than its kernel gets padding; where one pixel is left,
-    nothing is pooled; a dropout of nothing is none.
+    A convolution whose kernel is larger than its input gets padding. Pooling of a single pixel and
+    dropout with rate 0 are left out.
     """
     kept: list[Layer] = []
     shape: tuple[int, ...] = image_shape
@@ -228,7 +228,7 @@ def weight_shapes(
 
 
 def count_outputs(n_classes: int) -> int:
-    """Outputs of a network for so many classes: a softmax over a single one would say nothing.
+    """Number of outputs for a number of classes: at least 2, for a softmax over one is always 1.
 
     Parameters
     ----------
@@ -244,12 +244,12 @@ def count_outputs(n_classes: int) -> int:
 
 
 def choose_dropout(architecture: object, dropout: float | None) -> float | None:
-    """The rate that a named architecture is built with; of a callable it is not known.
+    """The dropout rate of a named architecture; unknown for a callable.
 
     Parameters
     ----------
     architecture : str or callable
-        A key of `ARCHITECTURES`, or a user's function.
+        A key of `ARCHITECTURES`, or a callable.
     dropout : float or None
         None is the architecture's own.
 

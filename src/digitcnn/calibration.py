@@ -9,21 +9,21 @@ import numpy as np
 
 from digitcnn._utils.ensembles import last_step
 
-# The prior of the temperature's logarithm is normal about 0, with this standard deviation. A
-# hundred images hardly outweigh it; to ten thousand it makes no difference.
+# The prior of the temperature's logarithm is normal with mean 0 and this standard deviation. A
+# hundred images hardly outweigh it; for ten thousand it makes no difference.
 _DEVIATION = 0.5
-# The range that the temperature is searched in.
+# Search range of the temperature.
 _BOUNDS = (0.05, 20.0)
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities made less confident, or more, by a temperature.
+    """Scale the confidence of probabilities by a temperature.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes), float32
     temperature : float
-        What the logarithms are divided by. Above 1 it lowers the confidence; 1 changes nothing.
+        Divisor of the logarithms. Above 1 it lowers the confidence; 1 changes nothing.
 
     Returns
     -------
@@ -46,15 +46,15 @@ def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarra
 
 
 def fit_temperature(probabilities: np.ndarray, y_encoded: np.ndarray) -> float:
-    """The temperature of the largest posterior probability, given the true labels [1]_.
+    """Fit the temperature with the largest posterior probability to labelled images [1]_.
 
-    The prior favours temperatures near 1. Without it, a few images that are all read correctly
-    would make the network infinitely confident.
+    The prior favours temperatures near 1. Without it, a few images that are all classified
+    correctly would make the network infinitely confident.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes)
-        Of images that the network was not trained on.
+        Predicted for images that the network was not trained on.
     y_encoded : ndarray of shape (n,)
         The columns of the true labels.
 
@@ -75,7 +75,7 @@ def fit_temperature(probabilities: np.ndarray, y_encoded: np.ndarray) -> float:
     >>> fit_temperature(overconfident, np.arange(100) % 10 >= 7) > 3
     True
     """
-    from scipy.optimize import minimize_scalar  # what is calibrated does not wait for its import
+    from scipy.optimize import minimize_scalar  # slow to import, and needed by a fit alone
 
     logarithms = _logarithms(probabilities)
     own = logarithms[np.arange(len(y_encoded)), np.asarray(y_encoded, dtype=int)]
@@ -115,29 +115,29 @@ def confidence_and_correctness(
 def choose_threshold(
     confidences: np.ndarray, correct: np.ndarray, target_error_rate: float
 ) -> float:
-    """The smallest confidence above which the answers keep a target error rate.
+    """Choose the smallest confidence above which predictions keep a target error rate.
 
-    The error rate of k answers with e errors is estimated as (e + 1) / (k + 1), so that no observed
-    error is not read as no risk.
+    The error rate of k predictions with e errors is estimated as (e + 1) / (k + 1), so that zero
+    observed errors do not mean zero risk.
 
     Parameters
     ----------
     confidences : ndarray of shape (n,)
         Of images that the network was not trained on.
     correct : ndarray of shape (n,), bool
-        Whether their answers are correct.
+        Whether each prediction is correct.
     target_error_rate : float
-        The largest accepted share of wrong ones among the answers, between 0 and 1.
+        The largest accepted error rate among the predictions kept, between 0 and 1.
 
     Returns
     -------
     float
-        Infinity, so that nothing is answered, where no confidence is enough.
+        The threshold; infinity, so that everything is rejected, if no confidence suffices.
 
     Raises
     ------
     ValueError
-        If there are too few images, even if all were read correctly.
+        If there are too few images, even if all were classified correctly.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def choose_threshold(
     sorted_confidences = confidences[order]
     answered = np.arange(1, len(order) + 1)
     rates = (np.cumsum(~correct[order]) + 1) / (answered + 1)
-    # Equal confidences are answered together or not at all.
+    # Images of equal confidence are kept or rejected together.
     is_last = np.append(sorted_confidences[1:] < sorted_confidences[:-1], True)
     enough = np.flatnonzero((rates <= target_error_rate) & is_last)
     return float(sorted_confidences[enough[-1]]) if len(enough) else float("inf")
@@ -169,7 +169,7 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     Parameters
     ----------
     clf : object
-        Its `validation_confidences_` and `validation_correct_` are the two of
+        Its `validation_confidences_` and `validation_correct_` are from
         `confidence_and_correctness`.
     target_error_rate : float
         As of `choose_threshold`.
@@ -177,11 +177,11 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
     Raises
     ------
     ValueError
-        If the rate is out of range, or if there was no validation data, or too little.
+        If the rate is out of range, or if there was no validation data or too little.
     """
     if not 0 < target_error_rate < 1:
         raise ValueError(f"expected target_error_rate between 0 and 1, got {target_error_rate!r}")
-    clf = last_step(clf)  # of a pipeline, it is what was calibrated
+    clf = last_step(clf)  # the last step of a pipeline was calibrated
     if getattr(clf, "validation_correct_", None) is None:
         raise ValueError(
             "expected a classifier fitted with validation data, got one without. Give "
@@ -191,10 +191,11 @@ def confidence_threshold(clf: Any, target_error_rate: float) -> float:
 
 
 def calibration_error(probabilities: np.ndarray, y_encoded: np.ndarray, n_bins: int = 15) -> float:
-    """Expected calibration error [1]_: how far confidence and accuracy lie apart.
+    """Expected calibration error [1]_: the mean gap between confidence and accuracy.
 
-    The images are put into `n_bins` bins of equal width by their confidence. The error is the mean
-    over the images of the distance between their bin's mean confidence and its accuracy.
+    The images are divided into `n_bins` bins of equal width by their confidence. The error is the
+    mean over the images of the absolute difference between mean confidence and accuracy in their
+    bin.
 
     Parameters
     ----------
@@ -228,7 +229,7 @@ def calibration_error(probabilities: np.ndarray, y_encoded: np.ndarray, n_bins: 
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Wilson's 95% interval for a proportion, of which `correct` of `n` were observed."""
+    """Wilson's 95% interval for a proportion with `correct` of `n` observed."""
     from scipy.stats import binomtest  # takes a second that the estimator need not wait for
 
     interval = binomtest(correct, n).proportion_ci(method="wilson")
@@ -236,6 +237,7 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
 
 
 def _logarithms(probabilities: np.ndarray) -> np.ndarray:
-    """Finite logarithms: probabilities that underflowed to 0 count as the least that did not."""
+    """Logarithms, with the smallest positive float32 in place of probabilities of 0."""
     least = np.finfo(np.float32).tiny
-    return np.log(np.maximum(probabilities, least), dtype=np.float64)
+    logarithms: np.ndarray = np.log(np.maximum(probabilities, least), dtype=np.float64)
+    return logarithms

@@ -1,12 +1,13 @@
-"""The estimator: its parameters, and the order in which the parts are called."""
+"""The estimator: its parameters and its public methods."""
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from digitcnn._typing import ArrayLike, FilePath
 from digitcnn._utils.parameters import check_parameters
 from digitcnn._utils.sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
 from digitcnn.calibration import confidence_threshold, with_temperature
@@ -21,139 +22,146 @@ from digitcnn.training.data import (
 from digitcnn.training.defaults import choose_share
 from digitcnn.training.history import History
 
+if TYPE_CHECKING:
+    import keras
+    from sklearn.utils import Tags
+
+    from digitcnn.training.scikeras import NetworkClassifier
+
 
 class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClassifier):
-    """Handwritten digits, or any small images in classes, read by a convolutional network.
+    """Convolutional neural network that classifies handwritten digits and other small images.
 
-    A Keras network that is a scikit-learn classifier: it stands in pipelines, cross-validation
-    and searches as any other. Training images are distorted at random, batch by batch, and the
-    learning rate follows a schedule; both work inside `fit`.
+    The network is a Keras model; the estimator works in pipelines, cross-validation and searches
+    like any scikit-learn classifier. `fit` augments each batch with random distortions and sets the
+    learning rate by a schedule.
 
-    Images may be given as rows of pixels, (n, height * width), or as pictures, (n, height, width)
-    or (n, height, width, channels). They stay as they are (uint8 at best) until their batch.
+    Pass images as rows of pixels, (n, height * width), or as arrays of shape (n, height, width) or
+    (n, height, width, channels). Each batch is converted to float32 when it is used; uint8 images
+    need the least memory.
 
     Parameters
     ----------
     architecture : {"compact", "elu-bn", "relu-dropout"} or callable, default="compact"
-        The network: see `digitcnn.networks`. A callable is
-        ``f(image_shape, n_classes, **options) -> keras.Model``, where `image_shape` is (height,
-        width, channels), the output is a softmax over the classes, and the options are those of
-        ``dropout``, ``seed`` and ``dtype`` that it has parameters for. It makes a new model in
-        each call, which is not the caller's any more. Its pixels come as float32 in 0..1. The model
-        may be compiled or not: optimizer and loss are this estimator's, and it is trained as
-        `keras.Model.fit` trains it.
+        The network: see `digitcnn.networks`. A callable has the signature ``f(image_shape,
+        n_classes, **options) -> keras.Model``, where `image_shape` is (height, width, channels). It
+        receives those of the options ``dropout``, ``seed`` and ``dtype`` that it has parameters
+        for. It must return a new model in each call, with a softmax over the classes, for float32
+        pixels in 0..1. The estimator replaces the optimizer and the loss of a compiled model, and
+        trains it as `keras.Model.fit` does.
     init : "pretrained", str, path-like or None, default=None
-        What the training starts from: the model that comes with the package (28x28 pixels,
-        architecture ``"compact"``), a model file, or None, random weights. The digits of a new
-        hand or source are then learned from few images, see `learning_rate` and the guide.
-        Classes that the model knows keep what it knows of them; others are learned anew.
+        Initial weights: ``"pretrained"`` for the model in the package (28x28 pixels, architecture
+        ``"compact"``), the path of a model file, or None for random weights. With a trained model
+        as the start, few images suffice to fine-tune to a new handwriting or source: see
+        `learning_rate` and the guide. Classes that the model knows keep their output weights;
+        others start at random.
     epochs : int or "auto", default="auto"
-        Passes over the training data. ``"auto"`` takes as many as make 1,200 batches, of less than
-        3,072 images 800, but at least 4 and at most 100.
+        Passes over the training data. ``"auto"`` chooses the number that makes 1,200 batches (800
+        for less than 3,072 images), at least 4 and at most 100.
     batch_size : int or "auto", default="auto"
-        Images for each step. The last batch of an epoch may be smaller. ``"auto"`` is 256, and less
-        of small data and in few epochs: the largest power of two, from 16 up, that makes 12 batches
-        an epoch and, where `epochs` is given, 150 in all.
+        Images per training step. The last batch of an epoch may be smaller. ``"auto"`` is 256, and
+        less for small data or few epochs: the largest power of two, at least 16, that gives 12
+        batches per epoch and, if `epochs` is a number, 150 in total.
     optimizer : {"adamw", "adam", "rmsprop", "sgd"} or keras.optimizers.Optimizer, default="adamw"
-        A Keras optimizer is copied for each fit and brings its own learning rate and weight decay.
+        A Keras optimizer is copied for each fit and keeps its own learning rate and weight decay.
     learning_rate : float or "auto", default="auto"
-        Where a plateau schedule starts; the peak of a one-cycle schedule. ``"auto"`` is 0.009 for a
-        network that is trained from scratch, by `fit` or by calls of `partial_fit` alone, and
-        0.0002 for one that goes on after a whole `fit`, or comes from a model file: the larger rate
-        would undo what it has learned. Batches of less than 256 images have less, by the square
-        root of their size. A number is taken as it is.
+        Initial learning rate of a plateau schedule; peak of a one-cycle schedule. ``"auto"`` is
+        0.009 for training from scratch, by `fit` or by calls of `partial_fit` alone, and 0.0002 for
+        a network that has completed a `fit` or comes from a model file: the larger rate would undo
+        what it has learned. For batches of less than 256 images ``"auto"`` is lower, in proportion
+        to the square root of the batch size.
     weight_decay : float, default=0.02
-        Decoupled weight decay of the kernels, as a factor of the learning rate.
+        Decoupled weight decay of the kernels, as a multiple of the learning rate.
     dropout : float or None, default=None
-        Part of the features dropped in training, 0 to below 1. None is the architecture's own.
+        Dropout rate, from 0 to below 1. None uses the default of the architecture.
     label_smoothing : float, default=0.0
-        Part of the target that is spread over all classes, 0 to below 1.
+        Fraction of the target that is spread over all classes, from 0 to below 1.
     rotation_range : float, default=8.0
-        Largest rotation of training images, in degrees, either way.
+        Largest rotation of training images in either direction, in degrees.
     zoom_range : float or pair of floats, default=0.1
         A number z draws the zoom factor of each axis from 1 - z to 1 + z; a pair gives the bounds.
-        A factor under 1 enlarges.
+        A factor below 1 enlarges.
     shift_range : float, default=0.06
         Largest shift along each axis, as a fraction of the side.
     shear_range : float, default=6.0
-        Largest shear angle, in degrees, either way.
+        Largest shear angle in either direction, in degrees.
     elastic_alpha : float, default=16.0
-        Strength of the elastic distortion: what a smoothed field of random numbers from -1..1 is
-        multiplied by [1]_. In pixels of an image of 28x28; on larger and smaller images as much
-        more or less. 0 is none.
+        Strength of the elastic distortion, in pixels of a 28x28 image: the factor of a smoothed
+        field of random numbers in -1..1 [1]_. It is scaled with the image size. 0 disables it.
     elastic_sigma : float, default=4.0
-        Standard deviation of the Gaussian that smooths it, in the same unit.
+        Standard deviation of the Gaussian that smooths the field, in the same unit.
     corruption_rate : float, default=0.2
-        Part of the training images, from 0 to 1, that are made to look as bad pens, scans and
-        photos do: strokes thicker or thinner, blur or fewer pixels, less contrast, uneven light,
-        noise. Others are drawn in each epoch.
+        Fraction of the training images, from 0 to 1, that are corrupted as by bad pens, scans and
+        photos: thicker or thinner strokes, blur or lower resolution, less contrast, uneven light,
+        noise. Each epoch draws other images.
     fill_mode : {"nearest", "constant"}, default="nearest"
-        What comes in from outside a distorted image: its nearest pixel, or the background (the
-        low end of the pixel range).
+        How a distortion fills pixels from outside the image: with the nearest pixel, or with the
+        background (the low end of the pixel range).
     schedule : {"one_cycle", "plateau"} or None, default="one_cycle"
-        ``"one_cycle"`` raises the learning rate over the first quarter of the training and lets
-        it fall to nothing [2]_. ``"plateau"`` reduces it when the validation accuracy (without
-        validation data the training accuracy) stops rising: `keras.callbacks.ReduceLROnPlateau`,
-        new for each fit. None keeps it, or leaves it to a callback.
+        ``"one_cycle"`` raises the learning rate over the first quarter of the training and then
+        lowers it to nearly 0 [2]_. ``"plateau"`` reduces it when the validation accuracy (without
+        validation data, the training accuracy) stops rising, by a
+        `keras.callbacks.ReduceLROnPlateau`. None keeps it constant, or leaves it to one of the
+        `callbacks`.
     plateau_factor : float, default=0.5
-        What the plateau schedule multiplies the learning rate by.
+        Factor by which the plateau schedule multiplies the learning rate.
     plateau_patience : int, default=3
-        Epochs without a better accuracy before it does.
+        Epochs without a better accuracy before the plateau schedule reduces the learning rate.
     min_learning_rate : float, default=1e-5
-        The least that it goes to.
+        Lowest learning rate of the plateau schedule.
     validation_fraction : float or None, default=None
-        Part of the training data, drawn by class, that is held out of training to watch the
-        accuracy. None holds nothing out.
+        Fraction of the training data, stratified by class, that is held out for validation. None
+        holds nothing out.
     early_stopping : bool, default=False
-        Stop when the validation accuracy has not risen for `n_iter_no_change` epochs, and go back
-        to the best weights. Wants validation data.
+        Stop when the validation accuracy has not risen for `n_iter_no_change` epochs, and restore
+        the best weights. Requires validation data.
     n_iter_no_change : int, default=10
-        Epochs that early stopping waits.
+        Epochs without a better accuracy before early stopping.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, as in scikit-learn.
     temperature : float or "auto", default="auto"
-        What the logarithms of the probabilities are divided by [3]_. ``"auto"`` fits it to the
-        validation data, and without any takes 1.
+        Divisor of the logarithms of the probabilities, to calibrate them [3]_. ``"auto"`` fits it
+        to the validation data; without validation data it is 1.
     test_time_augmentation : int, default=0
-        Views of each image that are read when predicting, slightly turned, moved, sheared and
-        zoomed; the answer is the mean of their probabilities. It costs so many times the time. 0
-        and 1 read the image as it is.
+        Number of views of each image, slightly rotated, shifted, sheared and zoomed, whose mean
+        probabilities are the prediction. Prediction time grows in proportion to it. 0 and 1 use the
+        image alone.
     warm_start : bool, default=False
-        Whether another `fit` goes on training the same network. Parameters that have changed since
-        are applied; a changed `architecture`, `image_shape` or `pixel_range` is refused. With
-        `validation_fraction` the same data is divided as before.
+        Whether another `fit` continues to train the same network. Changed parameters are applied; a
+        changed `architecture`, `image_shape` or `pixel_range` is an error. With
+        `validation_fraction` the same data is split as before.
     random_state : int, RandomState instance or None, default=None
-        Two fits with the same int are equal to the bit, on the same machine with the same number
-        of threads. None is different each time and draws from no global generator.
+        Two fits with the same int are bit for bit equal, on the same machine with the same number
+        of threads. None gives a different result each time and uses no global generator.
     image_shape : {"auto", "pad"} or tuple of int, default="auto"
-        ``"auto"`` asks for pictures, or rows of a square number of pixels. A tuple (height, width)
-        or (height, width, channels) says it. ``"pad"`` fills rows of any length up with zeros to
-        the next square, for tables that are not pictures.
+        Shape of the images in rows of pixels: (height, width) or (height, width, channels).
+        ``"auto"`` requires a square number of pixels per row. ``"pad"`` appends zeros up to the
+        next square number, for tables that are not images.
     pixel_range : {"auto", "data"} or pair of floats, default="auto"
-        The numbers of the background and of full ink. ``"auto"`` finds them in the training data:
-        0..1, 0..255, 0..16 (whole numbers whose highest is 16, as in scikit-learn's digits),
-        0..65535 (whole numbers whose highest is at least half of it), or from 0 to the highest
-        number, with a warning where that is not plain. A pair (low, high)
-        says it. Numbers outside are refused, and so are images to predict that are plainly on
-        another scale. ``"data"`` learns it from the training data and refuses no finite number.
+        Pixel values of the background and of full ink. ``"auto"`` chooses by the training data:
+        0..1, 0..255, 0..16 (whole numbers with maximum 16, as in scikit-learn's digits), 0..65535
+        (whole numbers whose maximum is at least half of it), or from 0 to the maximum, with a
+        warning if that is doubtful. A pair (low, high) sets it. Values outside the range are an
+        error, and so are images to predict that are plainly on another scale. ``"data"`` takes the
+        range of the training data and accepts every finite number.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        What the network computes in. Weights, softmax and loss are float32 always. ``"auto"`` is
-        bfloat16 where the processor or the GPU has instructions for it; float32 for a callable
+        Precision of the computation. Weights, softmax and loss are always float32. ``"auto"`` is
+        bfloat16 if the CPU or GPU has instructions for it, and float32 otherwise and for a callable
         architecture without a parameter ``dtype``.
     device : {"auto", "cpu", "gpu", "gpu:N", "all"}, default="auto"
-        Where to train and predict. ``"auto"`` is the backend's choice: the GPU, where there is one;
-        a loaded network answers on the processor, unless this names a GPU: see `digitcnn.load`.
-        Of several GPUs joblib's workers take one each. ``"all"`` divides each batch among all GPUs,
-        under Keras's JAX backend.
+        Where to train and predict. ``"auto"`` uses a GPU if there is one; a loaded model predicts
+        on the CPU unless this names a GPU: see `digitcnn.load`. With several GPUs, each joblib
+        worker uses one of them. ``"all"`` divides each batch among all GPUs; it requires Keras's
+        JAX backend.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Called in training. Each fit works on shallow copies: see `callbacks_`.
+        Called during training. Each fit uses shallow copies: see `callbacks_`.
     checkpoint_dir : str, path-like or None, default=None
-        A folder for checkpoints. After each epoch of `fit` its state is written there, and a `fit`
-        of the same data with the same parameters goes on from it, to the same end, bit for bit.
-        Not together with `callbacks`.
+        Folder for checkpoints. `fit` writes its state there after each epoch. A `fit` with the same
+        data and parameters resumes from it, and ends with the same result, bit for bit. It cannot
+        be combined with `callbacks`.
     verbose : int, default=0
-        From 1 up, training shows its progress: a bar where standard error is a terminal, a line
-        below a notebook's cell, and elsewhere a line on standard error for each epoch.
+        1 or more shows the progress of training: a bar if standard error is a terminal, a line
+        below the cell of a notebook, otherwise one line per epoch on standard error.
 
     Attributes
     ----------
@@ -162,8 +170,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
     model_ : keras.Model
         The trained network.
     history_ : dict of str to list of float
-        Of each epoch: ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
-        ``val_loss`` and ``val_accuracy``. A callable architecture's model may report more.
+        For each epoch: ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
+        ``val_loss`` and ``val_accuracy``. The model of a callable architecture may add metrics.
     loss_curve_ : list of float
         Training loss of each epoch.
     batch_loss_curve_ : list of float
@@ -173,30 +181,30 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
     n_iter_ : int
         Epochs trained.
     image_shape_ : tuple of int (height, width, channels)
-        Of one image, in pixels.
+        Shape of one image, in pixels.
     pixel_range_ : tuple of two floats
-        The numbers of the background and of full ink.
+        Pixel values of the background and of full ink.
     precision_ : {"float32", "bfloat16"}
-        What the network computes in.
+        Precision of the computation.
     temperature_ : float
         The temperature of the probabilities.
     validation_confidences_ : ndarray of shape (n_validation,) or None
         The largest probability for each validation image; None without validation data.
     validation_correct_ : ndarray of shape (n_validation,) or None
-        Whether it was the right class's.
+        Whether the class of that probability is the true one.
     callbacks_ : list of keras.callbacks.Callback
         The copies of `callbacks` that the last fit called. Not kept by pickling.
     n_features_in_ : int
-        Pixels of an image, all channels counted.
+        Number of pixels of an image times the number of channels.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names, where the training data had them.
+        Column names, if the training data had them.
     wrapper_ : object
-        The SciKeras wrapper that the network is trained through.
+        The SciKeras wrapper through which the network is trained.
 
     See Also
     --------
-    digitcnn.make_digit_pipeline : From a CSV, in one estimator.
-    digitcnn.AbstainingClassifier : Gives no answer where it is not sure.
+    digitcnn.make_digit_pipeline : CSV reader and classifier in one estimator.
+    digitcnn.AbstainingClassifier : Rejects images of low confidence.
     sklearn.neural_network.MLPClassifier : scikit-learn's network without convolutions.
 
     References
@@ -221,12 +229,12 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
 
     def __init__(
         self,
-        architecture: str | Callable[..., Any] = "compact",
+        architecture: "str | Callable[..., keras.Model]" = "compact",
         *,
-        init: Any = None,
+        init: FilePath | None = None,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
-        optimizer: Any = "adamw",
+        optimizer: "str | keras.optimizers.Optimizer" = "adamw",
         learning_rate: float | str = "auto",
         weight_decay: float = 0.02,
         dropout: float | None = None,
@@ -255,8 +263,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         pixel_range: str | tuple[float, float] = "auto",
         precision: str = "auto",
         device: str = "auto",
-        callbacks: list[Any] | None = None,
-        checkpoint_dir: Any = None,
+        callbacks: "Sequence[keras.callbacks.Callback] | None" = None,
+        checkpoint_dir: FilePath | None = None,
         verbose: int = 0,
     ) -> None:
         self.architecture = architecture
@@ -299,32 +307,31 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
     @with_callbacks
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-    ) -> "DigitCNNClassifier":
-        """Train on images and their labels.
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the network to images and their labels.
 
-        With ``warm_start=True`` a fitted estimator goes on from its network, and
-        ``learning_rate="auto"`` is a rate that improves on a trained one: 0.0002.
+        With ``warm_start=True`` a fitted estimator continues from its network, and
+        ``learning_rate="auto"`` is 0.0002, which suits a trained network.
 
-        An interrupt (Ctrl-C) ends the training and is raised again: the program stops, unless you
-        catch the `KeyboardInterrupt`. The estimator is fitted, with what it has learned so far; if
-        that is nothing, it is as it was before.
+        Ctrl-C ends the training and raises `KeyboardInterrupt`. If you catch it, the estimator is
+        fitted with what it has learned so far; if that is nothing, it is unchanged.
 
         Parameters
         ----------
         X : array-like of shape (n, pixels), (n, height, width) or (n, height, width, channels)
-            Images. They are not written to.
+            Images. They are not modified.
         y : array-like of shape (n,)
-            Labels: whole numbers, strings, or anything that sorts.
+            Labels: integers, strings, or any values that can be sorted.
         sample_weight : array-like of shape (n,) or None, default=None
-            Weights, from 0 up. Only their ratios matter.
+            Non-negative weights. Only their ratios matter.
         X_val : array-like like X, or None, default=None
-            Images to watch the accuracy on and to fit the temperature to, instead of a part of X.
-            Never trained on, never distorted.
+            Validation images, used instead of a part of X for the validation accuracy and to fit
+            the temperature. They are neither trained on nor distorted.
         y_val : array-like or None, default=None
             Their labels.
 
@@ -336,16 +343,16 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         Raises
         ------
         ValueError
-            If a parameter, the images, the labels or the weights are not as described, if a warm
-            start is to go on with another `architecture`, `image_shape` or `pixel_range`, if the
-            training diverges: its loss is no finite number any more, or if the checkpoint is
-            damaged or another version's.
+            If a parameter, the images, the labels or the weights are not as described; if a warm
+            start has another `architecture`, `image_shape` or `pixel_range`; if the training
+            diverges, so that its loss is not finite; or if the checkpoint is damaged or of another
+            version.
         KeyboardInterrupt
-            After Ctrl-C, with a note that says how many epochs the estimator is fitted with.
+            After Ctrl-C. Its note says how many epochs were trained.
         """
         check_parameters(self._parameters())
         goes_on = self.warm_start and hasattr(self, "_trainer")
-        given = {"X": X, "y": y, "metadata": None}
+        given: dict[str, Any] = {"X": X, "y": y, "metadata": None}
         if sample_weight is not None:
             given["metadata"] = {"sample_weight": sample_weight}
         with self._unchanged_on_error():
@@ -358,7 +365,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             task = FitTask(self, plan.epochs, given)
             task.begin()
             is_whole = self._train(plan, data, [self._tell_of_epochs(task)], checkpoint)
-            # An output that had to be learned from nothing must not go back there.
+            # A class that the initial model did not know must not be drawn back to random weights.
             if initial is not None and knows_all:
                 self._trainer.draw_back(initial, choose_share(len(data.rows)))
             self._has_whole_fit |= is_whole
@@ -374,14 +381,17 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         return self
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> "DigitCNNClassifier":
-        """Train for one epoch, at a constant learning rate, going on from where the network is.
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one epoch at a constant learning rate, from the present weights.
 
-        After a `fit`, or on a network from a model file, ``learning_rate="auto"`` is 0.0002, and so
-        improves on what is there; where there was no `fit`, it is 0.009 in each call. What was
-        learned from validation data is forgotten: it was of another network. Parameters that have
-        changed since, and Ctrl-C, are treated as in `fit`.
+        ``learning_rate="auto"`` is 0.0002 after a `fit` or on a model from a file, and 0.009 in
+        each call otherwise. The temperature and the validation figures are reset, because they
+        describe the network before the call. Changed parameters and Ctrl-C are handled as in `fit`.
 
         Parameters
         ----------
@@ -390,9 +400,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         y : array-like of shape (n,)
             Labels.
         classes : array-like of shape (n_classes,) or None, default=None
-            All labels that there will be. Used by the first call; without it they are those in y.
+            All labels of all calls. The first call uses it; None takes the labels in y.
         sample_weight : array-like of shape (n,) or None, default=None
-            Weights, from 0 up. Only their ratios within the call matter.
+            Non-negative weights. Only their ratios within the call matter.
 
         Returns
         -------
@@ -402,7 +412,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         Raises
         ------
         ValueError
-            As in `fit`, and if there are labels that the first call did not know.
+            As in `fit`, and if y has labels that were not among the classes of the first call.
         """
         check_parameters(self._parameters())
         goes_on = hasattr(self, "_trainer")
@@ -410,7 +420,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             parameters = self._note_parameters(goes_on)
             data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
             initial, _ = (None, False) if goes_on else self._initial_weights()
-            # Each call goes a little on from there.
+            # Each call fine-tunes the initial model a little further.
             self._has_whole_fit |= initial is not None
             plan, data, _ = self._plan(parameters, data, goes_on, is_part=True)
             self._start(plan.network, goes_on, initial)
@@ -420,18 +430,18 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         return self
 
     def _initial_weights(self) -> tuple[list[np.ndarray] | None, bool]:
-        """What a training starts from, None at random, and whether that knows all classes."""
+        """The initial weights (None: random), and whether their model knows all classes."""
         if self.init is None:
             return None, False
         return read_initial(self.init, self.architecture, self.image_shape_, self.classes_)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes.
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Predict the probabilities of the classes.
 
         Parameters
         ----------
         X : array-like like in `fit`
-            Images, of the size and on the scale of the training data.
+            Images of the same size and pixel range as the training data.
 
         Returns
         -------
@@ -441,56 +451,57 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         Raises
         ------
         ValueError
-            If the images are of another size or plainly on another scale.
+            If the images have another size, or are plainly on another scale.
         """
         check_is_fitted(self)
         probabilities = self._predict_uncalibrated(check_prediction_data(self, X, "X"))
-        # With one class the network has a second output, for a softmax over one says nothing.
+        # For one class the network has two outputs: a softmax over one output is always 1.
         if len(self.classes_) == 1:
             return np.ones_like(probabilities[:, :1])
         return with_temperature(probabilities, self.temperature_)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest label of each image.
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predict the most probable label of each image.
 
         Parameters
         ----------
         X : array-like like in `fit`
-            Images, of the size and on the scale of the training data.
+            Images of the same size and pixel range as the training data.
 
         Returns
         -------
         ndarray of shape (n,)
-            Of the labels' own type.
+            Labels, of the same type as in the training data.
 
         Raises
         ------
         ValueError
-            If the images are of another size or plainly on another scale.
+            If the images have another size, or are plainly on another scale.
         """
         best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        labels: np.ndarray = self.classes_[best]
+        return labels
 
     def confidence_threshold(self, target_error_rate: float) -> float:
-        """The probability from which on answers are wrong no more often than that rate.
+        """The smallest confidence at which predictions keep a target error rate.
 
-        It is learned from the validation data of the last fit: of the images answered there, no
-        more were wrong, one more error than was seen added.
+        It is learned from the validation data of the last fit. If k validation images reach the
+        threshold and e of them are misclassified, (e + 1) / (k + 1) is at most the target.
 
         Parameters
         ----------
         target_error_rate : float
-            The largest share of wrong ones among the answers that you accept, between 0 and 1.
+            The largest accepted error rate among the predictions kept, between 0 and 1.
 
         Returns
         -------
         float
-            Infinity where no probability is enough.
+            The threshold of `predict_proba`'s largest probability; infinity if none suffices.
 
         Raises
         ------
         ValueError
-            If there was no validation data, or too little for so small a rate.
+            If there was no validation data, or too little for the target.
 
         Examples
         --------
@@ -504,24 +515,24 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         check_is_fitted(self)
         return confidence_threshold(self, target_error_rate)
 
-    def save(self, path: Any) -> None:
-        """Write the model file, which `digitcnn.load` reads: `digitcnn.save` of this classifier.
+    def save(self, path: FilePath) -> None:
+        """Write the classifier to a model file, as `digitcnn.save` does.
 
         Parameters
         ----------
         path : str or path-like
-            A file that is there is replaced, as a whole or not at all.
+            The file. An existing one is replaced atomically.
 
         Raises
         ------
         ValueError
-            If the architecture is a callable: its code cannot be kept in a file of plain data.
+            If the architecture is a callable: a model file holds no code.
         """
         save_estimator(self, path)
 
     @classmethod
-    def load(cls, path: Any) -> Self:
-        """Read a model file that `save` wrote: `digitcnn.load` of a classifier alone.
+    def load(cls, path: FilePath) -> Self:
+        """Read a model file of one classifier, as `digitcnn.load` does.
 
         Parameters
         ----------
@@ -531,14 +542,14 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         Returns
         -------
         DigitCNNClassifier
-            Fitted, as it was saved.
+            The fitted classifier.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         ValueError
-            If it is not a model file, is damaged, or holds a pipeline or an ensemble.
+            If the file is not a model file, is damaged, or holds a pipeline or an ensemble.
         """
         clf = load_estimator(cls, path)
         if not isinstance(clf, cls):
@@ -549,21 +560,21 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         return clf
 
     @property
-    def model_(self) -> Any:
+    def model_(self) -> "keras.Model":
         """The trained `keras.Model`."""
         check_is_fitted(self)
         self._trainer.network.move_to(self.device)
         return self._trainer.network.model
 
     @property
-    def wrapper_(self) -> Any:
-        """The SciKeras wrapper that the network is trained through."""
+    def wrapper_(self) -> "NetworkClassifier":
+        """The SciKeras wrapper through which the network is trained."""
         check_is_fitted(self)
         return self._make_wrapper()
 
     @property
     def history_(self) -> dict[str, list[float]]:
-        """The figures of each epoch."""
+        """Loss, accuracy and other figures of each epoch."""
         return self._history().epochs
 
     @property
@@ -594,12 +605,12 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         return "_trainer" in vars(self) and self._trainer.network.is_trained
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        # They hold the network, and whatever else their authors put in them.
+        state: dict[str, Any] = super().__getstate__()
+        # Callbacks hold the network, and may hold what cannot be pickled.
         state.pop("callbacks_", None)
         return state
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.positive_only = self.pixel_range == "auto"

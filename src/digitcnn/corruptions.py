@@ -1,43 +1,43 @@
-"""Corruptions of digits as pens, scans and photos cause them, to measure a reader's robustness.
+"""Corruptions of digits, as by pens, scans and photos, to measure the robustness of a classifier.
 
-Each corruption has five severities. They share no code with the training's distortions, which have
-no lines, JPEG or inversion.
+Each corruption has five severities. They share no code with the augmentation of training images,
+which has no lines, JPEG or inversion.
 """
 
 import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
+from digitcnn._typing import ArrayLike
 from digitcnn._utils.images import resolve_image_shape
 
-Images = np.ndarray  # (n, height, width), float, strokes towards 1 on a ground of 0
+Images = np.ndarray  # (n, height, width), float, strokes towards 1 on a background of 0
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
 
 def corrupt(
-    X: Any,
+    X: ArrayLike,
     corruption: str,
     severity: int = 3,
     *,
     image_shape: tuple[int, int] | None = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> np.ndarray:
-    """Pictures of digits, corrupted.
+    """Corrupt pictures of digits.
 
     Parameters
     ----------
     X : array-like of shape (n, pixels) or (n, height, width)
-        Digits in 0..255, light strokes on a dark background. They are not written to.
+        Digits in 0..255, light strokes on a dark background. They are not modified.
     corruption : str
         A key of `CORRUPTIONS`.
     severity : int, default=3
-        From 1, which hardly changes a reader's accuracy, to 5.
+        From 1, which hardly changes the accuracy of a classifier, to 5.
     image_shape : tuple of int (height, width) or None, default=None
-        Of rows of pixels. None takes them for squares.
+        Shape of the pictures in rows of pixels. None means square pictures.
     random_state : int, RandomState instance or None, default=0
         Seed of the corruption. An int gives the same pictures each time.
 
@@ -48,15 +48,15 @@ def corrupt(
     Raises
     ------
     ValueError
-        If there is no such corruption or severity, if the numbers lie outside 0..255, or if rows
-        make no picture.
+        If the corruption or severity does not exist, if pixels are outside 0..255, or if the rows
+        do not match the shape.
     ImportError
         If Pillow, which ``"jpeg"`` needs, is not installed.
 
     Notes
     -----
-    The form, several kinds in five severities each, is that of [1]_ and [2]_; the kinds are those
-    that befall digits on paper.
+    The scheme, several corruptions in five severities each, follows [1]_ and [2]_; the corruptions
+    are those of digits on paper.
 
     References
     ----------
@@ -95,12 +95,13 @@ def corrupt(
         random_state = int(random_state.randint(2**31))
     rng = np.random.default_rng(random_state)
     changed = CORRUPTIONS[corruption](images / 255.0, severity - 1, rng)
-    return np.rint(255.0 * np.clip(changed, 0.0, 1.0)).astype(np.uint8).reshape(pixels.shape)
+    corrupted: np.ndarray = np.rint(255.0 * np.clip(changed, 0.0, 1.0)).astype(np.uint8)
+    return corrupted.reshape(pixels.shape)
 
 
-# Lengths are in pixels of 28, as the training's.
+# Lengths are in pixels of a 28x28 image, as in the augmentation.
 def _scale(images: Images) -> float:
-    return min(images.shape[1:]) / 28.0
+    return float(min(images.shape[1:]) / 28.0)
 
 
 def _blur(images: Images, level: int, rng: np.random.Generator) -> Images:
@@ -114,7 +115,7 @@ def _noise(images: Images, level: int, rng: np.random.Generator) -> Images:
 
 
 def _lines(images: Images, level: int, rng: np.random.Generator) -> Images:
-    """Ruled lines, or a form's boxes, across and down: one to five, a pixel wide."""
+    """One to five horizontal or vertical lines of a ruling or a form, one pixel wide."""
     lined = images.copy()
     _, height, width = images.shape
     for image in lined:
@@ -130,7 +131,7 @@ def _lines(images: Images, level: int, rng: np.random.Generator) -> Images:
 
 
 def _uneven_light(images: Images, level: int, rng: np.random.Generator) -> Images:
-    """A shadow over the paper: a slope from one side to another, at any angle."""
+    """A shadow over the paper: a linear gradient at any angle."""
     depth = (0.15, 0.3, 0.45, 0.6, 0.75)[level]
     n, height, width = images.shape
     angle = rng.uniform(0, 2 * np.pi, (n, 1, 1))
@@ -139,7 +140,7 @@ def _uneven_light(images: Images, level: int, rng: np.random.Generator) -> Image
     slope = np.cos(angle) * rows + np.sin(angle) * columns
     slope -= slope.min(axis=(1, 2), keepdims=True)
     slope /= np.maximum(slope.max(axis=(1, 2), keepdims=True), 1e-9)
-    # What lies in shadow looks like ink, and the ink stands out less from it.
+    # Shadow looks like ink and reduces the contrast of the ink.
     shadow = depth * slope
     return shadow + images * (1.0 - shadow)
 
@@ -158,7 +159,7 @@ def _thin(images: Images, level: int, rng: np.random.Generator) -> Images:
 
 
 def _morph(images: Images, operation: Callable[..., Images], radius: float) -> Images:
-    """Grow or shrink strokes by a radius: between two whole numbers of pixels, a mean of both."""
+    """Grow or shrink strokes by a radius; for a fractional radius, interpolate the results."""
     radius *= _scale(images)
     whole = int(radius)
 
@@ -174,7 +175,7 @@ def _morph(images: Images, operation: Callable[..., Images], radius: float) -> I
 
 
 def _size(images: Images, level: int, rng: np.random.Generator) -> Images:
-    """Each picture smaller or larger, by half at most."""
+    """Shrink or enlarge each picture, by a factor of at most 1.5."""
     spread = (0.1, 0.2, 0.3, 0.4, 0.5)[level]
     factors = np.exp(rng.choice([-1.0, 1.0], len(images)) * np.log1p(spread))
     return _move(images, np.eye(2) / factors[:, None, None])
@@ -188,7 +189,7 @@ def _rotation(images: Images, level: int, rng: np.random.Generator) -> Images:
 
 
 def _move(images: Images, matrices: np.ndarray) -> Images:
-    """Each picture by its own matrix, about its middle."""
+    """Transform each picture by its own matrix, about its centre."""
     middle = (np.array(images.shape[1:]) - 1) / 2
     moved = np.empty_like(images)
     for image, matrix, out in zip(images, matrices, moved, strict=True):
@@ -197,13 +198,13 @@ def _move(images: Images, matrices: np.ndarray) -> Images:
 
 
 def _inversion(images: Images, level: int, rng: np.random.Generator) -> Images:
-    """Dark ink on light paper, and paper that is less and less white."""
+    """Dark ink on light paper; the paper is darker for higher severities."""
     white = (1.0, 0.9, 0.8, 0.7, 0.6)[level]
     return white * (1.0 - images)
 
 
 def _resolution(images: Images, level: int, rng: np.random.Generator) -> Images:
-    """Through fewer pixels, as a small part of a large scan has them."""
+    """Resample through fewer pixels, as in a small part of a large scan."""
     _, height, width = images.shape
     part = (0.7, 0.55, 0.45, 0.36, 0.29)[level]
     small = max(1, round(height * part)), max(1, round(width * part))
@@ -227,7 +228,9 @@ def _interpolate(values: np.ndarray, positions: np.ndarray, axis: int) -> np.nda
     shape = [1] * values.ndim
     shape[axis] = len(positions)
     part = (positions - before).reshape(shape)
-    return values.take(before, axis=axis) * (1 - part) + values.take(after, axis=axis) * part
+    left, right = values.take(before, axis=axis), values.take(after, axis=axis)
+    between: np.ndarray = left * (1 - part) + right * part
+    return between
 
 
 def _jpeg(images: Images, level: int, rng: np.random.Generator) -> Images:

@@ -1,4 +1,4 @@
-"""Accuracy, errors and other figures of a classifier's answers, in types that JSON can hold."""
+"""Accuracy, errors and other figures of a classifier's predictions, as JSON types."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from digitcnn._typing import FittedClassifier
 from digitcnn._utils.labels import check_labels_known, encode_labels
 
 # Number of most confident errors that are listed.
@@ -13,28 +14,28 @@ _LISTED_ERRORS = 6
 
 
 def measure(
-    clf: Any, X: np.ndarray, y: np.ndarray, rows: Sequence[int] | np.ndarray
+    clf: FittedClassifier, X: np.ndarray, y: np.ndarray, rows: Sequence[int] | np.ndarray
 ) -> dict[str, Any]:
-    """How well a classifier reads labelled digits.
+    """Evaluate a classifier on labelled digits.
 
     Parameters
     ----------
     clf : estimator
-        Fitted, with `predict_proba`.
+        A fitted classifier with `predict_proba`.
     X : ndarray of shape (n, pixels)
     y : ndarray of shape (n,)
     rows : sequence of int of length n
-        The rows' numbers in the data, to name the errors by.
+        Row numbers in the data, to identify the errors.
 
     Returns
     -------
     dict
-        As of `measure_answers`.
+        As from `measure_answers`.
 
     Raises
     ------
     ValueError
-        If there are labels that the classifier does not know.
+        If y has labels that are not among the classes of the classifier.
     """
     check_labels_known(y, clf.classes_)
     return measure_answers(y, clf.predict_proba(X), clf.classes_, rows)
@@ -46,18 +47,18 @@ def measure_answers(
     classes: np.ndarray,
     rows: Sequence[int] | np.ndarray,
 ) -> dict[str, Any]:
-    """How good a classifier's answers are.
+    """Evaluate predicted probabilities.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
         The true labels.
     probabilities : ndarray of shape (n, n_classes)
-        What was answered.
+        The predicted probabilities.
     classes : ndarray of shape (n_classes,)
         The label of each column of `probabilities`.
     rows : sequence of int of length n
-        The rows of the data that these are, to name the errors by.
+        Row numbers in the data, to identify the errors.
 
     Returns
     -------

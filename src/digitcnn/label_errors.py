@@ -1,23 +1,23 @@
-"""Labels that may be wrong: those that a classifier is sure are not so."""
-
-from typing import Any
+"""Labels that may be wrong, because a classifier confidently predicts another class."""
 
 import numpy as np
 
+from digitcnn._typing import ArrayLike
 from digitcnn._utils.labels import encode_labels
 
 
-def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarray:
-    """The images whose labels may be wrong, after confident learning [1]_.
+def suspected_label_errors(
+    y: ArrayLike, probabilities: ArrayLike, classes: ArrayLike
+) -> np.ndarray:
+    """Find labels that may be wrong, after confident learning [1]_.
 
-    A label is suspected where the classifier's answer is another one, and the answer is as sure as
-    that class's images usually are: its probability is at least the mean probability of the class
-    over the images that have its label. Where the answer is less sure it is rather the classifier
-    that errs.
+    A label is suspected if the classifier predicts another class with a probability of at least the
+    mean probability of that class over the images that have its label. Below that mean, a
+    misclassification is the more likely explanation.
 
-    These are suspicions, for a human to check. They are useful only where the classifier
-    was not trained on the images: one that has learned a wrong label by heart agrees with it. For
-    training data take the answers of `sklearn.model_selection.cross_val_predict` with
+    Check the suspected labels yourself. Use probabilities for images that the classifier was not
+    trained on: a classifier that has memorised a wrong label agrees with it. For training data,
+    take the predictions of `sklearn.model_selection.cross_val_predict` with
     ``method="predict_proba"``.
 
     Parameters
@@ -25,20 +25,20 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
     y : array-like of shape (n,)
         The labels.
     probabilities : array-like of shape (n, n_classes)
-        What the classifier answers.
+        The predicted probabilities.
     classes : array-like of shape (n_classes,)
         The label of each column of `probabilities`.
 
     Returns
     -------
     ndarray of int
-        The rows of the labels that are suspected. The label to which the classifier gives
-        the least probability stands first.
+        Row numbers of the suspected labels, sorted by the predicted probability of the label, the
+        smallest first.
 
     Raises
     ------
     ValueError
-        If the lengths do not fit, or if there are labels that are no class.
+        If the lengths differ, or if y has labels that are not among the classes.
 
     Notes
     -----
@@ -71,16 +71,16 @@ def suspected_label_errors(y: Any, probabilities: Any, classes: Any) -> np.ndarr
 
 
 def class_thresholds(probabilities: np.ndarray, y_encoded: np.ndarray) -> np.ndarray:
-    """The probability from which on a classifier counts as confident of each class.
+    """The probability above which a prediction of each class counts as confident.
 
-    It is the mean of the class's probability over the images with its label: high for a class that
-    is easy for the classifier, low for one that is hard.
+    It is the mean predicted probability of the class over the images with its label: high for an
+    easy class, low for a hard one.
 
     Parameters
     ----------
     probabilities : ndarray of shape (n, n_classes)
     y_encoded : ndarray of shape (n,)
-        The columns of the labels.
+        The labels, encoded as columns of the probabilities.
 
     Returns
     -------

@@ -18,7 +18,7 @@ LAYERS: dict[str, type["Layer"]] = {}
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer's description."""
+    """The description of a layer."""
 
     def __init_subclass__(cls) -> None:
         if not cls.__name__.startswith("_"):
@@ -40,7 +40,7 @@ class _OnImages(Layer):
 
 @dataclass(frozen=True)
 class Conv2D(_OnImages):
-    """A convolution, without zeros around the image ("valid") or with ("same")."""
+    """A convolution, without ("valid") or with zero padding ("same")."""
 
     filters: int
     kernel_size: Size
@@ -72,12 +72,12 @@ class _Pooling(_OnImages):
 
 @dataclass(frozen=True)
 class MaxPooling2D(_Pooling):
-    """The largest of some pixels side by side."""
+    """Maximum pooling."""
 
 
 @dataclass(frozen=True)
 class AveragePooling2D(_Pooling):
-    """The mean of some pixels side by side."""
+    """Average pooling."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class _GlobalPooling(_OnImages):
 
 @dataclass(frozen=True)
 class GlobalMaxPooling2D(_GlobalPooling):
-    """The largest number of each channel."""
+    """The maximum of each channel."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,12 @@ class GlobalAveragePooling2D(_GlobalPooling):
 
 @dataclass(frozen=True)
 class Flatten(_OnImages):
-    """All numbers in one row."""
+    """Reshape to one row of numbers."""
 
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Each number a weighted sum of all."""
+    """A fully connected layer."""
 
     units: int
     activation: str | None = None
@@ -111,21 +111,21 @@ class Dense(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """In training, a part of the numbers is 0."""
+    """Sets a random fraction of the numbers to 0 in training."""
 
     rate: float
 
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """A function of each number, or the softmax of each row."""
+    """An element-wise function, or the softmax of each row."""
 
     activation: str | None
 
 
 @dataclass(frozen=True)
 class ReLU(Layer):
-    """The larger of a number and 0, with Keras's variations."""
+    """Rectified linear unit, with Keras's options."""
 
     max_value: float | None = None
     negative_slope: float = 0.0
@@ -134,32 +134,32 @@ class ReLU(Layer):
 
 @dataclass(frozen=True)
 class LeakyReLU(Layer):
-    """A number itself; below 0, a part of it."""
+    """Leaky ReLU: negative numbers are scaled."""
 
     negative_slope: float = 0.3
 
 
 @dataclass(frozen=True)
 class ELU(Layer):
-    """A number itself; below 0, the exponential less 1."""
+    """Exponential linear unit."""
 
     alpha: float = 1.0
 
 
 @dataclass(frozen=True)
 class Softmax(Layer):
-    """Probabilities of logits."""
+    """Softmax of logits."""
 
     axis: int = -1
 
 
 def pair(size: Size) -> tuple[int, int]:
-    """A size of rows and of columns."""
+    """A size as a pair: rows, columns."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 class LayerShapes(NamedTuple):
-    """A layer in its place in a network. Shapes are those of one image."""
+    """A layer of a network with its shapes, for one image."""
 
     layer: Layer
     input_shape: tuple[int, ...]
@@ -170,13 +170,13 @@ class LayerShapes(NamedTuple):
 def trace_shapes(
     layers: Iterable[Layer], image_shape: tuple[int, int, int]
 ) -> Iterator[LayerShapes]:
-    """What each layer is given, what it makes of it, and its weights, in Keras's order.
+    """The shapes of the inputs, outputs and weights of each layer, in Keras's order.
 
     Parameters
     ----------
     layers : iterable of Layer
     image_shape : tuple of int (height, width, channels)
-        However large: no memory is taken.
+        Any size: no memory is allocated.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def trace_shapes(
 
 
 def output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of what a layer makes of one image, or row of numbers."""
+    """The output shape of a layer for one image, or one row of numbers."""
     match layer:
         case Conv2D():
             sides = _count_windows(shape, layer, layer.kernel_size, layer.dilation_rate)
@@ -213,7 +213,7 @@ def output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
 def _count_windows(
     shape: tuple[int, ...], layer: Conv2D | _Pooling, size: Size, dilation: Size = 1
 ) -> list[int]:
-    """How many places a window has in an image, down and across."""
+    """Number of window positions in an image, in rows and columns."""
     counts = []
     strides = layer.strides or size
     for n, width, stride, step in zip(

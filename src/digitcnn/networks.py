@@ -1,4 +1,4 @@
-"""The named architectures as Keras models: a function for each, from an image's shape."""
+"""The named architectures as functions that build a Keras model for an image shape."""
 
 import inspect
 from collections.abc import Callable
@@ -17,11 +17,11 @@ image_shape : tuple of int (height, width, channels)
 n_classes : int
     Number of outputs.
 dropout : float, default={dropout}
-    Part of the numbers that is dropped in training.
+    Dropout rate in training.
 seed : int, default=0
     Seed of the initial weights and of the dropout.
 dtype : str, default="float32"
-    Keras dtype policy of the layers but the last, whose softmax is in float32.
+    Keras dtype policy of all layers but the last, whose softmax is float32.
 
 Returns
 -------
@@ -39,7 +39,7 @@ Examples
 
 
 def _network(name: str) -> Callable[..., keras.Model]:
-    """The function that makes the Keras model of an architecture's description."""
+    """A function that builds the Keras model of an architecture's description."""
     describe = ARCHITECTURES[name]
     rate = inspect.signature(describe).parameters["dropout"].default
 
@@ -64,6 +64,6 @@ def _network(name: str) -> Callable[..., keras.Model]:
     return make
 
 
-compact = _network("compact")
-elu_bn = _network("elu-bn")
-relu_dropout = _network("relu-dropout")
+compact: Callable[..., keras.Model] = _network("compact")
+elu_bn: Callable[..., keras.Model] = _network("elu-bn")
+relu_dropout: Callable[..., keras.Model] = _network("relu-dropout")

@@ -16,16 +16,16 @@ class Recipe(NamedTuple):
     Parameters
     ----------
     summary : str
-        A line about it.
+        One-line description.
     parameters : dict
         Parameters of `DigitCNNClassifier` that differ from the defaults.
     n_networks : int, default=1
-        Number of networks, trained from different seeds. The mean probability of several decides.
+        Number of networks, trained with different seeds. Their mean probability is the prediction.
     accuracy : float or None, default=None
-        Accuracy on MNIST's 10,000 test digits after training on the 60,000, as the mean over seeds;
-        None if it has not been measured.
+        Mean accuracy over seeds on MNIST's 10,000 test digits, after training on the 60,000; None
+        if not measured.
     minutes : float or None, default=None
-        Duration of that training on the machine of `MEASURED_ON`, as the median.
+        Median duration of that training on the machine of `MEASURED_ON`.
     """
 
     summary: str
@@ -42,7 +42,7 @@ MEASURED_ON = (
 )
 
 
-# What the notebooks did not do to their images.
+# Augmentation that the notebooks do not have.
 _NO_LATER_DISTORTIONS = {"shear_range": 0.0, "elastic_alpha": 0.0, "corruption_rate": 0.0}
 
 RECIPES: dict[str, Recipe] = {
@@ -56,7 +56,8 @@ RECIPES: dict[str, Recipe] = {
         "the default's network, trained longer, that looks at each digit sixteen times",
         {
             "epochs": 48,
-            # Of 3,000 digits two errors decide where an error rate of 0.1% is kept, of 6,000 five.
+            # With 3,000 digits, two errors decide the threshold for an error rate of 0.1%; with
+            # 6,000, five.
             "validation_fraction": 0.1,
             "test_time_augmentation": 16,
         },
@@ -70,8 +71,9 @@ RECIPES: dict[str, Recipe] = {
         accuracy=0.9976,
         minutes=24.2,
     ),
-    # S. Achary, "MNIST using CNN Keras - Acc 0.997", Kaggle notebook, 2018. It watched four images
-    # to reduce the learning rate; a tenth of the data tells an improvement from chance.
+    # S. Achary, "MNIST using CNN Keras - Acc 0.997", Kaggle notebook, 2018. It validated on four
+    # images to reduce the learning rate; a tenth of the data distinguishes an improvement from
+    # chance.
     "notebook-elu": Recipe(
         "a notebook's network with ELU, batch normalisation and Adam",
         {
@@ -119,8 +121,8 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-# What a recipe is searched over: lists of choices, and bounds of an even distribution, or of one
-# that is even on a logarithmic scale. They hold the recipe's own values.
+# Search spaces: lists of choices, and bounds of a uniform or log-uniform distribution. They contain
+# the values of the recipe.
 _BATCHES: list[Any] = [32, 64, 128, 256]
 _SMALL_BATCHES = [16, 32, 64, 128]
 _SPACES: dict[str, dict[str, list[Any] | tuple[str, float, float]]] = {
@@ -159,7 +161,7 @@ _SPACES["best"] = _SPACES["ensemble"] = _SPACES["fast"]
 
 
 def get_recipe(recipe: str) -> Recipe:
-    """The recipe of a name.
+    """Get a recipe by its name.
 
     Raises
     ------
@@ -174,26 +176,26 @@ def get_recipe(recipe: str) -> Recipe:
 def make_classifier(
     recipe: str = "fast", **parameters: Any
 ) -> DigitCNNClassifier | VotingClassifier:
-    """The classifier of a recipe, not fitted.
+    """Make the classifier of a recipe, not fitted.
 
     Parameters
     ----------
     recipe : {"fast", "best", "ensemble", "notebook-elu", "notebook-relu"}, default="fast"
         The configuration.
     **parameters
-        Parameters of `DigitCNNClassifier` that replace the recipe's. With several networks an int
-        for ``random_state`` gives each a seed of its own.
+        Parameters of `DigitCNNClassifier` that replace those of the recipe. With several networks,
+        an int ``random_state`` gives each its own seed.
 
     Returns
     -------
     DigitCNNClassifier or sklearn.ensemble.VotingClassifier
-        The latter where the recipe has several networks. They are trained one after the other; with
-        its parameter ``n_jobs`` side by side, on a GPU each where there are several.
+        An ensemble if the recipe has several networks. They are trained one after the other, or in
+        parallel with its parameter ``n_jobs``, each on its own GPU if there are several.
 
     Raises
     ------
     ValueError
-        If there is no such recipe.
+        If the recipe does not exist.
 
     Examples
     --------
@@ -216,29 +218,29 @@ def make_classifier(
 
 
 def search_space(recipe: str = "fast", *, prefix: str = "") -> dict[str, Any]:
-    """What to search over to suit a recipe to other data.
+    """Search space to tune a recipe for other data.
 
-    `sklearn.model_selection.RandomizedSearchCV` and ``HalvingRandomSearchCV`` draw from it. The
-    number of epochs has no part in it: more of them read better as a rule, and cost more. It is a
-    resource for ``HalvingRandomSearchCV``.
+    Pass it to `sklearn.model_selection.RandomizedSearchCV` or ``HalvingRandomSearchCV``. It does
+    not include the number of epochs: more epochs usually give a better accuracy and take longer.
+    Use it as the resource of ``HalvingRandomSearchCV``.
 
     Parameters
     ----------
     recipe : {"fast", "best", "ensemble", "notebook-elu", "notebook-relu"}, default="fast"
-        The configuration. Of an ensemble one network is searched, ``make_classifier("fast",
-        epochs=20)``, and what is found for it goes to ``make_classifier("ensemble", **found)``.
+        The configuration. For an ensemble, search for one network, ``make_classifier("fast",
+        epochs=20)``, and pass the best parameters to ``make_classifier("ensemble", **found)``.
     prefix : str, default=""
-        What stands before each name: ``"classifier__"`` in `make_digit_pipeline`'s pipeline.
+        Prefix of each name: ``"classifier__"`` for the pipeline of `make_digit_pipeline`.
 
     Returns
     -------
     dict of str to list or distribution
-        Parameters of `DigitCNNClassifier`, with the choices, or a distribution of SciPy's, of each.
+        Parameters of `DigitCNNClassifier`, each with a list of choices or a SciPy distribution.
 
     Raises
     ------
     ValueError
-        If there is no such recipe.
+        If the recipe does not exist.
 
     Examples
     --------
@@ -250,7 +252,7 @@ def search_space(recipe: str = "fast", *, prefix: str = "") -> dict[str, Any]:
     >>> print(low, high)
     0.0 20.0
     """
-    from scipy import stats  # takes a second that a pipeline need not wait for
+    from scipy import stats  # takes a second to import, and pipelines do not need it
 
     get_recipe(recipe)
     space: dict[str, Any] = {}
@@ -274,21 +276,21 @@ def _spawn_seeds(random_state: Any, n: int) -> list[Any]:
 def make_digit_pipeline(
     recipe: str = "fast", *, label: str = "label", **parameters: Any
 ) -> Pipeline:
-    """A pipeline from a table of digits to their labels.
+    """Make a pipeline that classifies tables of digits.
 
-    Its steps are ``"csv"``, a `DigitCSVTransformer`, and ``"classifier"``, the recipe's classifier.
-    It takes a DataFrame as it was read, label column and all, or the path of a file.
+    Its steps are ``"csv"``, a `DigitCSVTransformer`, and ``"classifier"``, the classifier of the
+    recipe. It takes a DataFrame, with or without the label column, or the path of a file.
 
     Parameters
     ----------
     recipe : {"fast", "best", "ensemble", "notebook-elu", "notebook-relu"}, default="fast"
-        The classifier's configuration. ``"fast"`` is `DigitCNNClassifier`'s defaults, ``"best"``
-        the same network trained longer, ``"ensemble"`` several of it in a `VotingClassifier`; the
-        others are those of two notebooks on Kaggle's Digit Recognizer.
+        The configuration of the classifier. ``"fast"`` has the defaults of `DigitCNNClassifier`,
+        ``"best"`` trains the same network longer, and ``"ensemble"`` is a `VotingClassifier` of
+        several; the others reproduce two notebooks on Kaggle's Digit Recognizer.
     label : str, default="label"
-        The column that holds the labels, which is dropped where it is there.
+        Name of the label column, which is dropped if present.
     **parameters
-        Parameters of `DigitCNNClassifier` that replace the recipe's.
+        Parameters of `DigitCNNClassifier` that replace those of the recipe.
 
     Returns
     -------
@@ -297,7 +299,7 @@ def make_digit_pipeline(
     Raises
     ------
     ValueError
-        If there is no such recipe.
+        If the recipe does not exist.
 
     Examples
     --------

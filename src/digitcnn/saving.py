@@ -1,12 +1,17 @@
-"""Fitted estimators written to model files, and read from them."""
+"""Writing fitted estimators to model files, and reading them."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from digitcnn._typing import FilePath, FittedClassifier
 from digitcnn.classifier import DigitCNNClassifier
 from digitcnn.serialization.estimators import load_estimator, save_estimator
 
+if TYPE_CHECKING:
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.pipeline import Pipeline
 
-def save(clf: Any, path: Any) -> None:
+
+def save(clf: FittedClassifier, path: FilePath) -> None:
     """Write a fitted classifier, an ensemble, or a pipeline that ends in one, to a model file.
 
     Parameters
@@ -15,13 +20,13 @@ def save(clf: Any, path: Any) -> None:
         An ensemble of `DigitCNNClassifier` alone, with ``voting="soft"`` and without weights. A
         pipeline may have a `DigitCSVTransformer` and a `DigitNormalizer` before its last step.
     path : str or path-like
-        A file that is there is replaced, as a whole or not at all.
+        The file. An existing one is replaced atomically.
 
     Raises
     ------
     ValueError
         If it is another estimator, if a step of a pipeline is another transformer, or if an
-        architecture is a callable: its code cannot be kept in a file of plain data.
+        architecture is a callable: a model file holds no code.
 
     Examples
     --------
@@ -38,13 +43,13 @@ def save(clf: Any, path: Any) -> None:
     save_estimator(clf, path)
 
 
-def load(path: Any) -> Any:
+def load(path: FilePath) -> "DigitCNNClassifier | VotingClassifier | Pipeline":
     """Read a model file that `digitcnn.save` or `DigitCNNClassifier.save` wrote.
 
-    Nothing in the file is executed: it holds parameters as JSON and weights as arrays, of which
-    this package builds the network. ONNX Runtime answers for it, on the processor and in float32,
-    until something needs Keras: a training, `model_`, or an answer on a GPU. Only then is Keras
-    imported. ``device`` is ``"auto"``, whatever it was.
+    A model file contains no code: it holds parameters as JSON and weights as arrays, from which
+    this package builds the network. Predictions use ONNX Runtime, on the CPU and in float32, until
+    something needs Keras: a training, `model_`, or a prediction on a GPU. Only then is Keras
+    imported. ``device`` is reset to ``"auto"``.
 
     Parameters
     ----------
@@ -54,15 +59,15 @@ def load(path: Any) -> Any:
     Returns
     -------
     DigitCNNClassifier, sklearn.ensemble.VotingClassifier or sklearn.pipeline.Pipeline
-        Fitted, as it was saved. The optimizer's moments are not kept: `partial_fit` and a warm
-        start go on from the weights alone.
+        The fitted estimator. The file does not hold the optimizer's moments: `partial_fit` and a
+        warm start continue from the weights alone.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a model file, is of a later version, or is damaged.
+        If the file is not a model file, is of a later version, or is damaged.
 
     Examples
     --------
@@ -76,4 +81,6 @@ def load(path: Any) -> Any:
     >>> bool((again.predict(X[:9]) == clf.predict(X[:9])).all())
     True
     """
-    return load_estimator(DigitCNNClassifier, path)
+    model: DigitCNNClassifier | VotingClassifier | Pipeline
+    model = load_estimator(DigitCNNClassifier, path)
+    return model

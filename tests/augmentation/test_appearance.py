@@ -55,8 +55,8 @@ def test_blur_is_a_gaussians():
 
     image = np.zeros((1, 28, 28, 1), np.float32)
     image[0, 10:17, 13] = 1.0
-    wanted = gaussian_filter(image[0, ..., 0], 1.2, truncate=8)
-    np.testing.assert_allclose(altered(image, blur=1.2)[0, ..., 0], wanted, atol=1e-5)
+    expected = gaussian_filter(image[0, ..., 0], 1.2, truncate=8)
+    np.testing.assert_allclose(altered(image, blur=1.2)[0, ..., 0], expected, atol=1e-5)
 
 
 def test_shade_takes_black_and_white_where_it_says(images):

@@ -103,5 +103,5 @@ def test_training_on_two_devices_gives_what_one_gives():
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX can")
 def test_several_devices_are_refused_where_keras_cannot(digits):
-    with pytest.raises(ValueError, match="device='all' wants Keras's JAX backend"):
+    with pytest.raises(ValueError, match="device='all' expected Keras's JAX backend, got"):
         make_classifier(device="all").fit(digits[0][:50], digits[1][:50])

@@ -29,9 +29,9 @@ def test_mnist_comes_whole_or_by_its_parts(arrays, tmp_path, monkeypatch):
         load_mnist(split="train") + load_mnist(split="test"),
     ):
         assert len(loaded) == 4
-        for found, (name, wanted) in zip(loaded, arrays.items(), strict=True):
+        for found, (name, expected) in zip(loaded, arrays.items(), strict=True):
             assert found.dtype == (np.uint8 if name[0] == "x" else np.int64)
-            np.testing.assert_array_equal(found, wanted.reshape(found.shape))
+            np.testing.assert_array_equal(found, expected.reshape(found.shape))
 
 
 def test_folder_without_mnist_and_unknown_split_are_refused(tmp_path):

@@ -50,11 +50,11 @@ def write_csv(folder, arrays, header=True, ending=".csv"):
 
 def assert_loaded(loaded, arrays):
     assert list(loaded) == list(arrays)
-    for name, wanted in arrays.items():
+    for name, expected in arrays.items():
         found = loaded[name]
         assert found.dtype == (np.uint8 if name[0] == "x" else np.int64)
         assert found.flags.c_contiguous
-        np.testing.assert_array_equal(found, wanted.reshape(found.shape))
+        np.testing.assert_array_equal(found, expected.reshape(found.shape))
 
 
 @pytest.mark.parametrize("form", ["npz", "folder", "idx", "idx.gz", "csv", "no header", "csv.gz"])

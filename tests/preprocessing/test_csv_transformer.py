@@ -1,4 +1,4 @@
-"""The transformer brings digits from tables to the pixels that are wanted."""
+"""The transformer brings digits from tables to the pixels that are expected."""
 
 import pickle
 
@@ -42,11 +42,11 @@ def frame():
 
 
 def test_label_may_come_and_go_and_columns_may_change_places(frame):
-    wanted = frame.drop(columns="label").to_numpy()
+    expected = frame.drop(columns="label").to_numpy()
     for seen in (frame, frame.drop(columns="label")):
         transformer = DigitCSVTransformer().fit(seen)
         for given_ in (frame, frame.drop(columns="label"), frame[frame.columns[::-1]]):
-            np.testing.assert_array_equal(transformer.transform(given_), wanted)
+            np.testing.assert_array_equal(transformer.transform(given_), expected)
     assert transformer.n_pixels_ == transformer.n_features_in_ == 64
     assert transformer.pixel_columns_ == list(transformer.feature_names_in_)
 
@@ -54,16 +54,16 @@ def test_label_may_come_and_go_and_columns_may_change_places(frame):
 def test_frames_and_files_are_interchangeable(frame, tmp_path):
     path = tmp_path / "digits.csv"
     frame.to_csv(path, index=False)
-    wanted = DigitCSVTransformer().fit_transform(frame)
+    expected = DigitCSVTransformer().fit_transform(frame)
     for source in (path, str(path)):
-        np.testing.assert_array_equal(DigitCSVTransformer().fit(frame).transform(source), wanted)
-        np.testing.assert_array_equal(DigitCSVTransformer().fit(source).transform(frame), wanted)
+        np.testing.assert_array_equal(DigitCSVTransformer().fit(frame).transform(source), expected)
+        np.testing.assert_array_equal(DigitCSVTransformer().fit(source).transform(frame), expected)
     other = tmp_path / "digits.tsv"
     for delimiter in ",;\t":
         frame[frame.columns[::-1]].to_csv(other, index=False, sep=delimiter)
         for paths in ([path, other], [str(other), path]):
             twice = DigitCSVTransformer().fit_transform(paths)
-            np.testing.assert_array_equal(twice, np.vstack([wanted, wanted]))
+            np.testing.assert_array_equal(twice, np.vstack([expected, expected]))
 
 
 def test_missing_pixel_column_is_named(frame, tmp_path):
@@ -112,10 +112,10 @@ def as_polars(table):
 @pytest.mark.parametrize("convert", [as_polars, pa.table, pa.RecordBatch.from_pandas])
 def test_tables_of_other_libraries_are_taken_as_those_of_pandas(frame, convert):
     reversed_ = frame[frame.columns[::-1]].astype({"pixel3": "int16", "pixel4": "float32"})
-    wanted = DigitCSVTransformer().fit_transform(frame)
-    np.testing.assert_array_equal(DigitCSVTransformer().fit_transform(convert(reversed_)), wanted)
+    expected = DigitCSVTransformer().fit_transform(frame)
+    np.testing.assert_array_equal(DigitCSVTransformer().fit_transform(convert(reversed_)), expected)
     transformer = DigitCSVTransformer().fit(frame)
-    np.testing.assert_array_equal(transformer.transform(convert(reversed_)), wanted)
+    np.testing.assert_array_equal(transformer.transform(convert(reversed_)), expected)
     with pytest.raises(ValueError, match="pixel columns are missing: 'pixel7'"):
         transformer.transform(convert(frame.drop(columns="pixel7")))
     with pytest.raises(ValueError, match=r"column 'pixel9': 256 is outside 0\.\.255"):
@@ -159,13 +159,13 @@ def test_table_of_polars_without_pyarrow_names_the_extra(frame, monkeypatch):
 @pytest.mark.parametrize("columns", [slice(None), slice(None, None, -1)])
 def test_without_fit_columns_are_told_by_the_names_of_what_is_transformed(frame, tmp_path, columns):
     table = frame[frame.columns[columns]]
-    wanted = DigitCSVTransformer().fit_transform(frame)
+    expected = DigitCSVTransformer().fit_transform(frame)
     table.to_csv(tmp_path / "a.csv", index=False)
-    for X in (table, tmp_path / "a.csv", wanted):
-        np.testing.assert_array_equal(DigitCSVTransformer().transform(X), wanted)
+    for X in (table, tmp_path / "a.csv", expected):
+        np.testing.assert_array_equal(DigitCSVTransformer().transform(X), expected)
     pipeline = make_pipeline(DigitCSVTransformer(), DigitNormalizer())
     np.testing.assert_array_equal(
-        pipeline.transform(table[:9]), DigitNormalizer().transform(wanted[:9])
+        pipeline.transform(table[:9]), DigitNormalizer().transform(expected[:9])
     )
 
 

@@ -60,10 +60,10 @@ def test_range_and_polarity_do_not_matter(low, span, dark, height, width):
 
 def test_inverted_pictures_give_the_same_to_the_bit():
     X = (load_digits().data * 15).astype(np.uint8)
-    wanted = DigitNormalizer().fit_transform(X)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(255 - X), wanted)
-    np.testing.assert_array_equal(DigitNormalizer(invert=False).fit_transform(X), wanted)
-    np.testing.assert_array_equal(DigitNormalizer(invert=True).fit_transform(255 - X), wanted)
+    expected = DigitNormalizer().fit_transform(X)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(255 - X), expected)
+    np.testing.assert_array_equal(DigitNormalizer(invert=False).fit_transform(X), expected)
+    np.testing.assert_array_equal(DigitNormalizer(invert=True).fit_transform(255 - X), expected)
 
 
 def test_place_on_the_sheet_and_noise_of_the_paper_do_not_matter():
@@ -107,23 +107,23 @@ def test_noise_of_any_size_is_drawn_without_a_warning(arrays, scale):
 
 def test_arrays_lists_and_rows_are_the_same_pictures():
     X, images = load_digits().data[:200], load_digits().images[:200]
-    wanted = DigitNormalizer().fit_transform(X)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images), wanted)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(list(images)), wanted)
+    expected = DigitNormalizer().fit_transform(X)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images), expected)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(list(images)), expected)
     wide = np.pad(images, ((0, 0), (0, 0), (2, 5)))
     normalizer = DigitNormalizer(image_shape=(8, 15))
-    np.testing.assert_array_equal(normalizer.fit_transform(wide.reshape(-1, 120)), wanted)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images[..., None]), wanted)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images[:, None]), wanted)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images.tolist()), wanted)
+    np.testing.assert_array_equal(normalizer.fit_transform(wide.reshape(-1, 120)), expected)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images[..., None]), expected)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images[:, None]), expected)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(images.tolist()), expected)
     objects = np.empty(len(images), object)
     objects[:] = list(images)
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(objects), wanted)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(objects), expected)
     column = pd.Series(list(images), index=np.arange(len(images))[::-1])
-    np.testing.assert_array_equal(DigitNormalizer().fit_transform(column), wanted)
+    np.testing.assert_array_equal(DigitNormalizer().fit_transform(column), expected)
     # Pictures of many sizes at once, each drawn as if alone.
     mixed = [images[0], wide[1], a_stroke(50, 31), images[2]]
-    np.testing.assert_array_equal(DigitNormalizer().transform(mixed)[[0, 1, 3]], wanted[:3])
+    np.testing.assert_array_equal(DigitNormalizer().transform(mixed)[[0, 1, 3]], expected[:3])
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "RGB", "RGBA", "LA", "CMYK", "I", "F"])
@@ -135,23 +135,23 @@ def test_pillows_images_are_drawn_as_their_arrays(mode, sizes):
         strokes.append(a_stroke(31, 27))
     greys = [(255 * (1 - stroke)).astype(np.uint8) for stroke in strokes]
     given = [Image.fromarray(grey).convert(mode) for grey in greys]
-    wanted = DigitNormalizer().transform(greys).astype(int)
-    assert np.abs(DigitNormalizer().transform(given) - wanted).max() <= 1
+    expected = DigitNormalizer().transform(greys).astype(int)
+    assert np.abs(DigitNormalizer().transform(given) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("white", [1.0, 255])
 @pytest.mark.parametrize("ink", [0, 1])
 def test_colours_become_grey_and_what_is_transparent_is_paper(white, ink):
     stroke = a_stroke(24, 20)
-    wanted = DigitNormalizer().transform([stroke]).astype(int)
+    expected = DigitNormalizer().transform([stroke]).astype(int)
     colours = np.stack([stroke, 0.5 * stroke, 0 * stroke], axis=-1)
     opaque = np.concatenate([colours, np.ones((24, 20, 1))], axis=-1)
     # Only the opacity has the stroke.
     drawn = np.concatenate([np.full((24, 20, 3), ink), stroke[..., None]], axis=-1)
     for picture in (colours, opaque, drawn, drawn[..., 2:]):
         given = (white * picture).astype(type(white) if white == 1 else np.uint8)
-        assert np.abs(DigitNormalizer().transform(given[None]) - wanted).max() <= 1
-        assert np.abs(DigitNormalizer().transform([given]) - wanted).max() <= 1
+        assert np.abs(DigitNormalizer().transform(given[None]) - expected).max() <= 1
+        assert np.abs(DigitNormalizer().transform([given]) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64, bool])
@@ -190,9 +190,9 @@ def test_black_8_bit_sheet_with_specks_of_one_step_is_all_zeros(noise):
 @pytest.mark.parametrize("white", [1, 9, 16])
 def test_bytes_on_a_small_scale_are_drawn_as_those_on_the_large_one(white):
     strokes = np.stack([a_stroke(20, 16), a_stroke(20, 16)[:, ::-1]]).astype(np.uint8)
-    wanted = DigitNormalizer().transform(255 * strokes)
-    np.testing.assert_array_equal(DigitNormalizer().transform(white * strokes), wanted)
-    np.testing.assert_array_equal(DigitNormalizer().transform(white * (1 - strokes)), wanted)
+    expected = DigitNormalizer().transform(255 * strokes)
+    np.testing.assert_array_equal(DigitNormalizer().transform(white * strokes), expected)
+    np.testing.assert_array_equal(DigitNormalizer().transform(white * (1 - strokes)), expected)
 
 
 def cropped(image, margin=0):
@@ -200,11 +200,11 @@ def cropped(image, margin=0):
     return np.pad(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], margin)
 
 
-def differences(drawn, wanted):
+def differences(drawn, expected):
     """Of each picture, where a step of one pixel is none: middles are rounded."""
-    drawn, wanted = (x.reshape(-1, 28, 28).astype(int) for x in (drawn, wanted))
+    drawn, expected = (x.reshape(-1, 28, 28).astype(int) for x in (drawn, expected))
     steps = [np.roll(drawn, (i, j), axis=(1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    return np.min([np.abs(step - wanted).mean(axis=(1, 2)) for step in steps], axis=0)
+    return np.min([np.abs(step - expected).mean(axis=(1, 2)) for step in steps], axis=0)
 
 
 @pytest.fixture(scope="module")
@@ -217,14 +217,14 @@ def mnist_like():
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("margin", [0, 1, 2, 3])
 def test_digits_cropped_to_the_ink_are_drawn_as_with_a_margin(mnist_like, margin, dark):
-    images, wanted = mnist_like
+    images, expected = mnist_like
     given = [cropped(image, margin) for image in images]
     if dark:
         given = [255 - image for image in given]
     drawn = DigitNormalizer().transform(given)
     assert drawn.any(axis=1).all()
-    assert np.quantile(differences(drawn, wanted), 0.99) < 5
-    assert differences(drawn, wanted).max() < 12
+    assert np.quantile(differences(drawn, expected), 0.99) < 5
+    assert differences(drawn, expected).max() < 12
 
 
 def reduced(image, side):
@@ -246,14 +246,14 @@ def reduced(image, side):
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("side", [6, 8, 10, 12, 15])
 def test_digits_cropped_and_reduced_to_few_pixels_keep_their_ink(mnist_like, side, dark):
-    images, wanted = mnist_like
+    images, expected = mnist_like
     given = [reduced(cropped(image), side) for image in images]
     for dtype in (np.float64, np.uint8):
         parts = [(255 - part if dark else part).astype(dtype) for part in given]
         drawn = DigitNormalizer().transform(parts)
         assert drawn.any(axis=1).all()
         if side >= 8:
-            assert np.median(differences(drawn, wanted)) < 12
+            assert np.median(differences(drawn, expected)) < 12
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -298,12 +298,14 @@ def test_strong_noise_at_the_border_does_not_turn_a_picture(mnist_like, deviatio
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_noisy_digits_cropped_to_the_ink_keep_their_ink(mnist_like, scale):
-    images, wanted = mnist_like
+    images, expected = mnist_like
     rng = np.random.default_rng(0)
     given = [np.kron(cropped(image), np.ones((scale, scale))) for image in images[:100]]
     given = [40 + 0.7 * image + rng.normal(0, 8, image.shape) for image in given]
     drawn = DigitNormalizer().transform(given)
-    overlap = np.sum((drawn > 128) & (wanted[:100] > 128), axis=1) / np.sum(wanted[:100] > 128, 1)
+    overlap = np.sum((drawn > 128) & (expected[:100] > 128), axis=1) / np.sum(
+        expected[:100] > 128, 1
+    )
     assert np.quantile(overlap, 0.05) > 0.6
 
 

@@ -20,11 +20,11 @@ DIGITS = redraw(load_digits().images[:N]).reshape(N, 28, 28)
 NEAR = 18
 
 
-def differences(drawn, wanted):
+def differences(drawn, expected):
     """Of each picture, where a step of one pixel is none: middles are rounded."""
-    drawn, wanted = (np.reshape(x, (-1, 28, 28)).astype(int) for x in (drawn, wanted))
+    drawn, expected = (np.reshape(x, (-1, 28, 28)).astype(int) for x in (drawn, expected))
     steps = [np.roll(drawn, (i, j), axis=(1, 2)) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    return np.min([np.abs(step - wanted).mean(axis=(1, 2)) for step in steps], axis=0)
+    return np.min([np.abs(step - expected).mean(axis=(1, 2)) for step in steps], axis=0)
 
 
 def written(index, height=100, side=200, place=(0.5, 0.5)):
@@ -176,20 +176,20 @@ def test_pictures_without_a_digit_are_all_zeros(kind):
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e-3, 1e20, 1e38, 1e300])
 def test_pixels_of_any_magnitude_are_drawn_alike(index, scale):
     picture = (255 - photographed(written(index), noise=0)).astype(np.float64)
-    wanted = redraw([picture])[0].astype(int)
+    expected = redraw([picture])[0].astype(int)
     for given_ in (picture * scale, picture * -scale):
-        assert differences(redraw([given_]), wanted)[0] < 1
+        assert differences(redraw([given_]), expected)[0] < 1
     if 1e-30 <= scale <= 1e30:
-        assert differences(redraw([(picture * scale).astype(np.float32)]), wanted)[0] < 1
+        assert differences(redraw([(picture * scale).astype(np.float32)]), expected)[0] < 1
 
 
 @pytest.mark.parametrize("index", range(5))
 def test_pixels_of_any_type_are_drawn_alike(index):
     picture = 255 - photographed(written(index), noise=0)
-    wanted = redraw([picture])[0]
+    expected = redraw([picture])[0]
     for dtype in (np.int16, np.int64, np.uint64, np.float16, np.float32, np.longdouble):
-        assert differences(redraw([picture.astype(dtype)]), wanted)[0] < 1
-    assert differences(redraw([257 * picture.astype(np.uint16)]), wanted)[0] < 1
+        assert differences(redraw([picture.astype(dtype)]), expected)[0] < 1
+    assert differences(redraw([257 * picture.astype(np.uint16)]), expected)[0] < 1
     mask = picture > 128
     np.testing.assert_array_equal(redraw([mask]), redraw([mask.astype(np.uint8)]))
 
@@ -207,10 +207,10 @@ def test_pictures_are_not_written_to():
 
 def test_threads_draw_the_same_as_one_after_the_other():
     pictures = [photographed(written(i), lamp(200, 0.3, 0.6, 0.5)) for i in range(N)]
-    wanted = redraw(pictures)
+    expected = redraw(pictures)
     with ThreadPoolExecutor(4) as pool:
         drawn = np.concatenate(list(pool.map(lambda picture: redraw([picture]), pictures)))
-    np.testing.assert_array_equal(drawn, wanted)
+    np.testing.assert_array_equal(drawn, expected)
 
 
 def test_photograph_of_12_megapixels_takes_a_fraction_of_a_second():

@@ -15,16 +15,18 @@ few = settings(max_examples=25, deadline=None)
 @few
 def test_pixels_are_ordered_by_number(data, style):
     first, n = data.draw(st.integers(0, 1)), data.draw(st.integers(4, 40))
-    wanted = [style.format(i) for i in range(first, first + n)]
-    names = data.draw(st.permutations([*wanted, "label", "ImageId", "Unnamed: 0", "row1", "row2"]))
-    assert find_pixel_columns(names) == wanted
+    expected = [style.format(i) for i in range(first, first + n)]
+    names = data.draw(
+        st.permutations([*expected, "label", "ImageId", "Unnamed: 0", "row1", "row2"])
+    )
+    assert find_pixel_columns(names) == expected
 
 
 @given(data=st.data(), first=st.integers(0, 1))
 @few
 def test_pixels_are_ordered_by_row_and_column(data, first):
-    wanted = [f"{row}x{column}" for row in range(first, 12) for column in range(first, 13)]
-    assert find_pixel_columns(data.draw(st.permutations([*wanted, "label"]))) == wanted
+    expected = [f"{row}x{column}" for row in range(first, 12) for column in range(first, 13)]
+    assert find_pixel_columns(data.draw(st.permutations([*expected, "label"]))) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from digitcnn.tables.readers import read_table
 
 
 @pytest.mark.parametrize(
-    ("cells", "wanted"),
+    ("cells", "expected"),
     [
         (["3", "7.0", " 1"], np.array([3, 7, 1])),
         (["cat", "7", "é"], np.array(["cat", "7", "é"])),
@@ -19,11 +19,11 @@ from digitcnn.tables.readers import read_table
         (["9" * 30, "2", "3"], np.array(["9" * 30, "2", "3"])),
     ],
 )
-def test_labels_are_integers_where_all_are_whole_numbers(write, cells, wanted):
+def test_labels_are_integers_where_all_are_whole_numbers(write, cells, expected):
     text = "label,p0,p1\n" + "".join(f"{cell},1,2\n" for cell in cells)
     labels = read_table(write(text), with_labels=True).labels
-    np.testing.assert_array_equal(labels, wanted)
-    assert labels.dtype.kind == wanted.dtype.kind
+    np.testing.assert_array_equal(labels, expected)
+    assert labels.dtype.kind == expected.dtype.kind
 
 
 # Labels

@@ -102,7 +102,7 @@ def test_files_of_a_list_are_stacked_whatever_the_order_of_their_columns(frame, 
 
 
 @pytest.mark.parametrize(
-    ("parts", "wanted"),
+    ("parts", "expected"),
     [
         ((["01", "02"], ["x", "01"]), ["01", "02", "x", "01"]),
         ((["x", "7"], ["07", "7"]), ["x", "7", "07", "7"]),
@@ -111,14 +111,14 @@ def test_files_of_a_list_are_stacked_whatever_the_order_of_their_columns(frame, 
     ],
 )
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_labels_of_several_files_are_those_of_one_file(frame, tmp_path, parts, wanted, ending):
+def test_labels_of_several_files_are_those_of_one_file(frame, tmp_path, parts, expected, ending):
     paths = []
     for i, labels in enumerate(parts):
         table = frame[: len(labels)].astype({"label": object}).assign(label=labels)
         paths.append(tmp_path / f"{i}.{ending}")
         table.to_csv(paths[-1], index=False) if ending == "csv" else table.to_parquet(paths[-1])
     _, in_memory = read_digits_csv(paths)
-    assert in_memory.tolist() == wanted
+    assert in_memory.tolist() == expected
     _, mapped = read_digits_csv(paths, memory_map=tmp_path / "pixels.npy")
     np.testing.assert_array_equal(mapped, in_memory)
 

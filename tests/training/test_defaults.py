@@ -16,14 +16,14 @@ from digitcnn.training.defaults import (
     choose_learning_rate,
     choose_momentum,
     count_batches,
-    settle,
+    resolve_auto,
 )
 
 SIZES = st.integers(1, 10**6)
 
 
 def settled(n_images, *, is_part=False, **parameters):
-    found = settle(
+    found = resolve_auto(
         DigitCNNClassifier(**parameters).get_params(), n_images=n_images, is_part=is_part
     )
     return found["batch_size"], found["epochs"]

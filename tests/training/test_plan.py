@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from digitcnn import DigitCNNClassifier
-from digitcnn.training.defaults import settle
+from digitcnn.training.defaults import resolve_auto
 from digitcnn.training.network_plan import plan_network
 from digitcnn.training.plan import plan_training
 
@@ -16,7 +16,7 @@ FOUND = {"image_shape": (8, 8, 1), "pixel_range": (0.0, 16.0), "n_classes": 10, 
 
 def plan(**parameters):
     parameters = {**DigitCNNClassifier().get_params(), "precision": "float32", **parameters}
-    parameters = settle(parameters, n_images=100, is_part=False)
+    parameters = resolve_auto(parameters, n_images=100, is_part=False)
     network = plan_network(parameters, **FOUND, goes_on=False, n_batches=700)
     return plan_training(parameters, network, n_images=100, has_validation=True)
 

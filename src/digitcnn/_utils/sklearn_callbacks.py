@@ -2,23 +2,32 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """A stand-in without `set_callbacks`, for older versions of scikit-learn."""
+if TYPE_CHECKING:
+    from sklearn.callback import CallbackSupportMixin as CallbackSupportMixin
 
-    def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method in a wrapper, as scikit-learn's has one: warnings count the stack's frames."""
+    def with_callbacks(method: _Method) -> _Method: ...
 
-        @wraps(method)
-        def call(*arguments: Any, **more: Any) -> Any:
-            return method(*arguments, **more)
 
-        return call
+else:
+    try:
+        from sklearn.callback import CallbackSupportMixin, with_callbacks
+    except ImportError:
+
+        class CallbackSupportMixin:
+            """A stand-in without `set_callbacks`, for older versions of scikit-learn."""
+
+        def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
+            """Call the method from a wrapper, as scikit-learn does: warnings count the frames."""
+
+            @wraps(method)
+            def call(*arguments: Any, **more: Any) -> Any:
+                return method(*arguments, **more)
+
+            return call
 
 
 # Attributes that scikit-learn sets on an estimator during `fit`, to tear down its callbacks.

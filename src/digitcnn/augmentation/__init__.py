@@ -1,1 +1,1 @@
-"""Training images, distorted and altered at random, batch by batch."""
+"""Random augmentation of training images, batch by batch."""

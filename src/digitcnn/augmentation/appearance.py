@@ -1,4 +1,4 @@
-"""Random changes of how images look: what pens, scanners and cameras do to a digit.
+"""Random corruptions of training images, as by pens, scanners and cameras.
 
 Distortions move a digit's strokes about; these leave them where they are and change their width,
 their sharpness, the paper's and the ink's shade, and the noise.
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-# The side, in pixels, that strengths are meant for. Others are brought to it.
+# Image side, in pixels, that the strengths refer to; they are scaled for other sizes.
 _SIDE = 28.0
 
 
 class Appearance(NamedTuple):
-    """What was drawn for n images: arrays of shape (n,) unless another is given.
+    """Random parameters for n images: arrays of shape (n,) unless another shape is given.
 
-    Lengths are in pixels of an image of 28x28. Each change is left out of half of the images.
+    Lengths are in pixels of a 28x28 image. Each corruption is applied to half of the images.
     """
 
     stroke: np.ndarray  # from -1, a pixel off each edge of a stroke, to 1, a pixel more; 0 is none
@@ -29,7 +29,7 @@ class Appearance(NamedTuple):
 
 
 def draw_appearance(n: int, rng: np.random.Generator) -> Appearance:
-    """Draw the changes of `n` images.
+    """Draw the corruptions of `n` images.
 
     Parameters
     ----------
@@ -59,14 +59,14 @@ def draw_appearance(n: int, rng: np.random.Generator) -> Appearance:
 def apply_corruptions(
     images: np.ndarray, appearance: Appearance, rng: np.random.Generator
 ) -> np.ndarray:
-    """Images that look as was drawn.
+    """Apply corruptions to images.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels), float32
-        Strokes are light on a dark ground, in 0..1.
+        Light strokes on a dark background, in 0..1.
     appearance : Appearance
-        Of n images.
+        Parameters for the n images.
     rng : numpy.random.Generator
         Draws the noise.
 
@@ -117,7 +117,7 @@ def alter_on_device(
     noisy: Any,
     noise: Any,
 ) -> Any:
-    """`apply_corruptions` of tensors: for accelerators, to be compiled with what is around it.
+    """`apply_corruptions` for tensors on accelerators, as a part of a compiled function.
 
     Parameters
     ----------
@@ -125,11 +125,11 @@ def alter_on_device(
     stroke, paper, ink : tensors
         As in `Appearance`.
     softer : tensor of shape (s,), int32
-        Which images are softened; n stands for none of them.
+        Indices of the images to soften; n is padding.
     down, across : tensors of shape (s, side, side)
-        By what: see `softenings`.
+        The matrices: see `softenings`.
     noisy : tensor of shape (m,), int32
-        Which images get noise; n stands for none.
+        Indices of the images that get noise; n is padding.
     noise : tensor of shape (m, height, width, channels)
         It.
     """
@@ -149,7 +149,7 @@ def alter_on_device(
 def softenings(
     appearance: Appearance, chosen: np.ndarray, side: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices that soften the columns and the rows of the images of the numbers `chosen`."""
+    """Matrices that soften the columns and rows of the images with the indices `chosen`."""
     scale = min(side) / _SIDE
     down, across = (
         _softening(length, appearance.blur[chosen] * scale, appearance.cell[chosen] * scale)
@@ -159,18 +159,18 @@ def softenings(
 
 
 def _stroke(amount: Any, height: int, width: int) -> Any:
-    """Of an image with few pixels a stroke is changed by less than a pixel."""
+    """The stroke change, scaled down for images with few pixels."""
     return amount * min(1.0, min(height, width) / _SIDE)
 
 
 def _widen(np: Any, images: Any, amount: Any) -> Any:
-    """New images with strokes wider, or, where the amount is below 0, narrower.
+    """Widen strokes, or narrow them for negative amounts.
 
-    The part `amount` of the way to the largest, or smallest, of a pixel and its eight neighbours.
-    `np` is NumPy, or `keras.ops` for tensors, here and below.
+    Each pixel moves by the fraction `amount` towards the maximum, or minimum, of itself and its
+    eight neighbours. `np` is NumPy, or `keras.ops` for tensors, here and below.
     """
     amount = amount[:, None, None, None]
-    # The smallest of numbers is what the largest of their negatives is the negative of.
+    # min(x) = -max(-x), so one maximum serves both directions.
     sign = np.where(amount < 0, np.array(-1, "float32"), np.array(1, "float32"))
     extreme = images * sign
     extreme = np.maximum(
@@ -185,7 +185,7 @@ def _widen(np: Any, images: Any, amount: Any) -> Any:
 
 
 def _shade(np: Any, images: Any, paper: Any, ink: Any) -> Any:
-    """Images whose 0 and 1 have gone where paper and ink say."""
+    """Map 0 to the shade of the background and 1 to that of the strokes."""
     height, width = images.shape[1:3]
     rows = np.linspace(-1.0, 1.0, height, dtype="float32")[None, :, None, None]
     columns = np.linspace(-1.0, 1.0, width, dtype="float32")[None, None, :, None]
@@ -196,7 +196,7 @@ def _shade(np: Any, images: Any, paper: Any, ink: Any) -> Any:
 
 
 def _softening(side: int, blur: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """Matrices of shape (n, side, side) that blur a line, or bring it through a coarser grid."""
+    """Matrices of shape (n, side, side) that blur a line or resample it by a coarser grid."""
     place = np.arange(side)
     distance = (place[:, None] - place[None, :]).astype(np.float32)
     deviation = np.maximum(blur, 1e-3).astype(np.float32)[:, None, None]
@@ -214,7 +214,7 @@ def _coarsening(side: int, cells: int) -> np.ndarray:
     pixels = np.arange(side)
     shared = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     averages = np.clip(shared, 0.0, None) * (cells / side)
-    # The centres of the pixels, counted in cells from the centre of the first.
+    # Centres of the pixels, in cells from the centre of the first cell.
     place = np.clip((pixels + 0.5) * (cells / side) - 0.5, 0.0, cells - 1.0)
     nearness = np.clip(1.0 - np.abs(place[:, None] - np.arange(cells)), 0.0, None)
     matrix: np.ndarray = (nearness @ averages).astype(np.float32)

@@ -21,48 +21,47 @@ from digitcnn.augmentation.distortion import (
 from digitcnn.augmentation.on_device import make_on_device
 from digitcnn.backend.devices import device_scope
 
-# Pixels that are distorted together, at most: 2,048 images of 28x28.
+# Largest number of pixels that are distorted together: 2,048 images of 28x28.
 _GROUP = 2_048 * 784
-# Pixels that are distorted in some milliseconds: 256 images of 28x28.
+# Number of pixels that are distorted within milliseconds: 256 images of 28x28.
 _SMALL = 256 * 784
-# Threads that draw and alter the batches of a group, at most. NumPy lets go of Python's lock in
-# most of it.
+# Largest number of threads that draw and corrupt the batches of a group. NumPy releases the GIL for
+# most of the work.
 _THREADS = 2
 
 
 class DigitBatches(keras.utils.PyDataset):
-    """Batches of images in 0..1 for a network: shuffled and distorted, or as they stand.
+    """Batches of images in 0..1 for a network, with or without shuffling and augmentation.
 
-    The images stay as they were given (uint8, as a rule) until their batch is asked for. What
-    batch i of an epoch holds depends on the seed, the epoch and i alone, not on which thread asks
-    for it, nor when.
+    The images are converted (from uint8, as a rule) when their batch is made. Batch i of an epoch
+    depends only on the seed, the epoch and i, not on the thread or the time.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
     y_encoded : ndarray of shape (n,)
-        Labels as numbers from 0 up.
+        Labels encoded as integers from 0.
     weights : ndarray of shape (n,) or None
         Sample weights.
     pixel_range : tuple of two floats
-        What becomes 0 and 1.
+        The pixel values that become 0 and 1.
     batch_size : int
-        The last batch of an epoch is smaller where this does not divide n.
+        The last batch of an epoch may be smaller.
     distortion : Distortion or None, default=None
-        None leaves the images as they are, as validation data wants it.
+        None disables distortion (validation data).
     corruption_rate : float, default=0.0
-        Part of the images, drawn anew in each epoch, whose look is altered: see
+        Fraction of the images, drawn anew in each epoch, that are corrupted: see
         `digitcnn.augmentation.appearance`.
     rows : ndarray of int or None, default=None
-        The images that an epoch consists of; None is all of them.
+        Indices of the images of an epoch; None for all.
     shuffle : bool, default=False
-        Whether each epoch has an order of its own.
+        Whether to shuffle the images in each epoch.
     seed : int, default=0
     first_epoch : int, default=0
-        The number of the first epoch, where a training goes on.
+        Number of the first epoch; above 0 if the training continues an earlier one.
     ahead_on : str or None, default=None
-        The device, as `digitcnn.backend.devices.device_scope` takes it, of an accelerator that
-        trains: while it does, the next batches are made. None makes each group when it is its turn.
+        An accelerator, as for `digitcnn.backend.devices.device_scope`, on which the next batches
+        are made while it trains. None makes each group of batches when it is needed.
     """
 
     def __init__(
@@ -89,10 +88,10 @@ class DigitBatches(keras.utils.PyDataset):
         self.batch_size = batch_size
         self.distortion = distortion
         self.corruption_rate = corruption_rate
-        self.rows = np.arange(len(images)) if rows is None else rows
+        self.rows: np.ndarray = np.arange(len(images)) if rows is None else rows
         self.shuffle = shuffle
         self.seed = seed
-        self.epoch = first_epoch
+        self.epoch: int = first_epoch
         self.ahead_on = ahead_on
         self._order = self._draw_order()
 
@@ -103,14 +102,14 @@ class DigitBatches(keras.utils.PyDataset):
         return next(self._make(index, 1))
 
     def in_order(self) -> Iterator[tuple[np.ndarray, ...]]:
-        """The epoch's batches, one after the other.
+        """The batches of the epoch, in order.
 
-        Some of them are distorted together: after a step of training nothing of the distortion is
-        left in the processor's caches, so that starting it costs more than its arithmetic.
+        Several batches are distorted together: a training step evicts the code and data of the
+        distortion from the CPU's caches, so starting it costs more than its arithmetic.
         """
         pixels = self.batch_size * int(np.prod(self.images.shape[1:]))
         most = max(1, min(len(self), _GROUP // pixels))
-        # A power of two, so that data of many sizes has few compiled distortions.
+        # A power of two, so that few distortions are compiled for data of any size.
         group = 1 << (most.bit_length() - 1)
         if self.ahead_on is not None:
             yield from self._in_order_ahead(group)
@@ -120,10 +119,10 @@ class DigitBatches(keras.utils.PyDataset):
                 yield from self._make(first, group, each=threads.map)
 
     def _in_order_ahead(self, group: int) -> Iterator[tuple[Any, ...]]:
-        """As `in_order`, on an accelerator: while some batches train, the next ones are made."""
+        """As `in_order`, on an accelerator: makes the next batches during the training."""
 
         def make(first: int) -> list[tuple[Any, ...]]:
-            # A scope is that of the thread that enters it.
+            # A device scope is valid in the thread that enters it.
             with device_scope(self.ahead_on or "auto"):
                 return self._make_on_device(first, group)
 
@@ -153,7 +152,7 @@ class DigitBatches(keras.utils.PyDataset):
         return [self._batch(*one) for one in zip(made, parts, strict=True)]
 
     def _batch(self, images: Any, rows: np.ndarray) -> tuple[Any, ...]:
-        """Images with the labels and, where there are any, the weights of their rows."""
+        """Images with the labels of their rows, and with the weights if there are any."""
         batch = images, self.y_encoded[rows]
         return batch if self.weights is None else (*batch, self.weights[rows])
 
@@ -170,16 +169,15 @@ class DigitBatches(keras.utils.PyDataset):
     def _make(
         self, first: int, count: int, each: Callable[..., Any] = map
     ) -> Iterator[tuple[np.ndarray, ...]]:
-        """`count` batches from the number `first` on, or as many as there are.
+        """Make `count` batches from the number `first` on, or as many as there are.
 
-        `each` maps a function over the batches: what is drawn for one depends on no other.
+        `each` maps a function over the batches, which are drawn independently.
         """
         size = self.batch_size
         rows = self._order[first * size : (first + count) * size]
         images = self.images[rows]
         bounds = [*range(0, len(rows), size), len(rows)]
-        # Of the images of other batches in the group nothing is drawn, so that a batch asked for
-        # alone is the same.
+        # Drawn per batch, so that a batch is the same outside its group.
         rngs = [self._rng(1 + first + i) for i in range(count)]
         if self.distortion is not None and not self.distortion.is_identity:
             images = self._distort(images, rngs, each)
@@ -212,7 +210,7 @@ class DigitBatches(keras.utils.PyDataset):
             return matrices, draw_elastic(distortion, size, side, rng)
 
         matrices, displacements = zip(*each(draw, rngs), strict=True)
-        # The distortion is compiled for a number of images: fewer are filled up to one.
+        # The distortion is compiled for a number of images: smaller batches are padded.
         whole = len(rngs) * self._compiled_size(size)
         return warp(
             _filled_up(images, whole),
@@ -223,9 +221,9 @@ class DigitBatches(keras.utils.PyDataset):
         )[:n]
 
     def _compiled_size(self, size: int) -> int:
-        """Images in a batch that the distortion is compiled for: few numbers for data of any size.
+        """Number of images that the distortion is compiled for: few numbers for data of any size.
 
-        A power of two, and no less than what is distorted in a moment.
+        It is a power of two, and not below the number that is distorted within milliseconds.
         """
         pixels = int(np.prod(self.images.shape[1:]))
         least = max(1, _SMALL // pixels)
@@ -233,7 +231,7 @@ class DigitBatches(keras.utils.PyDataset):
 
 
 def _filled_up(array: np.ndarray, size: int) -> np.ndarray:
-    """The array, with zeros behind it up to a number of rows."""
+    """Pad the array with rows of zeros."""
     missing = size - len(array)
     if not missing:
         return array

@@ -19,20 +19,20 @@ class Distortion:
     Parameters
     ----------
     rotation_range : float, default=0.0
-        Largest rotation, in degrees, either way.
+        Largest rotation in either direction, in degrees.
     zoom_range : tuple of two floats, default=(1.0, 1.0)
-        Bounds of the zoom factor, drawn for each axis. A factor under 1 enlarges the digit.
+        Bounds of the zoom factor, drawn for each axis. A factor below 1 enlarges the digit.
     shift_range : float, default=0.0
         Largest shift along each axis, as a fraction of the side.
     shear_range : float, default=0.0
-        Largest shear angle, in degrees, either way.
+        Largest shear angle in either direction, in degrees.
     elastic_alpha : float, default=0.0
-        Strength of the elastic distortion [1]_: the factor that a smoothed field of random
-        numbers from -1..1 is multiplied by, in pixels. 0 is none.
+        Strength of the elastic distortion [1]_, in pixels: the factor of a smoothed field of random
+        numbers in -1..1. 0 disables it.
     elastic_sigma : float, default=4.0
-        Standard deviation, in pixels, of the Gaussian that smooths that field.
+        Standard deviation of the Gaussian that smooths the field, in pixels.
     fill_mode : {"nearest", "constant"}, default="nearest"
-        What lies outside the image: its nearest pixel, or the background.
+        How pixels from outside the image are filled: with the nearest pixel, or the background.
 
     References
     ----------
@@ -50,20 +50,20 @@ class Distortion:
 
     @property
     def is_identity(self) -> bool:
-        """Whether images are left as they are."""
+        """Whether the distortion changes nothing."""
         return not (
             self.rotation_range or self.shift_range or self.shear_range or self.elastic_alpha
         ) and tuple(self.zoom_range) == (1.0, 1.0)
 
 
-# How far a picture is moved to be looked at again: less than in training, whose farthest
-# distortions are the hardest to read. The seed makes the views the same for every model.
+# Distortion of the views for test-time augmentation: weaker than in training, whose strongest
+# distortions are hardest to classify. The seed gives every model the same views.
 _VIEWS = Distortion(rotation_range=5.0, zoom_range=(0.95, 1.05), shift_range=0.04, shear_range=4.0)
 _VIEWS_SEED = 28
 
 
 class AffineParameters(NamedTuple):
-    """What was drawn for a batch: arrays of shape (n,), named as ``ImageDataGenerator`` does."""
+    """Affine parameters of a batch, of shape (n,), named as in ``ImageDataGenerator``."""
 
     theta: np.ndarray  # degrees
     tx: np.ndarray  # pixels, along the columns
@@ -92,10 +92,10 @@ def draw_affine(
 
 
 def affine_matrices(parameters: AffineParameters, side: tuple[int, int]) -> np.ndarray:
-    """Matrices that take an output pixel's (column, row, 1) to its place in the input.
+    """Matrices that map an output pixel's (column, row, 1) to its position in the input.
 
-    The order is ``ImageDataGenerator``'s: rotation, shift, shear, zoom, about the image's centre.
-    Its centre is off where an image is not square; this one's is not.
+    The order is that of ``ImageDataGenerator``: rotation, shift, shear, zoom, about the centre of
+    the image. Here the centre is also right for images that are not square.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def affine_matrices(parameters: AffineParameters, side: tuple[int, int]) -> np.n
     theta, tx, ty, shear, zx, zy = parameters
     theta, shear = np.deg2rad(theta), np.deg2rad(shear)
     cos, sin = np.cos(theta), np.sin(theta)
-    # The columns of rotation x shear x zoom; the shift is turned by the rotation alone.
+    # The columns of rotation x shear x zoom; only the rotation applies to the shift.
     a, b = cos * zx, (-cos * np.sin(shear) - sin * np.cos(shear)) * zy
     d, e = sin * zx, (-sin * np.sin(shear) + cos * np.cos(shear)) * zy
     x, y = (side[1] - 1) / 2, (side[0] - 1) / 2
@@ -130,13 +130,14 @@ def _smoothing_factors(side: int, sigma: float) -> np.ndarray:
     """
     distance = np.arange(side)[:, None] - np.arange(side)[None, :]
     kernel = np.exp(-0.5 * (distance / sigma) ** 2)
-    # Normalised over the whole line, not over what lies inside the image: outside there is no
-    # displacement to smooth in, as in Simard's.
+    # Normalised over the whole line rather than inside the image: displacements outside are zero,
+    # as in Simard's method.
     span = int(np.ceil(4 * sigma))
     kernel /= np.exp(-0.5 * (np.arange(-span, span + 1) / sigma) ** 2).sum()
     left, values, _ = np.linalg.svd(kernel)
     rank = max(1, int(np.sum(values > 1e-3 * values[0])))
-    return (left[:, :rank] * values[:rank]).astype(np.float32)
+    factors: np.ndarray = (left[:, :rank] * values[:rank]).astype(np.float32)
+    return factors
 
 
 def draw_elastic(
@@ -161,13 +162,14 @@ def draw_elastic(
     """
     rows, columns = smoothing_factors(distortion, side)
     noise = draw_smooth_noise(distortion, n, side, rng)
-    return rows @ noise @ columns.T
+    displacements: np.ndarray = rows @ noise @ columns.T
+    return displacements
 
 
 def smoothing_factors(
     distortion: Distortion, side: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The matrices that make displacements, rows @ noise @ columns.T, of a smooth field's noise."""
+    """The matrices for the displacements, rows @ noise @ columns.T, of a smooth field."""
     rows = _smoothing_factors(side[0], distortion.elastic_sigma)
     return rows, _smoothing_factors(side[1], distortion.elastic_sigma)
 
@@ -175,7 +177,7 @@ def smoothing_factors(
 def draw_smooth_noise(
     distortion: Distortion, n: int, side: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """What `draw_elastic` draws: the few numbers that a smooth field hangs on."""
+    """Draw the few random numbers that determine the smooth field of `draw_elastic`."""
     rows, columns = smoothing_factors(distortion, side)
     noise = rng.standard_normal((n, 2, rows.shape[1], columns.shape[1]), dtype=np.float32)
     noise *= distortion.elastic_alpha / np.sqrt(3.0)
@@ -185,13 +187,13 @@ def draw_smooth_noise(
 def warp_on_device(
     images: Any, matrices: Any, displacements: Any, *, fill_mode: str, fill_value: float
 ) -> Any:
-    """What `warp` does, of tensors, to be compiled: one gather for each corner."""
+    """`warp` for tensors, to be compiled: one gather for each corner."""
     from keras import ops
 
     n, height, width, channels = images.shape
     columns = ops.convert_to_tensor(np.tile(np.arange(width, dtype=np.float32), height))
     rows = ops.convert_to_tensor(np.repeat(np.arange(height, dtype=np.float32), width))
-    # Not a matrix product: written out, it becomes part of the one loop.
+    # Written out rather than as a matrix product, so that XLA fuses it into the loop.
     x = matrices[:, 0, 0:1] * columns + matrices[:, 0, 1:2] * rows + matrices[:, 0, 2:3]
     y = matrices[:, 1, 0:1] * columns + matrices[:, 1, 1:2] * rows + matrices[:, 1, 2:3]
     if displacements is not None:
@@ -248,13 +250,13 @@ def warp(
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-        Of any real dtype.
+        Images of any real dtype.
     matrices : ndarray of shape (n, 2, 3), float32
         From `affine_matrices`.
     displacements : ndarray of shape (n, 2, height, width) or None, default=None
         From `draw_elastic`, in pixels.
     fill_mode : {"nearest", "constant"}, default="nearest"
-        What lies outside the image: its nearest pixel, or `fill_value`.
+        How pixels from outside the image are filled: with the nearest pixel, or `fill_value`.
     fill_value : float, default=0.0
 
     Returns
@@ -278,18 +280,18 @@ def warp(
 
 
 def draw_views(n: int, side: tuple[int, int]) -> np.ndarray:
-    """Ways to look at a picture: as it is, and a little turned, moved, sheared and zoomed.
+    """Draw views for test-time augmentation: the identity and slight affine distortions.
 
     Parameters
     ----------
     n : int
-        How many, the picture as it is counted.
+        Number of views, including the unchanged image.
     side : tuple of int (height, width)
 
     Returns
     -------
     ndarray of shape (n, 2, 3), float32
-        Matrices for `warp`. The first n are the same, however many are asked for.
+        Matrices for `warp`. A larger n only adds views.
     """
     rngs = np.random.default_rng(_VIEWS_SEED).spawn(max(0, n - 1))
     views = [affine_matrices(draw_affine(_VIEWS, 1, side, rng), side) for rng in rngs]
@@ -298,7 +300,7 @@ def draw_views(n: int, side: tuple[int, int]) -> np.ndarray:
 
 
 def apply_view(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
-    """Pictures in one of the views.
+    """Apply one of the views to images.
 
     Parameters
     ----------
@@ -306,7 +308,7 @@ def apply_view(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
     view : ndarray of shape (2, 3), float32
         One of `draw_views`.
     **fill
-        ``fill_mode`` and ``fill_value``, as `warp` takes them.
+        ``fill_mode`` and ``fill_value``, as for `warp`.
 
     Returns
     -------

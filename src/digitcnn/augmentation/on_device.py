@@ -1,8 +1,8 @@
 """Batches of training images made on the accelerator that trains.
 
-Only what is random is drawn on the processor, as `digitcnn.augmentation.batches` draws it, so that
-a batch is the same on both but for rounding. The images go to the device as they were given, as
-bytes at best, and stay there.
+Only the random numbers are drawn on the CPU, as in `digitcnn.augmentation.batches`, so that a batch
+is the same on both but for rounding. The images go to the device as they were given, as bytes at
+best, and stay there.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from digitcnn.backend.runtime import compiled_on_device
 
 
 class _Drawn(NamedTuple):
-    """What is drawn for the images of some batches, filled up to numbers that are compiled for.
+    """Random numbers for the images of some batches, padded to sizes that are compiled for.
 
-    Of n images c are altered, s of these softened, and m get noise.
+    Of n images c are corrupted, s of these are softened, and m get noise.
     """
 
     matrices: np.ndarray  # (n, 2, 3)
@@ -55,22 +55,22 @@ def make_on_device(
     corruption_rate: float,
     pixel_range: tuple[float, float],
 ) -> list[Any]:
-    """Distort and alter the images of some batches that follow each other.
+    """Distort and corrupt the images of consecutive batches.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
-        Of all of the batches.
+        Images of all batches.
     sizes : list of int
-        Images of each batch.
+        Number of images of each batch.
     rngs : list of numpy.random.Generator
-        Of each batch.
+        Random generator of each batch.
     batch_size : int
-        What each batch's distortions are drawn for, whether it has so many images or not.
+        Number of images for which the distortions of each batch are drawn, also of a smaller batch.
     distortion : Distortion
     corruption_rate : float
     pixel_range : tuple of two floats
-        What becomes 0 and 1.
+        The pixel values that become 0 and 1.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def _draw(
     whole = batch_size * len(rngs)
     matrices, smooth_noise = [], []
     altered, looks, noises = [], [], []
-    # In the order in which `DigitBatches` draws, of each batch from its own generator.
+    # In the order of `DigitBatches`, from the generator of each batch.
     for number, rng in enumerate(rngs):
         matrices.append(affine_matrices(draw_affine(distortion, batch_size, side, rng), side))
         if distortion.elastic_alpha:
@@ -119,7 +119,7 @@ def _draw(
         look = type(look)(*map(np.concatenate, zip(*looks, strict=True)))
     softer = np.flatnonzero((look.blur > 0) | (look.cell > 1))
     noisy = np.flatnonzero(look.noise)
-    # Nearly always enough, so that the numbers of images, which are random, are compiled for once.
+    # Nearly always enough, so that the random numbers of images need only one compilation.
     expected = whole * corruption_rate + 6 * np.sqrt(whole * corruption_rate)
     most = max(len(look.ink), int(min(expected, whole)), 1)
     most = 1 << (most - 1).bit_length()
@@ -143,7 +143,7 @@ def _draw(
 
 
 def _filled(array: np.ndarray, size: int, value: float = 0.0) -> np.ndarray:
-    """The array as float32, filled up to a number of rows."""
+    """The array as float32, padded to a number of rows."""
     filled = np.full((size, *array.shape[1:]), value, np.float32)
     filled[: len(array)] = array
     return filled

@@ -1,4 +1,4 @@
-"""Keras's side: devices, compiled steps, optimizers, the cache of compiled networks."""
+"""Everything that uses Keras: devices, compiled steps, optimizers, a cache of networks."""
 
 import os
 
@@ -6,12 +6,12 @@ from digitcnn.backend.start_up import quiet_start_up
 
 
 def import_keras() -> None:
-    """Import Keras, quietly, and before what it cannot do looks like somebody else's fault.
+    """Import Keras without its log messages, with a clear error if that fails.
 
     Raises
     ------
     ImportError
-        If Keras, or the backend that it is set to, cannot be imported.
+        If Keras, or the backend that is configured, cannot be imported.
     """
     try:
         with quiet_start_up():

@@ -20,7 +20,7 @@ from digitcnn.layers import LAYERS, Conv2D, Dense, Dropout, Layer
 
 
 def _seeds(seed: int) -> Iterator[int]:
-    """Seeds for a network's layers, one after the other."""
+    """Seeds for the layers of a network, in order."""
     rng = np.random.default_rng(seed)
     while True:
         yield int(rng.integers(2**31))
@@ -36,21 +36,21 @@ def build(
     seed: int = 0,
     dtype: str = "float32",
 ) -> keras.Model:
-    """The network of a name or of a callable, not compiled.
+    """Build a named network, or that of a callable, not compiled.
 
     Parameters
     ----------
     architecture : str or callable
-        A key of `digitcnn.architectures.ARCHITECTURES`, or what
-        `digitcnn.backend.own_models.build_own` takes.
+        A key of `digitcnn.architectures.ARCHITECTURES`, or a callable as for
+        `digitcnn.backend.own_models.build_own`.
     image_shape : tuple of int (height, width, channels)
         Pixels, in 0..1.
     n_classes : int
         Number of outputs.
     dropout : float or None, default=None
-        None is the architecture's own.
+        None uses the default of the architecture.
     momentum : float or None, default=None
-        Of a named network's batch normalisations; None is the architecture's own.
+        Momentum of batch normalisation in named networks; None uses the default.
     seed : int, default=0
         Seed of the initial weights and of the dropout.
     dtype : str, default="float32"
@@ -77,19 +77,19 @@ def to_keras(
     dtype: str = "float32",
     name: str | None = None,
 ) -> keras.Sequential:
-    """The Keras model that a description describes; parameters as in `build`."""
+    """Build the Keras model of a description; parameters as in `build`."""
     seeds, numbers = _seeds(seed), Counter[str]()
     made: list[Any] = [keras.Input(image_shape, name="image", dtype="float32")]
     for layer in layers:
         # As Keras names layers: max_pooling2d_1.
         kind = re.sub("(?<=[a-z])(?=[A-Z])", "_", type(layer).__name__).lower()
         numbers[kind] += 1
-        # Whatever the precision of the rest, the softmax is in float32.
+        # The softmax is always in float32.
         own_dtype = "float32" if len(made) == len(layers) else dtype
         made.append(_to_keras(layer, seeds, name=f"{kind}_{numbers[kind]}", dtype=own_dtype))
     model = keras.Sequential(made, name=name)
-    # A model has a policy beside its layers': the global one. Under mixed_float16 its inputs
-    # would be rounded, and its optimizer would scale the loss.
+    # The model itself would have the global dtype policy. Under mixed_float16 its inputs would be
+    # rounded, and its optimizer would scale the loss.
     model.dtype_policy = "float32"
     return model
 
@@ -108,12 +108,12 @@ def describe(model: keras.Model) -> Architecture:
     Parameters
     ----------
     model : keras.Model
-        A named network, or a user's. That its `call` is Keras's own is for the caller to see to.
+        A named or a user's network. The caller must ensure that it does not override `call`.
 
     Raises
     ------
     ValueError
-        If it is no `keras.Sequential`, or has a layer or an activation that no description has.
+        If it is not a `keras.Sequential`, or has a layer or activation that descriptions lack.
 
     Examples
     --------
@@ -143,14 +143,14 @@ def _from_keras(layer: keras.Layer) -> Layer:
 
 
 def reseed(model: keras.Model, seed: int) -> None:
-    """Make of a network what it would be, had it just been built with this seed.
+    """Reset a network to its initial state for a seed.
 
-    That takes a fraction of the time that building takes.
+    This takes a fraction of the time of building it.
 
     Parameters
     ----------
     model : keras.Model
-        Of a key of `digitcnn.architectures.ARCHITECTURES`.
+        A network named in `digitcnn.architectures.ARCHITECTURES`.
     seed : int
         Seed of the initial weights and of the dropout.
 
@@ -163,7 +163,7 @@ def reseed(model: keras.Model, seed: int) -> None:
     >>> bool((network.get_weights()[0] == other.get_weights()[0]).all())
     True
     """
-    # Dealt out in the order of the layers, as `build` does.
+    # Seeds in the order of the layers, as in `build`.
     seeds = _seeds(seed)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dropout):

@@ -1,8 +1,9 @@
-"""Networks compiled once and used by many fits.
+"""Networks that are compiled once and used by many fits.
 
 Building a network and tracing its training step costs more than a second and some tens of
-megabytes; the weights of a trained one are a few. So an estimator keeps its weights as arrays. To
-train or to predict it borrows a compiled network of its architecture and puts the arrays in.
+megabytes; the weights of a trained one take a few megabytes. So an estimator keeps its weights as
+arrays. To train or predict, it borrows a compiled network of its architecture and assigns the
+arrays.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,13 +23,13 @@ from digitcnn.backend.structure import weights_and_seeds
 if TYPE_CHECKING:
     from digitcnn.backend.tensorflow import ProcessorSteps
 
-# Compiled networks that are kept for reuse: the last ones used.
+# Number of compiled networks that are kept: the most recently used.
 _CACHE_SIZE = 4
 
-# Those that nobody uses, each with its key, the last one used at the end. There may be several of a
-# key: as many as were used at a time.
+# Unused networks, each with its key, the most recently used last. A key may occur several times, if
+# as many networks were used at the same time.
 _cache: list[tuple[str, "CompiledNetwork"]] = []
-# Those that predict at the moment, by whose weights are in them.
+# Networks that are predicting, by the token of the weights in them.
 _shared: dict[object, "_Shared"] = {}
 _lock = Lock()
 
@@ -36,18 +37,18 @@ _lock = Lock()
 def make_steps(
     model: keras.Model, device: str, *, is_own: bool = False, is_logits: bool = False
 ) -> "KerasSteps | ProcessorSteps":
-    """The fastest steps for a model on a device.
+    """Choose the fastest steps for a model on a device.
 
     Parameters
     ----------
     model : keras.Model
         Compiled, with its optimizer built.
     device : str
-        What `digitcnn.backend.devices.device_scope` takes.
+        As in `digitcnn.backend.devices.device_scope`.
     is_own : bool, default=False
-        Whether it is a user's model, and none of the named networks.
+        Whether it is a user's model rather than a named network.
     is_logits : bool, default=False
-        Whether a user's model answers in logits.
+        Whether a user's model returns logits.
     """
     if is_own:
         return OwnModelSteps(model, count_devices(device), is_logits)
@@ -63,18 +64,18 @@ def make_steps(
 
 
 class CompiledNetwork:
-    """A compiled network, and whose weights are in it.
+    """A compiled network, and a token of the weights in it.
 
     Parameters
     ----------
     model : keras.Model
         Compiled, not yet trained.
     device : str
-        What `digitcnn.backend.devices.device_scope` takes.
+        As in `digitcnn.backend.devices.device_scope`.
     is_own : bool, default=False
-        Whether it is a user's model, and none of the named networks.
+        Whether it is a user's model rather than a named network.
     is_logits : bool, default=False
-        Whether a user's model answers in logits.
+        Whether a user's model returns logits.
     """
 
     def __init__(
@@ -83,23 +84,22 @@ class CompiledNetwork:
         self.model = model
         model.optimizer.build(model.trainable_variables)
         self._optimizer_start = get_values(model.optimizer.variables)
-        # Whether anybody has had it before, and so left something in it.
+        # Whether the network was used before, so that its state has changed.
         self.is_used = False
-        # Identifies the arrays that were put in last, so that they are not put in twice.
+        # Identifies the weights that were assigned last, to avoid assigning them twice.
         self.weights_token: object | None = None
         self.is_logits = is_logits
-        self.steps = make_steps(model, device, is_own=is_own, is_logits=is_logits)
+        self.steps: KerasSteps | ProcessorSteps = make_steps(
+            model, device, is_own=is_own, is_logits=is_logits
+        )
 
     def restart(self, seed: int) -> None:
-        """Become as a network that was just compiled: a seed's weights, an optimizer without past.
-
-        The network is one of the named.
-        """
+        """Reset a named network: initial weights for a seed, and a new state of the optimizer."""
         reseed(self.model, seed)
         self._forget()
 
     def restart_as(self, model: keras.Model) -> None:
-        """Become as if another model, just built and of the same structure, had been compiled."""
+        """Reset to the state of another, newly built model of the same structure."""
         assign_values(weights_and_seeds(self.model), get_values(weights_and_seeds(model)))
         self._forget()
 
@@ -109,28 +109,28 @@ class CompiledNetwork:
 
 
 class _Shared:
-    """A network that several threads predict with, all with the same weights."""
+    """A network with which several threads predict, with the same weights."""
 
     def __init__(self) -> None:
         self.network: CompiledNetwork | None = None
         self.users = 0
-        # Held while the first of them makes the network ready.
+        # Held while the first thread prepares the network.
         self.lock = Lock()
 
 
 def borrow(
     key: str | None, make: Callable[[], CompiledNetwork], weights_token: object = None
 ) -> CompiledNetwork:
-    """A compiled network for the caller alone, until it is given back.
+    """Borrow a compiled network for exclusive use, until `give_back`.
 
     Parameters
     ----------
     key : str or None
-        Equal for networks that differ in nothing but their state. None is equal to nothing.
+        Equal for networks that differ only in their state. None always makes a network.
     make : callable
-        Makes one where none is kept.
+        Makes a network if the cache has none.
     weights_token : object, default=None
-        Identifies weights: a network that has them in it is preferred.
+        Identifies weights: a network that contains them is preferred.
     """
     with _lock:
         places = [place for place, (one, _) in enumerate(_cache) if one == key]
@@ -141,7 +141,7 @@ def borrow(
 
 
 def give_back(key: str, network: CompiledNetwork) -> None:
-    """Keep a borrowed network for the next who needs one of its kind."""
+    """Return a borrowed network to the cache."""
     network.is_used = True
     with _lock:
         _cache.append((key, network))
@@ -155,7 +155,7 @@ def share(
     make: Callable[[], CompiledNetwork],
     fill: Callable[[CompiledNetwork], None],
 ) -> Iterator[CompiledNetwork]:
-    """A compiled network with certain weights, for all who predict with these at the time.
+    """Share a compiled network among threads that predict with the same weights.
 
     Parameters
     ----------
@@ -164,9 +164,9 @@ def share(
     weights_token : object
         Identifies the weights.
     make : callable
-        Makes a network where none is kept.
+        Makes a network if the cache has none.
     fill : callable
-        Puts the weights into a network that has others.
+        Assigns the weights to a network that contains others.
     """
     with _lock:
         shared = _shared.setdefault(weights_token, _Shared())
@@ -191,13 +191,13 @@ def share(
 
 
 def clear_cache() -> None:
-    """Forget the compiled networks that are kept for reuse."""
+    """Delete the compiled networks that are kept for reuse."""
     with _lock:
         _cache.clear()
 
 
 def state_variables(model: keras.Model) -> list[Any]:
-    """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
+    """Variables of the state: weights, seeds of dropout, moments of the optimizer."""
     if not model.optimizer.built:  # some would make more variables each time
         model.optimizer.build(model.trainable_variables)
     return weights_and_seeds(model) + list(model.optimizer.variables)
@@ -209,6 +209,6 @@ def get_values(variables: list[Any]) -> list[np.ndarray]:
 
 
 def assign_values(variables: list[Any], values: list[np.ndarray]) -> None:
-    """Give each variable its value."""
+    """Assign a value to each variable."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -1,4 +1,4 @@
-"""Devices: which there are, which to use, and in what precision."""
+"""Available devices, and the choice of a device and its precision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -12,10 +12,10 @@ from digitcnn._utils.workers import round_robin, worker_number
 from digitcnn.backend.own_models import takes_option
 from digitcnn.backend.runtime import check_process, configure_backend
 
-# The precision's public name -> the dtype policy that its layers carry.
+# Public name of a precision -> dtype policy of the layers.
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
-# Linux's names for the instructions that multiply bfloat16 numbers. Without them bfloat16 is
+# Linux's names of the CPU instructions that multiply bfloat16 numbers. Without them bfloat16 is
 # emulated, and slower than float32.
 _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 
@@ -24,7 +24,7 @@ _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 def _processor_flags() -> frozenset[str]:
     try:
         text = Path("/proc/cpuinfo").read_text()
-    except OSError:  # not Linux: nothing is known, and float32 is always right
+    except OSError:  # not Linux: unknown, so float32, which always works
         return frozenset()
     for line in text.splitlines():
         if line.startswith("flags"):
@@ -33,7 +33,7 @@ def _processor_flags() -> frozenset[str]:
 
 
 def _gpu_has_bfloat16() -> bool | None:
-    """Whether the first GPU multiplies bfloat16 numbers in hardware; None where there is no GPU."""
+    """Whether the first GPU multiplies bfloat16 numbers in hardware; None without a GPU."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -59,15 +59,14 @@ def _gpu_has_bfloat16() -> bool | None:
 
 
 def choose_precision(precision: str, device: str = "auto") -> str:
-    """The precision to train and predict in, on a device of this machine.
+    """Choose the precision of training and prediction on a device.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}
-        ``"auto"`` takes bfloat16 where the device has instructions for it, and float32 elsewhere.
-        The others are taken as they are.
+        ``"auto"`` is bfloat16 if the device has instructions for it, and float32 otherwise.
     device : str, default="auto"
-        What `choose_device` takes.
+        As in `choose_device`.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def choose_precision(precision: str, device: str = "auto") -> str:
     is_processor = name is not None and name.startswith("cpu")
     has_bfloat16 = None if is_processor else _gpu_has_bfloat16()
     if has_bfloat16 is None:
-        # JAX's convolutions on the processor have no bfloat16 kernels worth having.
+        # JAX has no fast bfloat16 convolutions on the CPU.
         has_bfloat16 = keras.backend.backend() != "jax" and bool(
             _BFLOAT16_FLAGS & _processor_flags()
         )
@@ -94,13 +93,13 @@ def choose_precision(precision: str, device: str = "auto") -> str:
 
 
 def list_gpus() -> list[str]:
-    """The names of the GPUs: ``"gpu:0"`` and on."""
-    configure_backend()  # looking for them puts TensorFlow in use
+    """The names of the GPUs: ``"gpu:0"`` and so on."""
+    configure_backend()  # before TensorFlow is initialised by listing them
     return _list_devices("gpu")
 
 
 def _list_devices(kind: str) -> list[str]:
-    """The names of the devices that are a ``"cpu"``, or a ``"gpu"``."""
+    """The names of the devices of a kind, ``"cpu"`` or ``"gpu"``."""
     if keras.backend.backend() == "torch":  # for which Keras has no list
         import torch
 
@@ -108,24 +107,23 @@ def _list_devices(kind: str) -> list[str]:
         return [f"{kind}:{i}" for i in range(count)]
     try:
         found: list[str] = keras.distribution.list_devices(kind)
-    except RuntimeError:  # JAX's word for none
+    except RuntimeError:  # JAX raises this if there are none
         return []
     return found
 
 
 def choose_device(device: str) -> str | None:
-    """The name of the device to use.
+    """Choose the device to use.
 
     Parameters
     ----------
     device : {"auto", "cpu", "gpu", "gpu:N", "all"}
-        ``"auto"``: where there are several GPUs, the workers of joblib or Dask take one each,
-        in turn.
+        With ``"auto"`` and several GPUs, each worker of joblib or Dask gets one, in turn.
 
     Returns
     -------
     str or None
-        None where it is left to the backend, or where it is more than one.
+        Name of the device; None for the backend's default, or for several devices.
     """
     if device == "all":
         return None
@@ -136,32 +134,31 @@ def choose_device(device: str) -> str | None:
 
 
 def on_processor(device: str) -> bool:
-    """Whether a network on this device runs on the processor.
+    """Whether a network on this device runs on the CPU.
 
     Parameters
     ----------
     device : str
-        What `choose_device` takes.
+        As in `choose_device`.
     """
     name = choose_device(device)
     return not list_gpus() if name is None else name.startswith("cpu")
 
 
 def device_scope(device: str) -> AbstractContextManager[Any]:
-    """The context in which a network is built, trained and asked on a device.
+    """The context to build, train and evaluate a network on a device.
 
-    What a user distributes models of theirs over (`tf.distribute`, `keras.distribution`) has no
-    part in it.
+    A distribution set by the user (`tf.distribute`, `keras.distribution`) is disabled in it.
 
     Parameters
     ----------
     device : str
-        What `choose_device` takes.
+        As in `choose_device`.
 
     Raises
     ------
     ValueError
-        If there is no such device.
+        If the device does not exist.
     """
     check_process()
     configure_backend()
@@ -179,14 +176,15 @@ def _own_scope(device: str) -> AbstractContextManager[Any]:
     if name not in found:
         raise ValueError(f"device={device!r} was not found; there is {', '.join(found) or 'none'}")
     if name == "cpu:0" and keras.backend.backend() == "torch":
-        # To PyTorch the processor by its number is another device: a parameter moved there is a
-        # copy, and no parameter any more.
+        # For PyTorch "cpu:0" is another device than "cpu": moving a parameter there makes a copy
+        # that is no parameter.
         name = "cpu"
-    return keras.device(name)
+    scope: AbstractContextManager[Any] = keras.device(name)
+    return scope
 
 
 def _has_strategy() -> bool:
-    """Whether this stands in the scope of one of TensorFlow's distribution strategies."""
+    """Whether a TensorFlow distribution strategy is in scope."""
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
@@ -201,13 +199,13 @@ def _is_distributed() -> bool:
 
 @contextmanager
 def _undistributed(inner: AbstractContextManager[Any]) -> Iterator[None]:
-    """`inner`, with nothing of the distribution around it."""
+    """The context `inner`, without a distribution."""
     with ExitStack() as stack:
         if _has_strategy():
             import tensorflow as tf
 
-            # A strategy belongs to a graph, even where operations run at once. So it is left by
-            # entering another graph, in which they run at once too.
+            # A strategy belongs to a graph, even in eager mode. Entering another graph, in eager
+            # mode again, leaves it.
             stack.enter_context(tf.Graph().as_default())
             stack.enter_context(tf.__internal__.eager_context.eager_mode())
         distribution = keras.distribution.distribution()
@@ -218,7 +216,7 @@ def _undistributed(inner: AbstractContextManager[Any]) -> Iterator[None]:
 
 
 def count_devices(device: str) -> int:
-    """Among how many devices a batch is divided."""
+    """Number of devices among which a batch is divided."""
     return len(_all_devices()) if device == "all" else 1
 
 
@@ -227,12 +225,12 @@ def _all_devices() -> list[str]:
 
 
 def _data_parallel() -> AbstractContextManager[Any]:
-    """Keras's own: each device has all of the weights and a part of each batch."""
+    """Keras's data parallelism: each device has all weights and a part of each batch."""
     backend = keras.backend.backend()
     if backend != "jax":
         raise ValueError(
-            f"device='all' wants Keras's JAX backend (KERAS_BACKEND=jax), found is {backend}: with "
-            "others Keras does not divide batches among devices"
+            f"device='all' expected Keras's JAX backend, got {backend}: Keras divides batches "
+            "among devices with JAX alone. Set KERAS_BACKEND=jax"
         )
     scope: AbstractContextManager[Any] = keras.distribution.DataParallel(
         devices=_all_devices()
@@ -243,13 +241,13 @@ def _data_parallel() -> AbstractContextManager[Any]:
 def resolve_precision(
     precision: str, architecture: str | Callable[..., keras.Model], device: str = "auto"
 ) -> str:
-    """The precision that a network computes in.
+    """Choose the precision of a network.
 
     Parameters
     ----------
     precision : {"auto", "float32", "bfloat16"}
-        What ``"auto"`` is for a named network, and for a callable with a parameter ``dtype``, is
-        the device's choice. A callable without one is left in float32.
+        ``"auto"`` depends on the device for a named network, and for a callable with a parameter
+        ``dtype``. A callable without it is float32.
     architecture : str or callable
     device : str, default="auto"
         What `digitcnn.backend.devices.choose_device` takes.
@@ -262,7 +260,7 @@ def resolve_precision(
     Raises
     ------
     ValueError
-        If bfloat16 is asked for and the callable cannot be told.
+        If bfloat16 is required and the callable has no parameter for it.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Steps for Keras's JAX backend, each of them one compiled program.
 
-`keras.Model.train_on_batch` takes every variable out of the network and puts every one back, which
-on a GPU takes several times as long as the arithmetic of networks of this size. Here the state of
-a training stays a list of arrays on the device from one step to the next.
+`keras.Model.train_on_batch` reads and assigns every variable of the network in each step, which on
+a GPU takes several times as long as the arithmetic of networks of this size. Here the state of a
+training remains a list of arrays on the device between steps.
 """
 
 from typing import Any
@@ -14,33 +14,33 @@ from keras import ops
 from digitcnn.backend.losses import smoothed_crossentropy
 from digitcnn.backend.steps import KerasSteps, Regularization
 
-# On GPUs JAX would multiply float32 numbers with fewer bits, and the answers be a thousandth off.
-# Of bfloat16 ones it makes no difference.
+# By default JAX multiplies float32 numbers with fewer bits on GPUs, and probabilities are off by
+# 0.001. For bfloat16 this makes no difference.
 _PRECISION = "highest"
 
 
 class JaxSteps(KerasSteps):
     """A training step and a prediction that are pure functions of the network's state.
 
-    While a training is under way the network's variables are those of the last `settle`.
+    During a training, the variables of the network have the values of the last `sync_variables`.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled, with its optimizer built. A network of this package, whose steps are Keras's.
+        A named network, compiled, with its optimizer built.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        import jax  # which is installed where it is the backend
+        import jax  # installed, because it is the backend
 
         super().__init__(model)
-        # What regularises is an argument of each step as well, but for the dropout.
+        # The regularisation, except for dropout, is an argument of each step too.
         self._weight_decay: float | None = None
         self._smoothing = 0.0
-        # Weights, other state (moving averages, dropout's seeds) and the optimizer's, as arrays on
-        # the device; None where the variables hold what is newest.
+        # Weights, other state (moving averages, seeds of dropout) and state of the optimizer, as
+        # arrays on the device; None if the variables are up to date.
         self._state: list[list[Any]] | None = None
-        # The learning rate is the callbacks' to set: it is an argument of each step.
+        # Callbacks set the learning rate, so it is an argument of each step.
         rate = model.optimizer.learning_rate
         indices = [i for i, one in enumerate(model.optimizer.variables) if one is rate]
         self._rate_index = indices[0] if indices else None
@@ -73,16 +73,16 @@ class JaxSteps(KerasSteps):
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """As in `KerasSteps`."""
-        self.settle()
+        self.sync_variables()
         n = len(images)
-        # Compiled for powers of two alone, or each number of images would be compiled for.
+        # Padded to a power of two, to avoid compiling for each number of images.
         size = 1 << max(0, n - 1).bit_length()
         padding = [(0, size - n), *[(0, 0)] * (images.ndim - 1)]
         state = [[one.value for one in part] for part in self._variables()[:2]]
         return np.asarray(self._predict(state, np.pad(images, padding)))[:n]
 
-    def settle(self) -> None:
-        """Give the network's variables what the steps since the last call have learned."""
+    def sync_variables(self) -> None:
+        """Assign the present state to the variables of the network."""
         if self._state is None:
             return
         for variables, values in zip(self._variables(), self._state, strict=True):
@@ -91,12 +91,12 @@ class JaxSteps(KerasSteps):
         self._state = None
 
     def regularize(self, values: Regularization) -> None:
-        """Set what the next training steps are regularised by.
+        """Set the regularisation of the next training steps.
 
         Parameters
         ----------
         values : Regularization
-            With a weight decay if and only if the first ones had it, and always the same dropout.
+            The dropout, and whether there is a weight decay, must not change.
         """
         if values.weight_decay is not None:
             self.model.optimizer.weight_decay = values.weight_decay

@@ -1,4 +1,4 @@
-"""The loss: crossentropy, of a part that is spread over all classes (label smoothing).
+"""The loss: cross-entropy with label smoothing.
 
 A network is trained with it by Keras's own steps (`make_loss`), by the compiled ones
 (`smoothed_crossentropy`), and watched by it on other images (`score`).
@@ -12,14 +12,14 @@ from keras import ops
 
 
 def _smooth(one_hot: Any, label_smoothing: Any) -> Any:
-    """Targets of which a part is spread over all classes."""
+    """Targets with label smoothing."""
     return one_hot * (1.0 - label_smoothing) + label_smoothing / one_hot.shape[-1]
 
 
 def smoothed_crossentropy(
     y_encoded: Any, answers: Any, label_smoothing: Any, from_logits: bool = False
 ) -> Any:
-    """The loss of each image, in float32: of tensors, the answers being probabilities or logits."""
+    """The float32 loss of each image, of tensors of probabilities or logits."""
     one_hot = ops.one_hot(y_encoded, answers.shape[-1], dtype="float32")
     targets = _smooth(one_hot, label_smoothing)
     return ops.categorical_crossentropy(targets, answers, from_logits=from_logits)
@@ -28,7 +28,7 @@ def smoothed_crossentropy(
 def score(
     probabilities: np.ndarray, y_encoded: np.ndarray, label_smoothing: float
 ) -> dict[str, float]:
-    """Loss and accuracy of answers, as sums over the images."""
+    """Loss and accuracy of predicted probabilities, as sums over the images."""
     logarithms = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny), dtype=np.float64)
     targets = _smooth(np.eye(probabilities.shape[1])[y_encoded], label_smoothing)
     is_correct = probabilities.argmax(axis=1) == y_encoded
@@ -36,13 +36,13 @@ def score(
 
 
 def make_loss(label_smoothing: float, is_logits: bool = False) -> Any:
-    """The loss that a Keras model is compiled with.
+    """Make the loss to compile a Keras model with.
 
     Parameters
     ----------
     label_smoothing : float
     is_logits : bool, default=False
-        Whether the model answers in logits.
+        Whether the model returns logits.
     """
     if not label_smoothing:
         return keras.losses.SparseCategoricalCrossentropy(
@@ -52,7 +52,7 @@ def make_loss(label_smoothing: float, is_logits: bool = False) -> Any:
 
 
 class _SmoothedCrossentropy(keras.losses.Loss):
-    """In float32, where a function would be computed in the global floatx."""
+    """The loss as a class with dtype float32; a function would use the global floatx."""
 
     def __init__(self, label_smoothing: float, is_logits: bool) -> None:
         super().__init__(name="crossentropy", dtype="float32")

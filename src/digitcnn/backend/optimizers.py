@@ -1,4 +1,4 @@
-"""The optimizers that have names here, and how a model is compiled with them."""
+"""The named optimizers, and the compilation of models with them."""
 
 import copy
 from collections.abc import Iterator
@@ -17,36 +17,36 @@ OPTIMIZERS: dict[str, type] = {
     "sgd": keras.optimizers.SGD,
 }
 
-# Shifting or scaling a feature map is no more complex than leaving it: what does that is not
-# drawn towards zero.
+# Weight decay limits the complexity of kernels. Biases and scales of feature maps do not add
+# complexity.
 _NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 def kind_of(optimizer: str | dict[str, Any]) -> type:
-    """The class of what `make_optimizer` makes."""
+    """The class of the optimizer that `make_optimizer` returns."""
     return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer["class"]
 
 
 def make_optimizer(
     optimizer: str | dict[str, Any], *, learning_rate: float = 1e-3, weight_decay: float = 0.0
 ) -> keras.optimizers.Optimizer:
-    """A new optimizer, not yet bound to a network.
+    """Make a new optimizer, not yet bound to a network.
 
     Parameters
     ----------
     optimizer : str or dict
-        A key of `OPTIMIZERS`, or what `describe_optimizer` gives for a Keras optimizer.
+        A key of `OPTIMIZERS`, or the result of `describe_optimizer` for a Keras optimizer.
     learning_rate : float, default=0.001
-        Of a named optimizer.
+        Learning rate of a named optimizer.
     weight_decay : float, default=0.0
-        Of a named optimizer: decoupled from the gradient [1]_, on kernels alone.
+        Decoupled weight decay [1]_ of a named optimizer, for kernels only.
 
     References
     ----------
     .. [1] I. Loshchilov, F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
     """
     if isinstance(optimizer, dict):
-        # Some take their configuration apart.
+        # A copy, because some optimizers modify their configuration.
         return optimizer["class"].from_config(copy.deepcopy(optimizer["config"]))
     made = OPTIMIZERS[optimizer](
         learning_rate=learning_rate, weight_decay=weight_decay, name=optimizer
@@ -56,13 +56,13 @@ def make_optimizer(
 
 
 def describe_optimizer(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """What `make_optimizer` makes a copy of a Keras optimizer from: its class and its settings.
+    """Class and settings of a Keras optimizer, for copies by `make_optimizer`.
 
-    A Keras optimizer belongs to the first network that it trains; each fit needs one of its own.
+    A Keras optimizer belongs to the first network that it trains; each fit needs a copy.
     """
     config = optimizer.get_config()
     if "name" in config:
-        # Keras counts its automatic names up: of two equal optimizers the second has another one.
+        # Keras numbers automatic names, so two equal optimizers have different names.
         config["name"] = type(optimizer).__name__.lower()
     return {"class": type(optimizer), "config": config}
 
@@ -77,8 +77,8 @@ def compile_model(
 ) -> None:
     """Compile a model with the loss and the metric of the package.
 
-    Whatever it was compiled with before, loss, metric and optimizer are replaced. Saved by Keras,
-    it can be loaded by Keras without this package.
+    They replace those of an earlier compilation. A model saved by Keras can be loaded without this
+    package.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def compile_model(
     is_logits : bool, default=False
         As in `digitcnn.backend.losses.make_loss`.
     **arguments
-        Of `keras.Model.compile`.
+        Further arguments of `keras.Model.compile`.
     """
     model.compile(
         optimizer,
@@ -100,7 +100,7 @@ def compile_model(
     )
     if not label_smoothing:
         return
-    # Keras has no smoothed loss of labels that are numbers: what it saves is the one without.
+    # Keras has no label smoothing for integer labels: the saved model has a loss without it.
     described = model.get_compile_config
 
     def get_compile_config() -> dict[str, Any]:
@@ -109,16 +109,16 @@ def compile_model(
     model.get_compile_config = get_compile_config
 
 
-# Keras's global floatx is one for all threads.
+# All threads share Keras's global floatx.
 _floatx = RLock()
 
 
 @contextmanager
 def floats_of_32_bits() -> Iterator[None]:
-    """For the time that an optimizer and a model's metrics get their variables, and no longer.
+    """Set Keras's floatx to float32 while the optimizer and the metrics create variables.
 
-    Their type is the global floatx, which cannot be said otherwise: in float16 the learning rate
-    would be rounded. Where floatx is float32, as it is unless a user changed it, nothing is done.
+    Their dtype is always the global floatx, and in float16 the learning rate would be rounded.
+    Nothing is changed if floatx is float32 already.
     """
     with _floatx:
         floatx = keras.config.floatx()

@@ -1,4 +1,4 @@
-"""A user's own models: built, tried out, and held against what a classifier can be."""
+"""Users' own models: building and validating them."""
 
 import inspect
 import random
@@ -13,17 +13,16 @@ import numpy as np
 
 from digitcnn.architectures import ImageShape
 
-# Python's and NumPy's global generators are one each for all threads.
+# All threads share Python's and NumPy's global generators.
 _seeding = RLock()
 
-# The weights that networks of callables train, by their identity: a model that is returned twice
-# has some of them.
+# Trainable variables of callables' networks, by identity, to detect a model that is returned twice.
 _trained: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 
 @contextmanager
 def _seeded_global_generators(seed: int) -> Iterator[None]:
-    """For the time that a user's callable builds its network, and no longer.
+    """Seed the global generators while a user's callable builds its network.
 
     A layer without a seed draws one from Python's global generator.
     """
@@ -62,12 +61,12 @@ def build_own(
     n_classes: int,
     **options: Any,
 ) -> keras.Model:
-    """The model of a user's callable, checked.
+    """Build and check the model of a user's callable.
 
     Parameters
     ----------
     architecture : callable
-        ``f(image_shape, n_classes, **options) -> keras.Model``. It is given those of the options
+        ``f(image_shape, n_classes, **options) -> keras.Model``. It receives those of the options
         that it has parameters for.
     image_shape : tuple of int (height, width, channels)
         Pixels, in 0..1.
@@ -79,15 +78,15 @@ def build_own(
     Returns
     -------
     keras.Model
-        Built. It answers in probabilities or in logits: see `answers_in_logits`.
+        The built model. It returns probabilities or logits: see `answers_in_logits`.
 
     Raises
     ------
     TypeError
-        If a callable gives something other than a Keras model.
+        If the callable does not return a Keras model.
     ValueError
-        If it cannot take the images, if its output is not one column for each class, if it is a
-        model that the callable gave before, or if it overrides `fit`.
+        If the model cannot take the images, if its output does not have one column per class, if
+        the callable returned it before, or if it overrides `fit`.
     """
     seed = options["seed"]
     options = {k: value for k, value in options.items() if takes_option(architecture, k)}
@@ -100,8 +99,8 @@ def build_own(
         _check_is_new(model, architecture)
         try:
             if isinstance(model, keras.Sequential) and not model.built:
-                model.build((None, *image_shape))  # a call would fix the number of images
-            # A subclass is built by a call.
+                model.build((None, *image_shape))  # a call would fix the batch size
+            # Calling a subclassed model builds it.
             answers = _try_out(model, image_shape)
         except Exception as error:
             raise ValueError(
@@ -125,7 +124,7 @@ def build_own(
             "its own, which is not called here. Override train_step or compute_loss instead"
         )
     with _seeding:
-        # What is frozen may be shared: nothing that one training learns is in it.
+        # Frozen variables may be shared, because training does not change them.
         _trained.update({id(variable): variable for variable in model.trainable_variables})
     return model
 
@@ -140,7 +139,7 @@ def _check_is_new(model: keras.Model, architecture: Callable[..., keras.Model]) 
 
 
 def _try_out(model: keras.Model, image_shape: ImageShape) -> Any:
-    """What a model answers to black, white and noise. Its state is afterwards as it was."""
+    """Outputs of a model for black, white and noise. Its state is restored."""
     images = np.random.default_rng(0).random((4, *image_shape), dtype=np.float32)
     images[0], images[1] = 0.0, 1.0
     before = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in model.variables]
@@ -151,7 +150,7 @@ def _try_out(model: keras.Model, image_shape: ImageShape) -> Any:
 
 
 def _last_activation(model: keras.Model) -> Callable[..., Any] | None:
-    """The activation of the layer that a model's output comes from, where that can be known."""
+    """The activation of a model's output layer; None if it cannot be determined."""
     own_classes = [c for c in type(model).__mro__ if c.__module__.partition(".")[0] != "keras"]
     if any("call" in vars(c) for c in own_classes) or not getattr(model, "outputs", None):
         return None
@@ -163,25 +162,25 @@ def _last_activation(model: keras.Model) -> Callable[..., Any] | None:
 
 
 def answers_in_logits(model: keras.Model, image_shape: ImageShape) -> bool:
-    """Whether the answers of a user's model are logits, of which the softmax is probabilities.
+    """Whether the outputs of a user's model are logits rather than probabilities.
 
     Parameters
     ----------
     model : keras.Model
-        Built, of any kind.
+        The built model.
     image_shape : tuple of int (height, width, channels)
         Pixels, in 0..1.
 
     Returns
     -------
     bool
-        False where they are probabilities. True where the last layer is linear; of a model whose
-        last layer cannot be known, where some answers are below 0 or above 1.
+        False for probabilities. True if the last layer is linear, or, if that cannot be determined,
+        if some outputs are below 0 or above 1.
 
     Raises
     ------
     ValueError
-        If the last layer has another activation, or the answers are between 0 and 1 and do not sum
+        If the last layer has another activation, or the outputs are between 0 and 1 and do not sum
         to 1.
 
     Examples
@@ -194,7 +193,7 @@ def answers_in_logits(model: keras.Model, image_shape: ImageShape) -> bool:
     """
     answers = keras.ops.cast(_try_out(model, image_shape), "float32")
     answers = np.array(keras.ops.convert_to_numpy(answers))
-    # 16 bits round to some thousandths.
+    # 16-bit floats have rounding errors of some thousandths.
     if (answers >= 0).all() and np.allclose(answers.sum(axis=1), 1.0, atol=0.02):
         return False
     activation = _last_activation(model)

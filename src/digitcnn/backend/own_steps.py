@@ -1,4 +1,4 @@
-"""The steps of a user's own model: those that Keras would run."""
+"""The steps of a user's own model, as Keras runs them."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from digitcnn.backend.steps import KerasSteps
 
 
 class OwnModelSteps(KerasSteps):
-    """A user's model, run as `keras.Model.fit`, `evaluate` and `predict` run it.
+    """Run a user's model as `keras.Model.fit`, `evaluate` and `predict` do.
 
-    Whatever it overrides of ``call``, ``compute_loss``, ``compute_metrics``, ``train_step``,
-    ``test_step`` and ``predict_step`` counts. With TensorFlow each step is compiled once, for
+    Overridden methods ``call``, ``compute_loss``, ``compute_metrics``, ``train_step``,
+    ``test_step`` and ``predict_step`` take effect. With TensorFlow each step is compiled once, for
     batches of any size.
 
     Parameters
@@ -22,7 +22,7 @@ class OwnModelSteps(KerasSteps):
     n_devices : int, default=1
         As in `KerasSteps`.
     is_logits : bool, default=False
-        Whether the model's answers are logits.
+        Whether the model returns logits.
     """
 
     def __init__(self, model: keras.Model, n_devices: int = 1, is_logits: bool = False) -> None:
@@ -35,7 +35,8 @@ class OwnModelSteps(KerasSteps):
         self._is_compiled_here = keras.backend.backend() == "tensorflow" and not any(overrides)
         self._functions: dict[tuple[str, int, bool], Any] = {}
         self._kerass_function: Any = None
-        # They may be probabilities though the model's are logits, or the other way round.
+        # An own `predict_step` may return probabilities although the model returns logits, or vice
+        # versa.
         self._has_own_answers = type(model).predict_step is not keras.Model.predict_step
 
     def train(
@@ -63,6 +64,7 @@ class OwnModelSteps(KerasSteps):
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """As in `KerasSteps`."""
+        answers: np.ndarray
         if self._is_compiled_here:
             with self._lock:
                 answers = self._one_output(self._function("predict", images)(images)).numpy()
@@ -78,7 +80,7 @@ class OwnModelSteps(KerasSteps):
         return answers
 
     def _are_logits(self, answers: np.ndarray, n: int) -> bool:
-        """Whether answers of a `predict_step` of the model's own are logits."""
+        """Whether the outputs of the model's own `predict_step` are logits."""
         is_table = answers.ndim == 2 and len(answers) == n
         if is_table and (answers >= 0).all() and np.allclose(answers.sum(axis=1), 1.0, atol=0.02):
             return False
@@ -91,20 +93,19 @@ class OwnModelSteps(KerasSteps):
         )
 
     def _run(self, step: str, *batch: np.ndarray) -> dict[str, float]:
-        # Without this the figures would be those of all batches so far.
+        # Otherwise the figures would be means over all batches so far.
         self.model.reset_metrics()
         return self._figures(self._function(step, *batch)(*batch), f"{step}_step")
 
     def _function(self, step: str, *batch: np.ndarray) -> Any:
-        """A step of the model's as a compiled function of a batch.
+        """A step of the model as a compiled function of a batch.
 
-        Keras compiles another one for the last, smaller batch of arrays that are given batch by
-        batch.
+        Keras would compile another one for the last, smaller batch.
         """
         import tensorflow as tf
 
         model = self.model
-        # What a user compiles anew loses Keras's function, and has to lose this one.
+        # If a user compiles the model again, Keras drops its function, and this one must go too.
         model.make_train_function()
         if model.train_function is not self._kerass_function:
             self._kerass_function = model.train_function
@@ -120,8 +121,8 @@ class OwnModelSteps(KerasSteps):
                 self._functions[key] = lambda *arrays: run(*map(tf.constant, arrays))
             else:
                 compiled = tf.function(run, autograph=False, jit_compile=model.jit_compile)
-                # Traced for good: TensorFlow takes the networks of a search for one function that
-                # it traces again and again, and warns of it.
+                # A concrete function: TensorFlow would treat the networks of a search as repeated
+                # traces of one function, and warn.
                 traced = compiled.get_concrete_function(
                     *(tf.TensorSpec([None, *a.shape[1:]], a.dtype) for a in batch)
                 )

@@ -1,4 +1,4 @@
-"""The active backend: what it takes of this process, and functions compiled for it."""
+"""The active backend: its threads and memory, and functions compiled for it."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from digitcnn._utils.workers import note_use, was_forked_from_use, worker_number
 
 
 def check_process() -> None:
-    """Refuse to compute where the backend would wait for threads that a fork left behind."""
+    """Refuse to compute in a forked process, in which the backend would wait for lost threads."""
     backend = keras.backend.backend()
     if was_forked_from_use() and backend in ("tensorflow", "jax"):
         raise RuntimeError(
@@ -27,15 +27,15 @@ def check_process() -> None:
 
 @cache
 def configure_backend() -> None:
-    """Configure what the backend takes of this machine, before its first use in this process.
+    """Configure the backend's threads and GPU memory, before its first use in this process.
 
-    In a worker of joblib or Dask TensorFlow's threads become the worker's share of the cores. The
-    memory of GPUs is taken as it is needed, rather than all at once: by TensorFlow, and in a worker
-    by JAX. What was set by anybody else stays, and once the backend is in use nothing is changed
-    any more.
+    In a worker of joblib or Dask, TensorFlow uses as many threads as the worker's share of the
+    cores. TensorFlow, and in a worker JAX, allocate GPU memory as needed rather than all at once.
+    Existing settings are kept, and nothing changes once the backend is in use.
     """
     if keras.backend.backend() == "jax" and worker_number() is not None:
-        # JAX would take three quarters of a GPU's memory at once, and the next worker finds none.
+        # JAX would allocate three quarters of a GPU's memory at once, and leave too little for the
+        # next worker.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     if keras.backend.backend() != "tensorflow":
         return
@@ -58,20 +58,20 @@ def configure_backend() -> None:
 
 
 def _is_set(name: str) -> bool:
-    """Whether an environment variable tells TensorFlow how many threads to have."""
+    """Whether an environment variable sets TensorFlow's number of threads."""
     return os.environ.get(f"TF_NUM_{name}", "0") != "0"
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    """`function`, of tensors, as one of NumPy arrays, compiled where the active backend can.
+    """Compile a function of tensors, for NumPy arrays, if the active backend can.
 
-    XLA makes one loop of a chain of gathers and element-wise operations, which is several times
-    faster than running them one by one. PyTorch runs the function as it stands.
+    XLA fuses a chain of gathers and element-wise operations into one loop, which is several times
+    faster than separate operations. PyTorch runs the function uncompiled.
 
     Parameters
     ----------
     function : callable
-        A pure function of tensors that gives one tensor.
+        A pure function of tensors that returns one tensor.
     """
     on_device = compiled_on_device(function)
     if keras.backend.backend() == "tensorflow":
@@ -80,7 +80,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
 
 
 def compiled_on_device(function: Callable[..., Any]) -> Callable[..., Any]:
-    """As `compiled`, but what comes out stays a tensor where it was computed."""
+    """As `compiled`, but the result remains a tensor on its device."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -89,7 +89,7 @@ def compiled_on_device(function: Callable[..., Any]) -> Callable[..., Any]:
 
         @cache
         def trace(*signature: tuple[tuple[int, ...], str]) -> Any:
-            # Traced for good: a user may have functions run eagerly.
+            # A concrete function: a user may have set functions to run eagerly.
             return traced.get_concrete_function(*(tf.TensorSpec(*one) for one in signature))
 
         # Twice as fast as Keras's conversions, for batches of this size.

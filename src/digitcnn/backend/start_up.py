@@ -12,9 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-# How little TensorFlow says: 3 leaves what ends the process.
+# TensorFlow's log level: 3 leaves only fatal errors.
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-# Its lines before it has read that: of its logger of today, of the one before, and those between.
+# Lines that TensorFlow logs before it reads the level: of the present logger, of the former one,
+# and lines without a prefix.
 _CHATTER = re.compile(
     rb"[IWE]\d{4} \d\d:|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] "
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
@@ -24,10 +25,10 @@ _CHATTER = re.compile(
 
 @contextmanager
 def quiet_start_up() -> Iterator[None]:
-    """A context to import Keras in: what TensorFlow says from then on is errors of Python alone.
+    """A context to import Keras in, which suppresses TensorFlow's log messages.
 
-    The environment is as before afterwards. Nothing is suppressed where the user has set
-    ``TF_CPP_MIN_LOG_LEVEL`` to less than 2, so as to see it, or has imported TensorFlow before.
+    It restores the environment. Nothing is suppressed if the user has set ``TF_CPP_MIN_LOG_LEVEL``
+    to less than 2, or has imported TensorFlow before.
     """
     given = os.environ.get(_LEVEL)
     if given not in (None, "2", "3") or "tensorflow" in sys.modules:
@@ -46,9 +47,9 @@ def quiet_start_up() -> Iterator[None]:
 
 
 def _is_alone() -> bool:
-    """Whether no thread of the program can write to standard error, or start a process with it.
+    """Whether no other thread can write to standard error or start a process.
 
-    Those of IPython and of a notebook's kernel do neither.
+    Threads of IPython and of a notebook's kernel do neither.
     """
     if threading.active_count() == 1:
         return True
@@ -58,9 +59,9 @@ def _is_alone() -> bool:
 
 @contextmanager
 def _filtered_standard_error() -> Iterator[None]:
-    """Hold back what native code writes to standard error, and pass on in the end what it is not.
+    """Hold back native output to standard error, and finally write what is not TensorFlow's log.
 
-    A process that is killed in between loses the held back lines.
+    The lines held back are lost if the process is killed meanwhile.
     """
     _flush()
     try:

@@ -1,4 +1,4 @@
-"""One step of training and one of prediction: Keras's own, and what all steps have in common."""
+"""Steps of training and prediction: Keras's own, and the interface of all steps."""
 
 from collections.abc import Iterator
 from math import prod
@@ -15,16 +15,16 @@ from digitcnn.backend.optimizers import OPTIMIZERS
 
 
 class Regularization(NamedTuple):
-    """What keeps a network from learning its examples by heart.
+    """Regularisation of a network.
 
     Parameters
     ----------
     dropout : float or None
-        Rate of every dropout layer; None is each layer's own.
+        Rate of all dropout layers; None keeps that of each layer.
     weight_decay : float or None
-        The optimizer's; None is what the optimizer came with.
+        Weight decay of the optimizer; None keeps the optimizer's setting.
     label_smoothing : float
-        Part of the target that is spread over all classes.
+        Fraction of the target that is spread over all classes.
     """
 
     dropout: float | None
@@ -33,14 +33,14 @@ class Regularization(NamedTuple):
 
 
 def has_processor_steps(device: str) -> bool:
-    """Whether steps for this device are `ProcessorSteps`: TensorFlow's, without a GPU."""
+    """Whether the steps for this device are `ProcessorSteps`: TensorFlow on a CPU."""
     return keras.backend.backend() == "tensorflow" and on_processor(device)
 
 
 def has_jax_steps(device: str, optimizer: type) -> bool:
-    """Whether a named network's steps are `JaxSteps`: JAX's, on one device.
+    """Whether the steps of a named network are `JaxSteps`: JAX on one device.
 
-    An optimizer of another kind may do what Keras's own step alone allows for.
+    Other optimizers may need Keras's own step.
     """
     is_known = optimizer in OPTIMIZERS.values()
     return keras.backend.backend() == "jax" and device != "all" and is_known
@@ -49,21 +49,21 @@ def has_jax_steps(device: str, optimizer: type) -> bool:
 class KerasSteps:
     """Keras's own steps, for named networks on accelerators and with other backends.
 
-    How they regularise is compiled in.
+    The regularisation is compiled in.
 
     Parameters
     ----------
     model : keras.Model
         Compiled.
     n_devices : int, default=1
-        Among which each batch is divided. One that they do not divide evenly is filled up with
-        images of its own.
+        Number of devices among which a batch is divided. A batch that cannot be divided evenly is
+        padded with images of its own.
     """
 
     def __init__(self, model: keras.Model, n_devices: int = 1) -> None:
         self.model = model
         self.n_devices = n_devices
-        # Keras says of no backend that several threads may predict with one model.
+        # Keras does not guarantee for any backend that a model can predict in several threads.
         self._lock = Lock()
 
     def train(
@@ -75,9 +75,9 @@ class KerasSteps:
         ----------
         images : ndarray of shape (n, height, width, channels), float32
         y_encoded : ndarray of shape (n,), int32
-            Labels as numbers.
+            Labels encoded as integers.
         weights : ndarray of shape (n,), float32, or None
-            None is 1 for each.
+            Sample weights; None is 1 for each image.
 
         Returns
         -------
@@ -92,8 +92,8 @@ class KerasSteps:
             sample_weight=None if weights is None else weights[rows],
             return_dict=True,
         )
-        # Keras takes an interrupt that comes while it waits for a figure for one that is no number,
-        # and leaves the figure as it was. With JAX that is nearly all of the time.
+        # If an interrupt arrives while Keras waits for a figure, Keras swallows it and leaves the
+        # figure unconverted. With JAX that is nearly all of the time.
         if any(ops.is_tensor(value) and prod(value.shape) == 1 for value in logs.values()):
             raise KeyboardInterrupt
         figures = self._figures(logs, "train_step")
@@ -102,26 +102,27 @@ class KerasSteps:
     def evaluate(
         self, images: np.ndarray, y_encoded: np.ndarray, label_smoothing: float
     ) -> dict[str, float]:
-        """Figures on images that are not trained on, as sums over them.
+        """Figures on validation images, as sums over them.
 
         Parameters
         ----------
         images : ndarray of shape (n, height, width, channels), float32
         y_encoded : ndarray of shape (n,), int32
         label_smoothing : float
-            As the training's.
+            Label smoothing of the training.
         """
         return score(self.predict(images), y_encoded, label_smoothing)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The network's probabilities, of shape (n, n_classes), for a batch of any size.
+        """Predict the probabilities, of shape (n, n_classes), of a batch of any size.
 
-        Several threads may ask at once.
+        It is thread-safe.
         """
         n = len(images)
         with self._lock:
             answers = self.model.predict_on_batch(images[self._rows(n)])
-        return self._one_output(answers)[:n]
+        probabilities: np.ndarray = self._one_output(answers)[:n]
+        return probabilities
 
     def _one_output(self, answers: Any) -> Any:
         if not hasattr(answers, "shape"):
@@ -132,12 +133,12 @@ class KerasSteps:
         return answers
 
     def _rows(self, n: int) -> Any:
-        """The rows of a batch that the devices divide evenly."""
+        """Row indices that pad a batch, so that the devices divide it evenly."""
         missing = -n % self.n_devices
         return np.resize(np.arange(n), n + missing) if missing else slice(None)
 
-    def settle(self) -> None:
-        """Give the network's variables what was learned. They hold it already."""
+    def sync_variables(self) -> None:
+        """Do nothing: the variables are always up to date."""
 
     def _figures(self, logs: Any, step: str) -> dict[str, float]:
         figures = dict(_numbers(logs or {}))
@@ -149,11 +150,11 @@ class KerasSteps:
         return figures
 
     def regularize(self, values: Regularization) -> None:
-        """Nothing: it is compiled in."""
+        """Do nothing: the regularisation is compiled in."""
 
 
 def _numbers(logs: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """What is a number in a model's logs. There may be vectors and texts beside."""
+    """The numbers in a model's logs, which may also hold vectors and texts."""
     for name, value in logs.items():
         if isinstance(value, dict):
             yield from _numbers(value)

@@ -1,4 +1,4 @@
-"""What a model computes and trains, apart from its weights, seeds and names.
+"""The structure of a model: what it computes and trains, without weights, seeds and names.
 
 Two models that a user's function makes in two calls are two objects. Where it can be known that
 they differ in nothing but their initial weights, one that is compiled serves for both.
@@ -16,24 +16,24 @@ import numpy as np
 
 from digitcnn._utils.identity import as_plain, digest_arrays
 
-# Methods that Keras's training calls: a user's own may do anything.
+# Methods that Keras's training calls. An override may do anything.
 _STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
-# Configurations that hold code, of which Keras says no more than a name or bytes.
+# Configurations with code, for which Keras gives no more than a name or bytes.
 _CODE = ("function", "Lambda", "__lambda__")
 
 
 def weights_and_seeds(model: keras.Model) -> list[Any]:
-    """A model's variables, without those of its metrics and its optimizer."""
+    """Variables of a model, without those of its metrics and its optimizer."""
     metrics = {id(variable) for variable in model.metrics_variables}
     return [variable for variable in model.variables if id(variable) not in metrics]
 
 
 class _UnknownError(Exception):
-    """Something of which nobody can tell what it does."""
+    """Part of a model whose behaviour cannot be determined."""
 
 
 def describe_structure(model: keras.Model) -> str | None:
-    """What is equal for models that differ in nothing but weights, seeds and names.
+    """Describe a model: equal for models that differ only in weights, seeds and names.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def describe_structure(model: keras.Model) -> str | None:
     Returns
     -------
     str or None
-        None where it cannot be known: the model has steps of its own, functions without a name in
-        Keras, or state outside of its variables that is more than plain values.
+        None if it cannot be determined: the model overrides steps, or has functions without a name
+        in Keras, or state outside its variables other than plain values.
 
     Examples
     --------
@@ -70,13 +70,13 @@ def describe_structure(model: keras.Model) -> str | None:
 
 
 def _describe_object(layer: Any) -> Any:
-    """A model, a layer or an operation: its class, its configuration, what else it holds."""
+    """Describe a model, a layer or an operation: class, configuration, other attributes."""
     cls = type(layer)
     for name, value in vars(layer).items():
         if name in _bookkeeping():
             continue
         if callable(value) and hasattr(cls, name):
-            raise _UnknownError  # a method of this object alone
+            raise _UnknownError  # a method that is set on this object only
         if isinstance(value, types.FunctionType) and not _is_keras(value):
             raise _UnknownError  # as an activation: Keras would warn of it in `get_config`
     if isinstance(layer, keras.Model) and _is_keras(cls):
@@ -84,7 +84,7 @@ def _describe_object(layer: Any) -> Any:
     try:
         config = layer.get_config()
     except Exception:
-        # A model of a user's class has none, and says by its attributes what it is.
+        # A user's model class may have none. Its attributes describe it.
         if _is_keras(cls) or not isinstance(layer, keras.Model):
             raise _UnknownError from None
         config = {}
@@ -94,8 +94,8 @@ def _describe_object(layer: Any) -> Any:
 
 
 def _describe_graph(model: keras.Model) -> list[Any]:
-    """The layers and operations of a sequential or functional model, and how they are joined."""
-    # First of all: one that cannot be known ends it.
+    """The layers and operations of a sequential or functional model, and their connections."""
+    # First, because an unknown one ends the description.
     parts = [_describe_object(one) for one in getattr(model, "operations", model.layers)]
     config = model.get_config()
     layers = config.get("layers", [])
@@ -124,14 +124,14 @@ def _describe_class(cls: type) -> Any:
 
 
 def _describe_config(config: Any, places: dict[str, int] | None = None) -> Any:
-    """A configuration as JSON holds it, with the code of a user's classes.
+    """A configuration as JSON data, with the code of a user's classes.
 
     Parameters
     ----------
     config : object
-        A part of what `get_config` gives.
+        A part of the result of `get_config`.
     places : dict of str to int or None, default=None
-        The layers of the functional model that it is a part of, by their names.
+        The layers of the enclosing functional model, by name.
     """
     if isinstance(config, dict):
         if config.get("class_name") == "__keras_tensor__":
@@ -152,9 +152,9 @@ def _describe_config(config: Any, places: dict[str, int] | None = None) -> Any:
 
 
 def _without_names(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without the name, and of the seed whether there is one.
+    """A configuration without its name, and with only the presence of a seed.
 
-    PyTorch drops otherwise where there is none.
+    PyTorch's dropout differs without a seed.
     """
     described = {key: value for key, value in config.items() if key != "name"}
     if "seed" in described:
@@ -163,7 +163,7 @@ def _without_names(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_named(config: dict[str, Any]) -> Any:
-    """An object within a configuration: by its class and its own configuration."""
+    """Describe an object in a configuration by its class and its own configuration."""
     name, module, inner = str(config["class_name"]), str(config.get("module")), config.get("config")
     if name in _CODE or not isinstance(inner, dict):
         raise _UnknownError
@@ -181,7 +181,7 @@ def _describe_named(config: dict[str, Any]) -> Any:
 
 
 def _replaced(value: Any, places: dict[str, int]) -> Any:
-    """The layers where a functional model begins and ends, by their places."""
+    """The input and output layers of a functional model, by position."""
     if isinstance(value, dict):
         return {key: _replaced(one, places) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -203,13 +203,13 @@ def _bookkeeping() -> frozenset[str]:
     loss = keras.losses.MeanSquaredError(name="loss")
     model.compile(keras.optimizers.SGD(name="sgd"), loss)
     model(np.zeros((1, 2), np.float32))
-    # And what a training, one under JAX, and `compile_model` put on a model.
+    # Attributes that a training, one under JAX, and `compile_model` set on a model.
     later = ("history", "_jax_state", "get_compile_config")
     return frozenset({*vars(layer), *vars(model), *later})
 
 
 def _describe_attributes(layer: Any) -> dict[str, Any]:
-    """What a user's layer or model holds beside what Keras keeps on it."""
+    """Attributes of a user's layer or model that are not Keras's."""
     found = {}
     for name, value in vars(layer).items():
         if name not in _bookkeeping():

@@ -1,16 +1,16 @@
-"""A named network's steps on the processor, by TensorFlow's fused kernels.
+"""Steps of named networks on the CPU, with TensorFlow's fused kernels.
 
-Keras spells some layers out in many small operations, each of which reads and writes the whole
-batch. Three of them have cheaper forms that compute the same function:
+Keras implements some layers by many small operations, each of which reads and writes the whole
+batch. Three of them have faster equivalents:
 
 - batch normalisation, for which TensorFlow has one kernel in each direction;
 - a convolution followed by maximum pooling: a rising activation may as well come after the
   pooling, on a quarter of the numbers;
 - dropout, whose mask needs no more than 16 random bits for a number.
 
-Which these are is read from the network's description. The layers stay Keras's own, with their
-variables: only the order of the arithmetic is changed. A description says nothing of what a user's
-model may override, so such a model is never sent this way.
+The network's description tells which layers these are. The layers remain Keras's own, with their
+variables: only the order of the arithmetic changes. A description cannot express what a user's
+model may override, so these steps are for named networks only.
 """
 
 from functools import cached_property
@@ -28,15 +28,16 @@ from digitcnn.layers import BatchNormalization, Conv2D, Dense, Dropout, MaxPooli
 
 
 class ProcessorSteps:
-    """Steps of a named network that run on the processor as fast as TensorFlow's kernels.
+    """Steps of a named network on the CPU, at the speed of TensorFlow's kernels.
 
-    They take any number of images without compiling anew, and any regularisation: what
-    regularises is read from variables.
+    They take any number of images and any regularisation without compiling again: the
+    regularisation is read from variables.
 
     Parameters
     ----------
     model : keras.Model
-        Of a key of `digitcnn.architectures.ARCHITECTURES`, compiled, with its optimizer built.
+        A network named in `digitcnn.architectures.ARCHITECTURES`, compiled, with its optimizer
+        built.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -44,13 +45,13 @@ class ProcessorSteps:
         self._values = {
             name: tf.Variable(0.0, trainable=False, name=name) for name in Regularization._fields
         }
-        # Of what there is a value. Having none is part of what is compiled.
+        # Only settings that have a value. The absence of one is compiled in.
         self._has: dict[str, bool] = {}
         images = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
         y_encoded = tf.TensorSpec([None], tf.int32)
         weights = tf.TensorSpec([None], tf.float32)
-        # XLA makes one loop of an optimizer's many small operations. An optimizer of a user's own
-        # may have some that XLA does not know.
+        # XLA fuses the many small operations of an optimizer. A user's optimizer may have
+        # operations that XLA does not support.
         is_known = type(model.optimizer) in OPTIMIZERS.values()
         self._update = tf.function(self._update_eagerly, autograph=False, jit_compile=is_known)
         self._train = tf.function(
@@ -60,8 +61,8 @@ class ProcessorSteps:
             self._predict_eagerly, input_signature=[images], autograph=False
         )
 
-    # Traced for good: what a tf.function looks at in each call takes a sixth of the time of reading
-    # one image, and where a user has functions run eagerly, it would not be a function any more.
+    # A concrete function: the checks of a tf.function take a sixth of the time of predicting one
+    # image, and a user may have set functions to run eagerly.
     @cached_property
     def _traced_train(self) -> Any:
         return self._train.get_concrete_function()
@@ -91,20 +92,21 @@ class ProcessorSteps:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """As in `KerasSteps`."""
-        return self._traced_predict(tf.constant(images, tf.float32)).numpy()
+        probabilities: np.ndarray = self._traced_predict(tf.constant(images, tf.float32)).numpy()
+        return probabilities
 
-    def settle(self) -> None:
+    def sync_variables(self) -> None:
         """As in `KerasSteps`."""
 
     def regularize(self, values: Regularization) -> None:
-        """Set what the next training steps are regularised by.
+        """Set the regularisation of the next training steps.
 
         Parameters
         ----------
         values : Regularization
             With a dropout, and with a weight decay, if and only if the first ones had it.
         """
-        # In the layers and in the optimizer as well, for whoever comes to own the model.
+        # In the layers and the optimizer as well, in case the model is handed to the user.
         if values.dropout is not None:
             for layer in self.model.layers:
                 if isinstance(layer, keras.layers.Dropout):
@@ -148,7 +150,7 @@ class ProcessorSteps:
 def forward(
     model: keras.Model, images: tf.Tensor, *, training: bool, dropout: tf.Variable | None = None
 ) -> tf.Tensor:
-    """What `model` answers to a batch of images.
+    """Apply the network to a batch of images.
 
     To be traced by a `tf.function`.
 
@@ -197,11 +199,11 @@ def _convolve(convolution: keras.layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
 
 
 def _has_kernel(layer: keras.layers.BatchNormalization, x: tf.Tensor) -> bool:
-    return x.shape.rank == 4 and layer.variable_dtype == "float32"
+    return bool(x.shape.rank == 4) and layer.variable_dtype == "float32"
 
 
 def _normalize(layer: keras.layers.BatchNormalization, x: tf.Tensor, training: bool) -> tf.Tensor:
-    # The kernel computes mean and variance in float32 whatever the precision of x.
+    # The kernel computes mean and variance in float32 for any precision of x.
     x = tf.cast(x, layer.compute_dtype)
     moving_mean, moving_variance = layer.moving_mean.value, layer.moving_variance.value
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -214,8 +216,8 @@ def _normalize(layer: keras.layers.BatchNormalization, x: tf.Tensor, training: b
         is_training=training,
     )
     if training:
-        # The kernel's variance is that of the population as estimated from a sample, Keras's that
-        # of the sample.
+        # The kernel returns the unbiased estimate of the variance, Keras uses the variance of the
+        # sample.
         n = tf.cast(tf.size(x) // x.shape[-1], tf.float32)
         variance *= (n - 1.0) / n
         kept = layer.momentum
@@ -225,8 +227,8 @@ def _normalize(layer: keras.layers.BatchNormalization, x: tf.Tensor, training: b
 
 
 def _softmax(layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
-    # In float64: kernels for float32 round a number otherwise where it stands at the end of a block
-    # or of a thread's share, so that an answer would depend on the images beside it.
+    # In float64, because float32 kernels round differently at the end of a block or of a thread's
+    # share, and a probability would depend on the other images of the batch.
     x, kernel, bias = (tf.cast(one, tf.float64) for one in (x, layer.kernel, layer.bias))
     logits = tf.matmul(x, kernel) + bias
     return tf.cast(tf.nn.softmax(logits), layer.compute_dtype)

@@ -1,15 +1,15 @@
-"""Loaders of digits: scikit-learn's sample, MNIST from wherever a copy is, CSVs, image files."""
+"""Loaders of digits: scikit-learn's sample, MNIST, CSV and Parquet files, image files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from digitcnn._typing import ColumnName, FilePath, FilePaths
 from digitcnn._utils.atomic import as_path
 from digitcnn.datasets._images import read_digit_images
 from digitcnn.datasets._mnist import find_mnist, read_mnist
 from digitcnn.preprocessing.normalizer import DigitNormalizer
-from digitcnn.tables.files import PathLike
 from digitcnn.tables.labels import tidy_labels
 from digitcnn.tables.readers import iter_table, read_table
 from digitcnn.tables.streaming import shuffled, write_pixels
@@ -24,22 +24,21 @@ __all__ = [
 
 
 def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> Any:
-    """Load scikit-learn's 1,797 handwritten digits, which need no network.
+    """Load scikit-learn's 1,797 handwritten digits, without a download.
 
     Parameters
     ----------
     normalize : bool, default=True
-        Whether to redraw the 8 by 8 pictures as MNIST's were made, 28 by 28, see
-        :class:`digitcnn.DigitNormalizer`. Otherwise they stay 8 by 8, spread over 0..255.
+        Whether to redraw the 8x8 pictures in MNIST's form with 28x28 pixels, see
+        :class:`digitcnn.DigitNormalizer`. Otherwise they remain 8x8, scaled to 0..255.
     return_X_y : bool, default=True
-        Whether to return two arrays, or a Bunch.
+        Whether to return two arrays rather than a Bunch.
 
     Returns
     -------
     X : ndarray of uint8 of shape (1797, 784) or (1797, 64)
-        One picture a row, 0 for the background and 255 for strokes.
-    y : ndarray of int64 of shape (1797,)
-        The digits.
+        One picture per row, 0 for the background and 255 for strokes. y : ndarray of int64 of shape
+        (1797,) The digits.
     bunch : sklearn.utils.Bunch
         Only if ``return_X_y`` is False: ``data``, ``target``, ``target_names`` and ``DESCR``.
 
@@ -63,17 +62,17 @@ def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> An
     return Bunch(data=X, target=y, target_names=sample.target_names, DESCR=sample.DESCR)
 
 
-def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.ndarray, ...]:
+def load_mnist(path: FilePath | None = None, *, split: str = "all") -> tuple[np.ndarray, ...]:
     """Load MNIST, 60,000 training and 10,000 test digits of 28 by 28 pixels.
 
     Parameters
     ----------
     path : str or path-like, default=None
-        An ``mnist.npz``, or a folder with one, with the four IDX files (plain or ``.gz``) or with
-        ``mnist_train.csv`` and ``mnist_test.csv`` (label first, with or without a header; plain,
-        ``.gz`` or ``.zip``). Any data in these forms is taken, so Fashion-MNIST too. None looks
-        into the folder that the environment variable ``DIGITCNN_DATA`` names, then for Keras's
-        copy (``~/.keras/datasets/mnist.npz``), and then downloads one, once.
+        An ``mnist.npz``, or a folder with that file, with the four IDX files (plain or ``.gz``) or
+        with ``mnist_train.csv`` and ``mnist_test.csv`` (label first, with or without a header;
+        plain, ``.gz`` or ``.zip``). Any data in these formats is accepted, for example
+        Fashion-MNIST. None searches the folder in the environment variable ``DIGITCNN_DATA``, then
+        uses Keras's copy (``~/.keras/datasets/mnist.npz``), and otherwise downloads one, once.
     split : {"all", "train", "test"}, default="all"
         What to return.
 
@@ -84,18 +83,18 @@ def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.
     y_train : ndarray of int64 of shape (60000,)
         The digits.
     X_test : ndarray of uint8 of shape (10000, 784)
-        Pictures to test with, by other writers.
+        Test pictures, by other writers.
     y_test : ndarray of int64 of shape (10000,)
-        Their digits. "train" and "test" return two arrays, "all" four, in this order.
+        The test digits. "train" and "test" return two arrays, "all" returns four, in this order.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file, or no data in the folder.
+        If the file does not exist, or the folder has no data.
     OSError
-        If no path is given, no copy is found and none can be downloaded.
+        If no path is given, no copy is found and the download fails.
     ValueError
-        If a file is damaged, or a download is not MNIST as it was published.
+        If a file is damaged, or a download is not MNIST as published.
 
     References
     ----------
@@ -119,38 +118,39 @@ def load_mnist(path: PathLike | None = None, *, split: str = "all") -> tuple[np.
 
 
 def read_digits_csv(
-    path: PathLike | Sequence[PathLike], label: Any = "label", *, memory_map: PathLike | None = None
+    path: FilePaths, label: ColumnName = "label", *, memory_map: FilePath | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read pictures and labels from CSV or Parquet files.
 
-    With `memory_map` the pixels go to a file a few rows at a time, and X is that file, mapped into
-    memory: `DigitCNNClassifier` trains on more pictures than fit into it, with the same result.
+    With `memory_map` the pixels are written to a file a few rows at a time, and X is that file
+    mapped into memory. So `DigitCNNClassifier` can train on more pictures than fit into memory,
+    with the same result.
 
     Parameters
     ----------
     path : str, path-like, or list of them
-        The files: ``.csv``, ``.csv.gz``, ``.csv.zip`` or ``.parquet``. The rows of a list are put
-        one below the other.
+        The files: ``.csv``, ``.csv.gz``, ``.csv.zip`` or ``.parquet``. The rows of several files
+        are concatenated.
     label : str, default="label"
-        Name of the label column. The pixel columns are told by their names, see
+        Name of the label column. The pixel columns are found by their names, see
         :class:`digitcnn.DigitCSVTransformer`.
     memory_map : str or path-like, default=None
-        A ``.npy`` file to write, with a byte for each pixel. An existing file is replaced. Delete
-        it when you no longer need X. None keeps the pixels in memory.
+        A ``.npy`` file to write, with one byte per pixel. An existing file is replaced. Delete it
+        when you no longer need X. None keeps the pixels in memory.
 
     Returns
     -------
     X : ndarray or memmap of uint8 of shape (n, p)
         One picture a row.
     y : ndarray of shape (n,)
-        int64 where every label is a whole number, else strings.
+        int64 if every label is an integer, otherwise strings.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
-        If a path is no file.
+        If a path is not a file.
     ValueError
-        If there is no label column, or a cell is not a pixel or a label; the error names it.
+        If there is no label column, or a cell is not a pixel or a label; the error names the cell.
 
     Examples
     --------
@@ -166,8 +166,8 @@ def read_digits_csv(
 
 
 def stream_digits(
-    path: PathLike | Sequence[PathLike],
-    label: Any = "label",
+    path: FilePaths,
+    label: ColumnName = "label",
     *,
     n_rows: int = 4096,
     shuffle: bool = False,
@@ -178,17 +178,17 @@ def stream_digits(
     Parameters
     ----------
     path : str, path-like, or list of them
-        As `read_digits_csv` takes them.
+        As for `read_digits_csv`.
     label : str, default="label"
         Name of the label column.
     n_rows : int, default=4096
-        Rows of each part; the last has what is left. Parts go across files.
+        Number of rows per part; the last part may be smaller. Parts may span files.
     shuffle : bool, default=False
-        Whether to shuffle rows across parts, of which eight are then held in memory. A file sorted
-        by label teaches a network badly otherwise. Where a file is longer than a few dozen parts it
-        stays roughly in order.
+        Whether to shuffle rows across parts, eight of which are held in memory. Use it for files
+        sorted by label, which are bad for training. A file of more than a few dozen parts remains
+        roughly in order.
     random_state : int or None, default=None
-        Draws the order. None is different each time.
+        Seed of the order. None gives a different order each time.
 
     Yields
     ------
@@ -200,9 +200,9 @@ def stream_digits(
     Raises
     ------
     FileNotFoundError, IsADirectoryError
-        If a path is no file.
+        If a path is not a file.
     ValueError
-        If there is no label column, or a cell is not a pixel or a label; the error names it.
+        If there is no label column, or a cell is not a pixel or a label; the error names the cell.
 
     Examples
     --------

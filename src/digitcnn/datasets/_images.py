@@ -2,74 +2,75 @@
 
 import os
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from digitcnn._typing import ColumnName, FilePath, FilePaths
 from digitcnn._utils.atomic import as_path
 from digitcnn.preprocessing.image_rows import ImageRows, read_rows
-from digitcnn.tables.files import PathLike
 from digitcnn.tables.image_batches import ImageReader
 from digitcnn.tables.image_sources import ImageList, find_images
 from digitcnn.tables.labels import tidy_labels
 
 
 def read_digit_images(
-    path: PathLike | Sequence[PathLike],
+    path: FilePaths,
     label: str = "label",
     *,
     size: int = 28,
     normalize: str | bool = "auto",
     skip_bad: bool = False,
-    memory_map: PathLike | None = None,
+    memory_map: FilePath | None = None,
     return_files: bool = False,
 ) -> tuple[Any, ...]:
     """Read image files of one digit each: PNG, JPEG, BMP, TIFF, WebP and GIF.
 
-    The images may be grey or coloured, transparent, of 1 to 16 bits, of any size up to 67 million
-    pixels, and turned by EXIF data. The headers of all files are read first, so that what is no
-    image is refused before any work. The others are decoded in threads, some at a time.
+    The images may be grey, coloured or transparent, have 1 to 16 bits per channel and up to 67
+    million pixels, and be rotated by EXIF data. The headers of all files are read first, so that a
+    file that is not an image is refused early. The images are then decoded in threads, some at a
+    time.
 
     Parameters
     ----------
     path : str, path-like, or list of them
-        A folder with a folder for each class, whose name is the label; a folder of images; images;
-        or a CSV with a column of file names, relative to its own folder, and one of labels. Files
-        in a folder are sorted by name, numbers by their value. Hidden files, and those without the
-        ending of an image, are left out of folders; photos of other formats, as HEIC, are refused.
+        A folder with one folder per class, whose name is the label; a folder of images; images; or
+        a CSV with a column of file names, relative to its own folder, and one of labels. Files in a
+        folder are sorted by name, and numbers in names by value. In folders, hidden files and files
+        without an image extension are ignored; photos in other formats, such as HEIC, are an error.
     label : str, default="label"
-        Name of the label column of a CSV. Where it has two columns, they need no names.
+        Name of the label column of a CSV. A CSV with two columns needs no names.
     size : int, default=28
-        Side of the pictures that come out, in pixels.
+        Side of the returned pictures, in pixels.
     normalize : "auto" or bool, default="auto"
-        Whether :class:`digitcnn.DigitNormalizer` redraws the digits as MNIST's were made. "auto"
-        does so unless all images are `size` by `size` pixels already, with light strokes on a dark
-        ground. False keeps images as they are, in grey; they must be of one size.
+        Whether :class:`digitcnn.DigitNormalizer` redraws the digits in MNIST's form. "auto" redraws
+        them unless all images have `size` by `size` pixels already, with light strokes on a dark
+        background. False converts the images to grey only; they must have one size.
     skip_bad : bool, default=False
-        Whether files that cannot be read are left out, with a warning that counts them. Otherwise
-        the first one is refused.
+        Whether to leave out files that cannot be read, with a warning that counts them. Otherwise
+        such a file is an error.
     memory_map : str or path-like, default=None
-        A ``.npy`` file to write, with a byte for each pixel, so that the pixels are not kept in
+        A ``.npy`` file to write, with one byte per pixel, so that the pixels are not kept in
         memory. An existing file is replaced.
     return_files : bool, default=False
-        Whether to return the names of the files, too.
+        Whether to return the names of the files as well.
 
     Returns
     -------
     X : ndarray or memmap of uint8 of shape (n, size * size)
-        One digit a row. A picture in which no digit is found is all zeros.
+        One digit per row. A picture in which no digit is found is all zeros.
     y : ndarray of shape (n,) or None
-        int64 where every label is a whole number, else strings. None where there are no labels.
+        int64 if every label is an integer, otherwise strings. None if there are no labels.
     files : list of str
         Only if `return_files`: the path of each image in the folder, or as it was given.
 
     Raises
     ------
     FileNotFoundError, PermissionError
-        If there is no such file, or it may not be read.
+        If a file does not exist, or cannot be read.
     ValueError
-        If there are no images, one is damaged, too large or no image, or a label is missing.
+        If there are no images, if one is damaged, too large or not an image, or if a label is
+        missing.
 
     Warns
     -----
@@ -109,8 +110,8 @@ def read_digit_images(
     return (X, y, [images.names[index] for index in kept]) if return_files else (X, y)
 
 
-def images_of(path: PathLike | Sequence[PathLike], label: Any = "label") -> ImageList:
-    """The images that a path leads to; anything else is refused."""
+def images_of(path: FilePaths, label: ColumnName = "label") -> ImageList:
+    """List the images of a path; raise an error if there are none."""
     images = find_images(path, label=label)
     if images is not None:
         return images

@@ -1,4 +1,4 @@
-"""MNIST's files, wherever a copy is: npz, IDX and CSV, held against checksums, or downloaded."""
+"""Reading MNIST from npz, IDX and CSV files, with checksums, and downloading it."""
 
 import hashlib
 import os
@@ -18,8 +18,8 @@ from digitcnn.tables.files import check_unpacked, opened
 from digitcnn.tables.frames import put_pixels
 from digitcnn.tables.readers import read_table
 
-# The arrays' names in mnist.npz, and the SHA-256 of the bytes that each holds in MNIST as it was
-# published, whatever file they came in.
+# The names of the arrays in mnist.npz, and the SHA-256 of their bytes in the published MNIST, for
+# every file format.
 _MNIST_SHA256 = {
     "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
     "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
@@ -34,8 +34,8 @@ _IDX_NAMES = {
 }
 _CSV_ENDINGS = (".csv", ".csv.gz", ".csv.zip")
 _DATA_VARIABLE = "DIGITCNN_DATA"
-# The errors of NumPy's reader on damaged files: it allocates what an array's header says, and
-# evaluates the header as Python text.
+# Errors of NumPy's reader for damaged files: it allocates the size in an array's header, and parses
+# the header as a Python literal.
 _NPZ_DAMAGE = (
     ValueError,
     OSError,
@@ -65,9 +65,9 @@ def find_mnist() -> Arrays:
     Raises
     ------
     OSError
-        If there is no copy and none can be downloaded.
+        If there is no copy and the download fails.
     ValueError
-        If a file is damaged, or Keras's copy or the download is not MNIST to the byte.
+        If a file is damaged, or if Keras's copy or the download differs from the published MNIST.
     """
     folder = os.environ.get(_DATA_VARIABLE)
     if folder:
@@ -96,7 +96,7 @@ def _keras_copy() -> Path:
 
 
 def read_mnist(path: Path) -> Arrays | None:
-    """Read the data in a file or folder, in any of MNIST's forms.
+    """Read the data in a file or folder, in any of MNIST's formats.
 
     Parameters
     ----------
@@ -106,15 +106,15 @@ def read_mnist(path: Path) -> Arrays | None:
     Returns
     -------
     dict of ndarray or None
-        ``x_train`` and ``x_test`` of uint8, one picture a row, ``y_train`` and ``y_test`` of
-        int64; None where a folder holds none.
+        ``x_train`` and ``x_test`` of uint8, one picture a row, ``y_train`` and ``y_test`` of int64;
+        None if a folder has no data.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file or folder, or IDX files are missing in it.
+        If the file or folder does not exist, or IDX files are missing in it.
     ValueError
-        If a file is damaged, or holds something else.
+        If a file is damaged or has other content.
     """
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder '{path}'.")
@@ -141,7 +141,7 @@ def _download_mnist() -> Arrays:
     for source, fetch in (("Keras", _fetch_from_keras), ("OpenML", _fetch_from_openml)):
         try:
             arrays = fetch()
-        except Exception as error:  # Keras raises a bare Exception where there is no network.
+        except Exception as error:  # Keras raises a bare Exception without a network connection
             reasons.append(f"{source}: {error}")
             continue
         return _verified(arrays, f"the download from {source}")
@@ -175,7 +175,7 @@ def _fetch_from_openml() -> Arrays:
 
 
 def _verified(arrays: Arrays, source: str) -> Arrays:
-    """Check arrays that came from elsewhere to be MNIST to the byte."""
+    """Check that arrays are the published MNIST, by their checksums."""
     arrays = _checked(arrays, source)
     for name, expected in _MNIST_SHA256.items():
         if hashlib.sha256(arrays[name].astype(np.uint8).tobytes()).hexdigest() != expected:
@@ -225,7 +225,7 @@ def _read_idx(path: Path) -> np.ndarray:
 
 
 def _read_mnist_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read a CSV whose first column is the label; a first line of numbers alone is no header."""
+    """Read a CSV whose first column is the label; a first line of numbers is not a header."""
     names, _ = read_header(path)
     has_header = not all(name.isdecimal() for name in names)
     columns = names if has_header else ["label", *(f"pixel{i}" for i in range(len(names) - 1))]
@@ -237,7 +237,7 @@ def _read_mnist_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _checked(arrays: Arrays, source: str) -> Arrays:
-    """Give pictures as uint8 rows and labels as int64, or say what they are not."""
+    """Convert pictures to uint8 rows and labels to int64, or raise an error."""
     checked: Arrays = {}
     for part in ("train", "test"):
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]

@@ -1,1 +1,1 @@
-"""Transformers that stand before a classifier."""
+"""Transformers for the steps before a classifier."""

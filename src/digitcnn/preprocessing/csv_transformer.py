@@ -1,35 +1,40 @@
-"""The transformer that brings tables of digits, in files or DataFrames, into a pipeline."""
+"""The transformer that reads tables of digits, from files or DataFrames, in a pipeline."""
 
 import os
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
+from digitcnn._typing import ArrayLike, ColumnName, FilePaths
 from digitcnn.tables.csv_reader import describe_bad_pixel
 from digitcnn.tables.frames import put_pixels, read_frame
 from digitcnn.tables.readers import pixel_columns_of, read_table
 
-# What has to do with tables and is no DataFrame of pandas has: a Series, a lazy table, a stream.
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+# Attributes of table-like objects other than pandas DataFrames: Series, lazy tables, streams.
 _TABLES_HAVE = ("iloc", "collect_schema", "__dataframe__", "__arrow_c_stream__")
-# A dict has the method keys, an open file read, and bytes, which are no path here, decode.
+# Methods of a dict, an open file, and bytes, which are not accepted as a path.
 _NO_TABLES_HAVE = ("keys", "read", "decode")
 
 
 class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Read the pixels of digits from CSV or Parquet files or DataFrames, and check them.
 
-    The pixel columns are told by their names at ``fit`` and found by their names at ``transform``,
-    whatever their order: those named by one prefix and a number (``pixel0`` to ``pixel783``, or
-    ``0`` to ``783``) or by row and column (``1x1`` to ``28x28``). The label column and columns of
-    other names are left out; where no names belong together, every column but the label is a pixel.
+    `fit` determines the pixel columns by their names, and `transform` finds them by name, in any
+    order. They are named by one prefix and a number (``pixel0`` to ``pixel783``, or ``0`` to
+    ``783``) or by row and column (``1x1`` to ``28x28``). The label column and columns with other
+    names are ignored. If there is no such family of names, every column except the label is a pixel
+    column.
 
     Parameters
     ----------
     label : object, default="label"
-        Name of the label column, which may be there or not, at ``fit`` and at ``transform``.
-        None where no column is a label.
+        Name of the label column. It may be missing, at ``fit`` and at ``transform``. None if no
+        column is a label.
 
     Attributes
     ----------
@@ -38,22 +43,22 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
     n_pixels_ : int
         Number of pixel columns.
     n_features_in_ : int
-        The same; columns that are not pixels are no features.
+        Number of features, equal to ``n_pixels_``.
     feature_names_in_ : ndarray of str of shape (`n_pixels_`,)
-        ``pixel_columns_`` as an array; not set where ``fit`` was given an array.
+        ``pixel_columns_`` as an array; not set if ``fit`` was given an array.
 
     See Also
     --------
-    DigitNormalizer : Brings pictures that are not 28 by 28 to MNIST's form.
-    digitcnn.datasets.read_digits_csv : Reads pixels and labels of a file at once.
+    DigitNormalizer : Redraws pictures of any size in MNIST's form.
+    digitcnn.datasets.read_digits_csv : Reads the pixels and labels of files.
 
     Notes
     -----
-    ``fit`` looks at names only; values are checked at ``transform``. Without ``fit``, ``transform``
-    tells the pixel columns by the names of the table that it is given. An array is taken as pixels
-    in order, without names. DataFrames are those of pandas, and tables of other libraries that have
-    a method ``to_pandas``: polars (with pyarrow installed), pyarrow. Paths are no rows: to
-    cross-validate, hand over a DataFrame, or transform first.
+    ``fit`` uses only the column names; ``transform`` checks the values. Without ``fit``,
+    ``transform`` determines the pixel columns by the names in its table. The columns of an array
+    are the pixels in order. Besides pandas DataFrames, tables with a method ``to_pandas`` are
+    accepted: polars (with pyarrow installed) and pyarrow. For cross-validation, pass a DataFrame or
+    transform first, because paths cannot be split into rows.
 
     Examples
     --------
@@ -64,16 +69,21 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
            [128, 255]], dtype=uint8)
     """
 
-    def __init__(self, label: Any = "label") -> None:
+    pixel_columns_: list[str]
+    n_pixels_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    def __init__(self, label: ColumnName = "label") -> None:
         self.label = label
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: ArrayLike | FilePaths, y: object = None) -> Self:
         """Learn the names of the pixel columns.
 
         Parameters
         ----------
         X : DataFrame, str, path-like, list of paths, or array-like of shape (n, p)
-            Where the columns are. Of a list of files the first is looked at.
+            The table. Of a list of files, only the first is read.
         y : object, default=None
             Ignored.
 
@@ -85,28 +95,28 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         Raises
         ------
         FileNotFoundError, IsADirectoryError
-            If a path is no file.
+            If a path is not a file.
         ValueError
-            If the pixel columns cannot be told by their names.
+            If the pixel columns cannot be determined by their names.
         """
-        X = _as_pandas(X)
-        if _is_table(X):
-            self.pixel_columns_ = pixel_columns_of(X, self.label)
+        table = _as_pandas(X)
+        if _is_table(table):
+            self.pixel_columns_ = pixel_columns_of(table, self.label)
             self.feature_names_in_ = np.array(self.pixel_columns_, dtype=object)
             self.n_features_in_ = len(self.pixel_columns_)
         else:
-            _, n_columns = validate_data(self, X).shape
+            _, n_columns = validate_data(self, table).shape
             self.pixel_columns_ = [str(i) for i in range(n_columns)]
         self.n_pixels_ = len(self.pixel_columns_)
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: ArrayLike | FilePaths) -> np.ndarray:
         """Read the pixels.
 
         Parameters
         ----------
         X : DataFrame, str, path-like, list of paths, or array-like of shape (n, p)
-            Where the pixels are.
+            The table or the pixels.
 
         Returns
         -------
@@ -116,30 +126,31 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
         Raises
         ------
         FileNotFoundError, IsADirectoryError
-            If a path is no file.
+            If a path is not a file.
         ImportError
-            If a table of polars is given and pyarrow is not installed.
+            If X is a table of polars and pyarrow is not installed.
         ValueError
-            If a file is damaged, a pixel column is missing, or a pixel is anything but a whole
-            number 0..255.
+            If a file is damaged, a pixel column is missing, or a pixel is not a whole number
+            0..255.
         """
         columns = getattr(self, "pixel_columns_", None)
-        X = _as_pandas(X)
-        if hasattr(X, "iloc"):
-            return read_frame(X, self.label, columns)[0]
-        if _is_table(X):
-            return read_table(X, label=self.label, columns=columns).pixels
-        X = validate_data(self, X, reset=False)
-        pixels = np.empty(X.shape, np.uint8)
-        bad = put_pixels(X, pixels)
+        table = _as_pandas(X)
+        if hasattr(table, "iloc"):
+            return read_frame(table, self.label, columns)[0]
+        if _is_table(table):
+            return read_table(table, label=self.label, columns=columns).pixels
+        numbers = validate_data(self, table, reset=False)
+        pixels = np.empty(numbers.shape, np.uint8)
+        bad = put_pixels(numbers, pixels)
         if bad is not None:
             row, column = bad
-            raise ValueError(f"row {row}, column {column}: {describe_bad_pixel(X[row, column])}")
+            problem = describe_bad_pixel(numbers[row, column])
+            raise ValueError(f"row {row}, column {column}: {problem}")
         return pixels
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
-        # Whole numbers from 0 up, as codes of categories are: scikit-learn's checks then feed such.
+        # Makes scikit-learn's checks pass non-negative integers, as for encoded categories.
         tags.input_tags.categorical = True
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
@@ -147,7 +158,7 @@ class DigitCSVTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator)
 
 
 def _as_pandas(X: Any) -> Any:
-    """A table of another library as a DataFrame of pandas; anything else as it is."""
+    """Convert a table of another library to a pandas DataFrame; return anything else unchanged."""
     is_pandas = hasattr(X, "iloc") and hasattr(X, "columns") and not hasattr(X, "compute")
     if is_pandas or isinstance(X, np.ndarray):
         return X
@@ -170,7 +181,7 @@ def _as_pandas(X: Any) -> Any:
 
 
 def _is_table(X: Any) -> bool:
-    """Whether X is a DataFrame, a path or a list of paths, as against numbers."""
+    """Whether X is a DataFrame, a path or a list of paths, rather than numbers."""
     if isinstance(X, list | tuple):
         return bool(X) and all(isinstance(x, str | os.PathLike) for x in X)
     return isinstance(X, str | os.PathLike) or hasattr(X, "iloc")

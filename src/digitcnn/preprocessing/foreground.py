@@ -1,4 +1,4 @@
-"""Segmentation: a digit's strokes, the foreground, told from all else in its picture."""
+"""Segmentation: separates the strokes of a digit from the rest of its picture."""
 
 import math
 
@@ -14,23 +14,23 @@ from digitcnn.preprocessing.shades import (
 )
 from digitcnn.preprocessing.strokes import choose_group, rate_group
 
-# Of `rate_group`: a digit's strokes are rated higher; what two shades explain so is no shadow.
+# Scores of `rate_group`: the least for strokes, and that above which two shades suffice.
 _LEAST_RATING, _SURE_RATING = 40.0, 100.0
-_SMALL = 64  # Pixels of the longer side. So small a picture is cut out, and its light is even.
-_PLAIN_SHARE = 0.5  # Of what stands out from a plain background: a digit's strokes are more.
-_HALF = 0.5  # A guess rated so much lower than another is wrong.
-_SLACK = 0.1  # Of the strokes' side.
-_CUT = 0.4  # In uneven light what reaches the border is rather the edge of a shadow.
-_FULL = 0.9  # Quantile of a digit's contrast in uneven light; what is above is drawn as that.
+_SMALL = 64  # longer side, in pixels, up to which a picture is a crop with even light
+_PLAIN_SHARE = 0.5  # least share of a digit's strokes in the contrast to a plain background
+_HALF = 0.5  # a segmentation with this fraction of another's score is wrong
+_SLACK = 0.1  # fraction of the side of the strokes
+_CUT = 0.4  # factor for strokes at the border in uneven light: likely the edge of a shadow
+_FULL = 0.9  # quantile of a digit's contrast in uneven light that is drawn as 255
 _SOFT_EDGE, _SHARP_EDGE = np.ones((5, 5), np.uint8), np.ones((3, 3), np.uint8)
 
 
 def find_strokes(picture: np.ndarray, invert: str | bool = "auto") -> np.ndarray | None:
-    """The strokes of the digit in a picture.
+    """Find the strokes of the digit in a picture.
 
-    The picture is explained by two shades, which is right for drawings, scans and small crops, and,
-    unless that is beyond doubt, by dark or light strokes in uneven light. The guess whose strokes
-    are most like a digit's is taken.
+    It is segmented into two shades, which suits drawings, scans and small crops, and, unless that
+    result is clear, into dark or light strokes in uneven light. The segmentation whose strokes
+    score highest is used.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def find_strokes(picture: np.ndarray, invert: str | bool = "auto") -> np.ndarray
     Returns
     -------
     ndarray of uint8 of shape (new height, new width), or None
-        0 for the background, up to 255 for strokes; None where there is no digit. Pictures of more
-        than 256 pixels are reduced to that.
+        0 for the background, up to 255 for strokes; None if there is no digit. Pictures with a side
+        of more than 256 pixels are reduced to that.
     """
     picture = to_bytes(picture)
     even = two_shades(picture, invert)
@@ -55,7 +55,7 @@ def find_strokes(picture: np.ndarray, invert: str | bool = "auto") -> np.ndarray
         found = sorted(filter(None, guesses), key=lambda guess: guess[0])
         other = found[-1] if found else None
         if len(found) == 2 and found[0][0] >= _HALF * found[1][0]:
-            # The space inside of strokes is as clear and sharp as they are, and is within them.
+            # The holes inside strokes are as clear and sharp as the strokes around them.
             other = found[0] if _is_within(found[1][2], found[0][2]) else found[1]
         if best is None or (other is not None and other[0] > best[0]):
             best = other
@@ -66,7 +66,7 @@ def find_strokes(picture: np.ndarray, invert: str | bool = "auto") -> np.ndarray
 
 
 def _rated(shades: Shades | None) -> tuple[float, Shades, np.ndarray] | None:
-    """A guess with its group of strokes, and how much that is like a digit's."""
+    """A segmentation with its group of strokes and their score."""
     if shades is None:
         return None
     chosen = choose_group(shades)
@@ -82,7 +82,7 @@ def _rated(shades: Shades | None) -> tuple[float, Shades, np.ndarray] | None:
 
 
 def _is_within(group: np.ndarray, other: np.ndarray) -> bool:
-    """Whether a group of strokes lies within the rectangle around another, or hardly beyond."""
+    """Whether a group of strokes lies within the rectangle around another, with some slack."""
     left, top, width, height = cv2.boundingRect(other)
     slack = int(_SLACK * max(width, height))
     beyond = group.copy()
@@ -92,13 +92,13 @@ def _is_within(group: np.ndarray, other: np.ndarray) -> bool:
 
 
 def draw_group(shades: Shades, group: np.ndarray) -> np.ndarray:
-    """A group of strokes with its soft edge.
+    """Draw a group of strokes with its soft edge.
 
     Parameters
     ----------
     shades : Shades
     group : ndarray of uint8 of shape (height, width)
-        1 where its strokes are.
+        1 for the strokes.
 
     Returns
     -------
@@ -113,5 +113,6 @@ def draw_group(shades: Shades, group: np.ndarray) -> np.ndarray:
     near = cv2.dilate(group, edge)
     if shades.faintest:
         near *= contrast > shades.faintest
-    # Rounds, and cuts what is below 0 and above 255.
-    return cv2.multiply(contrast, near, scale=255 / full, dtype=cv2.CV_8U)
+    # Rounds, and clips to 0..255.
+    drawn: np.ndarray = cv2.multiply(contrast, near, scale=255 / full, dtype=cv2.CV_8U)
+    return drawn

@@ -1,51 +1,54 @@
-"""Images in files as the rows of pixels that a network reads."""
+"""Image files as rows of pixels for a network."""
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digitcnn._typing import FilePath
 from digitcnn._utils.atomic import as_path, is_same_file
-from digitcnn.tables.files import PathLike
 from digitcnn.tables.image_batches import ImageReader
 from digitcnn.tables.image_files import grey_of
 from digitcnn.tables.streaming import write_parts
 
-# MNIST's proportions: the strokes' square in the picture.
+if TYPE_CHECKING:
+    from digitcnn.preprocessing.normalizer import DigitNormalizer
+
+# MNIST's proportions: the side of the square of the strokes, and that of the picture.
 _BOX, _SIZE = 20, 28
-# The part of white that the ground of light strokes stays below.
+# The background of light strokes is darker than this.
 _DARK = 64
 
 
 class ImageRows:
-    """Rows of pixels of images, redrawn as MNIST's were made where they need that.
+    """Rows of pixels of images, redrawn in MNIST's form if needed.
 
     Parameters
     ----------
     reader : ImageReader
     shape : tuple of int, default=(28, 28)
-        Height and width of what comes out, in pixels.
+        Height and width of the rows' pictures, in pixels.
     normalize : "auto" or bool, default="auto"
-        Whether `DigitNormalizer` redraws the images. "auto" does so unless all have the shape
-        already, and show light strokes on a dark ground. False takes images of one size.
+        Whether `DigitNormalizer` redraws the images. "auto" redraws them unless all have the shape
+        already, with light strokes on a dark background. False requires images of one size.
     box : int or None, default=None
-        As `DigitNormalizer`'s; None is in MNIST's proportion to the shape.
+        As in `DigitNormalizer`; None is in MNIST's proportion to the shape.
     invert : "auto" or bool, default="auto"
-        As `DigitNormalizer`'s.
+        As in `DigitNormalizer`.
 
     Attributes
     ----------
     is_normalized : bool
         Whether the images are redrawn.
     shape : tuple of int
-        Height and width of what comes out.
+        Height and width of the rows' pictures.
 
     Raises
     ------
     ValueError
-        If images cannot be decoded, are to be redrawn in a shape that is not square, or are not
-        redrawn and of several sizes.
+        If images cannot be decoded, if they must be redrawn and the shape is not square, or if they
+        are not redrawn and have several sizes.
     """
 
     def __init__(
@@ -60,10 +63,12 @@ class ImageRows:
         if not (isinstance(normalize, bool | np.bool_) or normalize == "auto"):
             raise ValueError(f"expected normalize to be 'auto', True or False, got {normalize!r}")
         self.reader = reader
-        self.shape = shape
+        self.shape: tuple[int, int] = shape
         self._box = max(1, round(shape[0] * _BOX / _SIZE)) if box is None else box
         self._invert = invert
-        self.is_normalized = normalize is True or (normalize == "auto" and not self._are_ready())
+        self.is_normalized: bool = normalize is True or (
+            normalize == "auto" and not self._are_ready()
+        )
         if self.is_normalized and shape[0] != shape[1]:
             raise ValueError(
                 f"{reader.images.source}: expected images of {shape[0]} x {shape[1]} pixels, light "
@@ -80,7 +85,7 @@ class ImageRows:
 
     def _rows_of(self, indices: list[int], pictures: list[np.ndarray]) -> np.ndarray:
         if self.is_normalized:
-            # What the normalizer does, without scikit-learn.
+            # As the normalizer, without importing scikit-learn.
             from digitcnn.preprocessing.redraw import redraw
 
             return redraw(pictures, self.shape[0], self._box, self._invert)
@@ -90,8 +95,8 @@ class ImageRows:
         return np.stack([grey_of(picture).reshape(-1) for picture in pictures])
 
     @property
-    def normalizer(self) -> Any:
-        """The `DigitNormalizer` that does the same; None where images are read as they are."""
+    def normalizer(self) -> "DigitNormalizer | None":
+        """The equivalent `DigitNormalizer`; None if the images are not redrawn."""
         if not self.is_normalized:
             return None
         from digitcnn.preprocessing.normalizer import DigitNormalizer
@@ -99,7 +104,7 @@ class ImageRows:
         return DigitNormalizer(size=self.shape[0], box=self._box, invert=self._invert)
 
     def _are_ready(self) -> bool:
-        """Whether all images are as a network reads them; each is decoded until one is not."""
+        """Whether no image needs to be redrawn. Images are decoded until one does."""
         good = [index for index in range(len(self.reader.sizes)) if index not in self.reader.bad]
         if (self.reader.sizes[good] != self.shape).any():
             return False
@@ -126,7 +131,7 @@ class ImageRows:
 
 
 def read_rows(
-    rows: ImageRows, memory_map: PathLike | None = None
+    rows: ImageRows, memory_map: FilePath | None = None
 ) -> tuple[np.ndarray, list[str] | None, list[int]]:
     """Read all images of a list.
 
@@ -140,9 +145,9 @@ def read_rows(
     -------
     X : ndarray or memmap of uint8 of shape (n, pixels)
     labels : list of str or None
-        As they stand in the data.
+        Labels as text, as in the data.
     kept : list of int
-        The index of each row's file: fewer than there are files where bad ones are left out.
+        The index of each row's file. Files that cannot be read may be left out.
     """
     images = rows.reader.images
     kept: list[int] = []
@@ -164,7 +169,7 @@ def read_rows(
 
 
 def has_light_strokes(picture: np.ndarray) -> bool:
-    """Whether a grey picture shows light on dark: it is mostly dark, and so is its border.
+    """Whether a grey picture is light on dark: its border and most of it are dark.
 
     Parameters
     ----------

@@ -1,42 +1,47 @@
-"""Pictures of digits from any source, redrawn as MNIST's were made."""
+"""The transformer that redraws pictures of digits from any source in MNIST's form."""
 
 import numbers
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from digitcnn._typing import ArrayLike
 from digitcnn._utils.images import channels_last, to_pictures
 from digitcnn._utils.pictures import list_pictures
 from digitcnn.preprocessing.redraw import redraw
 
-_MANY_NUMBERS = 1 << 16  # In a picture: so large ones are checked one by one, without a copy.
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+_MANY_NUMBERS = 1 << 16  # larger pictures are checked one by one, to avoid a copy
 
 
 class DigitNormalizer(TransformerMixin, BaseEstimator):
     """Redraw pictures of one digit each, of any size, as MNIST's were made [1]_.
 
-    The strokes are separated from the background, cropped, scaled with their proportions into a
-    square of ``box`` pixels, and drawn light on black in ``size`` by ``size`` pixels with their
-    centre of mass in the middle. A network trained on MNIST reads digits from elsewhere far better
-    this way.
+    The transformer segments the strokes from the background, crops them, scales them with their
+    proportions into a square of ``box`` pixels, and draws them light on black in ``size`` by
+    ``size`` pixels, with the centre of mass in the middle. A network trained on MNIST classifies
+    digits from other sources far better this way.
 
     Parameters
     ----------
     image_shape : "auto", "pad" or tuple of int, default="auto"
-        Height and width of the pictures of a two-dimensional ``X``, in pixels. "auto" asks for a
-        square number of columns; "pad" adds empty pixels up to the next square number.
+        Height and width of the pictures in a two-dimensional ``X``, in pixels. "auto" requires a
+        square number of columns; "pad" appends zeros up to the next square number.
     size : int, default=28
-        Side of the pictures that come out, in pixels.
+        Side of the redrawn pictures, in pixels.
     box : int, default=20
         Side of the square that the strokes are fitted into, in pixels; at most ``size``.
     invert : "auto" or bool, default="auto"
         Whether the strokes are darker than the background. "auto" decides for each picture: the
-        background is what the border shows. Where strokes reach the border, they are the shade that
-        shows less there, is connected and thin; in uneven light, what is more like strokes.
+        background is the shade at the border. If strokes reach the border, they are the shade that
+        covers less of it, is connected and thin; in uneven light, the polarity that looks more like
+        strokes.
 
     Attributes
     ----------
@@ -49,28 +54,28 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Each picture is measured against itself, so that the range of its numbers does not matter, and
-    reduced to 256 pixels on its longer side if it is larger. Two guesses are made about it, and the
-    one whose strokes are more like strokes counts: clear of the noise, sharp, long and thin.
+    Each picture is scaled by its own range of values, and reduced to 256 pixels on its longer side
+    if it is larger. Two segmentations are made, and the one with the better strokes is used: clear
+    of the noise, sharp, long and thin.
 
-    - Strokes and background are two shades, told apart by Otsu's threshold [2]_: drawings, scans,
-      and small crops, which may be cut to the strokes.
-    - The light is uneven. The background is the median of a wide window, which follows vignetting,
+    - Strokes and background are two shades, separated by Otsu's threshold [2]_: drawings, scans,
+    and small crops, which may be cut to the strokes. - The light is uneven. The background is the
+    median of a wide window, which follows vignetting,
       or, where that is less different, the morphological closing [3]_ by a narrow one, which
       follows the edges of shadows. A stroke is darker (lighter, with an opening) than its
-      background, by the largest ratio among the colours. Of what is clear of the noise, Otsu's
-      threshold gives the surely drawn pixels, and hysteresis [4]_ those that hang together with
-      them.
+      background, by the largest ratio among the colours. Among the pixels clear of the noise,
+      Otsu's threshold finds those that are certainly drawn, and hysteresis [4]_ adds those
+      connected to them.
 
-    Of the connected components the largest near the middle is kept, with what is close enough to be
-    a part of it. Neighbours that reach into the picture, frames, rulings and specks are not.
+    The largest connected component near the middle is kept, with the components close enough to be
+    parts of it. Neighbours that reach into the picture, frames, rulings and specks are removed.
 
-    Where there are no strokes, the result is all zeros: no digit was found. That holds of pictures
-    of one colour, of noise and of empty paper. Up to 160 pixels, nothing is taken for noise.
-    ``benchmarks/normalizer.py`` measures all of it.
+    A picture without strokes becomes all zeros: a picture of one colour, noise, or empty paper. In
+    pictures of up to 160 pixels, nothing is taken for noise. ``benchmarks/normalizer.py`` measures
+    the accuracy.
 
-    Transparent pixels become background: white under dark strokes, black under light ones. Strokes
-    are averaged where they shrink, and interpolated by a cubic [5]_ where they grow.
+    Transparent pixels become background: white under dark strokes, black under light ones.
+    Shrinking averages pixels; enlarging uses cubic interpolation [5]_.
 
     References
     ----------
@@ -104,8 +109,8 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
         self.box = box
         self.invert = invert
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters and the pictures; nothing else is learnt.
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Check the parameters and the pictures; nothing else is learned.
 
         Parameters
         ----------
@@ -129,7 +134,7 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
             pass
         return self
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Redraw pictures.
 
         Parameters
@@ -143,7 +148,7 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of uint8 of shape (n, size * size)
-            The redrawn pictures, 0 for the background and up to 255 for strokes; all zeros where no
+            The redrawn pictures, 0 for the background and up to 255 for strokes; all zeros if no
             digit was found.
 
         Raises
@@ -163,8 +168,8 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
             out[rows] = drawn
         return out
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the columns that come out.
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Names of the output columns.
 
         Parameters
         ----------
@@ -200,7 +205,7 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
             )
 
     def _grouped(self, X: Any, reset: bool) -> Iterator[tuple[Any, np.ndarray]]:
-        """Give pictures of one size and type at a time, and their indices in X."""
+        """Yield groups of pictures of one size and type, with their indices in X."""
         pictures = list_pictures(X)
         if pictures is None:
             if getattr(X, "ndim", 2) < 3:
@@ -223,7 +228,7 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
                 raise
             yield rows, images
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> "Tags":
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.requires_fit = False
@@ -232,7 +237,7 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
 
 
 def _check_pictures(images: Any) -> np.ndarray:
-    """Check pictures (n, h, w) or (n, h, w, channels), and give them as the latter."""
+    """Check pictures (n, h, w) or (n, h, w, channels), and return them in the latter shape."""
     checked: np.ndarray = check_array(images, allow_nd=True, ensure_min_features=0)
     if 0 in checked.shape:
         raise ValueError(f"expected pictures with pixels, got shape {checked.shape[1:]}")

@@ -1,9 +1,9 @@
-"""A digit's size and place in its picture, as MNIST's digits have them."""
+"""Size and position of a digit in its picture, as in MNIST."""
 
 import cv2
 import numpy as np
 
-_FADE = 0.2  # How much of the range is cut below a stroke that is drawn twice as large or more.
+_FADE = 0.2  # fraction of the range that is cut below strokes enlarged by 2 or more
 
 
 def draw_centred(strokes: np.ndarray, size: int, box: int) -> np.ndarray:
@@ -12,7 +12,7 @@ def draw_centred(strokes: np.ndarray, size: int, box: int) -> np.ndarray:
     Parameters
     ----------
     strokes : ndarray of uint8 of shape (height, width)
-        0 for the background, as `find_strokes` gives it.
+        0 for the background, as returned by `find_strokes`.
     size : int
         Side of the new picture, in pixels.
     box : int
@@ -21,7 +21,7 @@ def draw_centred(strokes: np.ndarray, size: int, box: int) -> np.ndarray:
     Returns
     -------
     ndarray of uint8 of shape (size, size)
-        Of 0 alone where there are no strokes, else up to 255.
+        All zeros if there are no strokes, else up to 255.
     """
     left, top, width, height = cv2.boundingRect(strokes)
     drawn: np.ndarray = np.zeros((size, size), np.uint8)
@@ -29,12 +29,12 @@ def draw_centred(strokes: np.ndarray, size: int, box: int) -> np.ndarray:
         return drawn
     strokes = strokes[top : top + height, left : left + width]
     side = max(width, height)
-    # Enlarged strokes fade out half a pixel beyond their edge: room is left for that.
+    # Leave room for enlarged strokes, which fade out half a pixel beyond their edge.
     scale = (box + 1) / (side + 1) if side < box else box / side
     columns, column = _place(strokes.sum(axis=0, dtype=np.float64), scale, size)
     rows, row = _place(strokes.sum(axis=1, dtype=np.float64), scale, size)
     if scale > 1:
-        # OpenCV counts from the middle of the first pixel.
+        # OpenCV's coordinates start at the centre of the first pixel.
         move = np.array([[scale, 0, column], [0, scale, row]])
         move[:, 2] += (scale - 1) / 2
         drawn = cv2.warpAffine(strokes, move, (size, size), flags=cv2.INTER_CUBIC)
@@ -51,9 +51,9 @@ def draw_centred(strokes: np.ndarray, size: int, box: int) -> np.ndarray:
 
 
 def _place(profile: np.ndarray, scale: float, size: int) -> tuple[int, int]:
-    """Length and first line of a digit in its new picture, of its sums along the other axis."""
+    """Length and first line of a digit in its new picture, from its sums along the other axis."""
     length = max(1, round(len(profile) * scale))
     middle = float(profile @ (np.arange(len(profile)) + 0.5) / profile.sum())
-    # Whole steps keep sharp what needs no scaling. MNIST's middle is the middle of pixel size // 2.
+    # Whole steps keep unscaled strokes sharp. MNIST's centre is that of pixel size // 2.
     first = round(size // 2 + 0.5 - middle * scale)
     return length, min(max(first, 0), max(0, size - length))

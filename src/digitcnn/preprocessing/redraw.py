@@ -1,4 +1,4 @@
-"""Pictures of digits redrawn as MNIST's were made, without scikit-learn."""
+"""Redrawing of pictures of digits in MNIST's form, without scikit-learn."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,14 @@ def redraw(
     pictures : sequence of ndarrays of shape (height, width) or (height, width, channels)
         Finite real numbers of any range: grey, grey and opacity, RGB or RGBA.
     size, box : int
-        Side of the new pictures, and of the square in them that the digits are fitted into.
+        Side of the new pictures, and of the square that the digits are fitted into, in pixels.
     invert : "auto" or bool, default="auto"
         Whether the strokes are darker than the background.
 
     Returns
     -------
     ndarray of uint8 of shape (n, size * size)
-        All zeros where no digit is found.
+        All zeros if no digit is found.
     """
     redrawn = np.zeros((len(pictures), size, size), np.uint8)
     for i, picture in enumerate(pictures):

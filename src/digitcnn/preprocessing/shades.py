@@ -1,4 +1,4 @@
-"""Pictures as bytes, and how far each of their pixels stands out from the background."""
+"""Pictures as bytes, and the contrast of their pixels to the background."""
 
 import math
 from dataclasses import dataclass
@@ -6,28 +6,29 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_SIDE = 256  # Pixels of the longer side; larger pictures are reduced to that, by averaging.
-_DIM = 127  # Bytes below that may be of a smaller scale, 0 to 1 or to 16.
-_SMALLEST, _LARGEST = 1e-30, 1e30  # Of numbers beyond, sums and squares need not be numbers.
-# Windows, of the shorter side. See `uneven_shades`.
+_SIDE = 256  # longer side, in pixels, to which larger pictures are reduced by averaging
+_DIM = 127  # bytes up to this may have a smaller range, as 0..1 or 0..16
+_SMALLEST, _LARGEST = 1e-30, 1e30  # sums and squares of numbers outside may overflow
+# Window sizes, as fractions of the shorter side. See `uneven_shades`.
 _WIDE, _NARROW = 0.4, 0.2
-_DARKEST = 64  # Of 255. A background is not taken for darker where the ratio to it is formed.
-# Of the variance: between the light and the dark of noise there is less, unless it is smooth.
+_DARKEST = 64  # lower bound, of 255, of the background in the ratio to it
+# Least fraction of the variance that is between two shades; for noise it is less, unless it is
+# smooth.
 _TWO_SHADES, _MAYBE_TWO_SHADES = 0.8, 0.7
-_ROUGH = 0.5  # Noise has 1.
-# On so few pixels noise cannot be told from strokes; but a picture becomes so small by averaging,
-# which removes most of its noise.
+_ROUGH = 0.5  # roughness; independent noise has 1
+# With so few pixels noise and strokes look alike. But such small pictures are made by averaging,
+# which removes most of the noise.
 _FEW_PIXELS = 160
-_SMALL_CROP = 1024  # Pixels.
+_SMALL_CROP = 1024  # pixels
 _SOFT_EDGE = np.ones((5, 5), np.uint8)
-_DEVIATIONS = 4.0  # Of the noise: what stands out less is background.
-_MAYBE = 0.6  # Of the threshold above which a pixel is surely drawn.
-_FAINTEST = 0.05  # Of the background's light: fainter strokes are not looked for in uneven light.
+_DEVIATIONS = 4.0  # standard deviations of the noise; less contrast is background
+_MAYBE = 0.6  # fraction of the threshold above which a pixel is certainly drawn
+_FAINTEST = 0.05  # least contrast of strokes in uneven light, as a fraction of the background
 
 
 @dataclass(frozen=True, slots=True)
 class Shades:
-    """A picture's pixels against its background, as one guess about it has them."""
+    """Contrast of a picture's pixels to its background, in one segmentation."""
 
     contrast: np.ndarray  # float32, (height, width); of strokes positive, 1 at most
     noise: float  # standard deviation of the background's contrast
@@ -38,21 +39,21 @@ class Shades:
 
 
 def to_bytes(picture: np.ndarray, longest_side: int = _SIDE) -> np.ndarray:
-    """A picture in bytes, reduced where it is larger than a size.
+    """Convert a picture to bytes, and reduce it if it is larger than a size.
 
     Parameters
     ----------
     picture : ndarray of shape (height, width, channels)
         Real numbers of any range: grey, grey and opacity, RGB or RGBA.
     longest_side : int, default=256
-        Pixels of the new picture at most, in height and width.
+        Largest height and width of the new picture, in pixels.
 
     Returns
     -------
     ndarray of uint8 of shape (new height, new width, 1 or 3)
-        The highest number has become 255, but that of bytes that reach 128. 0 has stayed 0, unless
-        there are negative numbers, or the contrast would be lost in bytes. What was transparent is
-        white under dark strokes and black under light ones.
+        The highest number becomes 255, except for bytes that reach 128. 0 remains 0, unless there
+        are negative numbers or the contrast would be lost in bytes. Transparent pixels become white
+        under dark strokes and black under light ones.
     """
     is_bytes = picture.dtype == np.uint8
     if not is_bytes and picture.dtype != np.uint16:
@@ -78,29 +79,30 @@ def to_bytes(picture: np.ndarray, longest_side: int = _SIDE) -> np.ndarray:
 
 
 def _opaque(picture: np.ndarray) -> np.ndarray:
-    """A picture on a background that what is drawn stands out from, for one with opacity."""
+    """Draw a picture with opacity on a background that contrasts with it."""
     white = 255.0 if picture.max() > 1 else 1.0
     colours = picture[..., :-1].astype(np.float32)
     opacity = picture[..., -1:].astype(np.float32) / np.float32(white)
     mean = (colours * opacity).sum() / max(float(opacity.sum()) * colours.shape[2], 1e-30)
     background = np.float32(white if mean < white / 2 else 0)
-    return colours * opacity + background * (1 - opacity)
+    opaque: np.ndarray = colours * opacity + background * (1 - opacity)
+    return opaque
 
 
 def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
-    """Strokes and background as two shades, by Otsu's threshold.
+    """Segment strokes and background as two shades, by Otsu's threshold.
 
     Parameters
     ----------
     picture : ndarray of uint8 of shape (height, width, channels)
     invert : "auto" or bool
-        Whether the strokes are the darker shade. "auto" takes what shows less at the border and in
-        the corners, hangs together and is thin.
+        Whether the strokes are the darker shade. "auto" chooses the shade that covers less of the
+        border and the corners, is connected and is thin.
 
     Returns
     -------
     Shades or None
-        None where two shades do not explain the picture.
+        None if the picture does not consist of two shades.
     """
     grey = picture[..., 0]
     if picture.shape[2] > 1:
@@ -126,12 +128,12 @@ def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
         is_dark = n_border > 0
     else:
         is_dark = _stroke_sign(1 - light) > _stroke_sign(light)
-    # Otsu's criterion is the same for all levels in a gap between the two shades.
+    # Otsu's criterion is constant in a gap between the two shades.
     level = (cv2.minMaxLoc(grey, 1 - light)[1] + cv2.minMaxLoc(grey, light)[0]) / 2
     if is_dark:
         grey, level = 255 - grey, 255 - level
     lowest, highest, _, _ = cv2.minMaxLoc(border(grey))
-    # Drawn on one shade; or a crop, so small that no light is uneven in it.
+    # Drawn on one shade, or a crop too small for uneven light.
     is_plain = lowest == highest < level
     is_beyond_doubt = (
         is_plain
@@ -141,7 +143,8 @@ def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
     if is_plain:
         shade, noise = lowest, 0.0
     else:
-        # A stroke's soft edge is not background. Where nothing else is left, the faintest pixel is.
+        # The soft edges of strokes are not background. If nothing else remains, the faintest pixel
+        # is.
         background = grey[cv2.dilate((grey > level).astype(np.uint8), _SOFT_EDGE) == 0]
         shade = _median(background) if len(background) else float(grey.min())
         noise = 1.4826 * _median(np.abs(background - shade)) if len(background) else 0.0
@@ -157,13 +160,14 @@ def two_shades(picture: np.ndarray, invert: str | bool) -> Shades | None:
 
 
 def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:
-    """Strokes against a background that changes from place to place, in uneven light.
+    """Segment strokes from a background that varies, in uneven light.
 
     The background is the median of a wide window [1]_, or, where that is less different, the
     closing (opening, under light strokes) by a narrow one [2]_: the median takes a shadow's corners
     for strokes, the closing the space between strokes. The contrast is relative to the background,
-    the largest over the channels. Of what is clearly above the noise, Otsu's threshold [3]_ finds
-    the surely drawn pixels; fainter ones belong to strokes if they hang together with such [4]_.
+    the largest over the channels. Among the pixels clear of the noise, Otsu's threshold [3]_ finds
+    those that are certainly drawn; fainter ones belong to strokes if they are connected to these
+    [4]_.
 
     Parameters
     ----------
@@ -174,7 +178,7 @@ def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:
     Returns
     -------
     Shades or None
-        None where nothing stands out from noise.
+        None if no pixel is clear of the noise.
 
     References
     ----------
@@ -209,7 +213,7 @@ def uneven_shades(picture: np.ndarray, is_dark: bool) -> Shades | None:
 
 
 def _paper(picture: np.ndarray) -> np.ndarray:
-    """The background under dark strokes in uneven light, of the picture's shape."""
+    """Estimate the background under dark strokes in uneven light, in the picture's shape."""
     height, width = picture.shape[:2]
     scale = _SIDE / max(height, width)
     small = picture
@@ -223,14 +227,15 @@ def _paper(picture: np.ndarray) -> np.ndarray:
     paper = np.minimum(cv2.medianBlur(small, wide), closed)
     if scale < 1:
         paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    return paper.reshape(picture.shape)
+    light: np.ndarray = paper.reshape(picture.shape)
+    return light
 
 
 def _stroke_sign(mask: np.ndarray) -> float:
-    """How much a mask looks like strokes.
+    """Score how much a mask looks like strokes.
 
-    Background lies at the border and in the corners, and strokes divide it; strokes hang together,
-    and few of their pixels lie far from their edge.
+    Background covers the border and the corners, and strokes divide it; strokes are connected, and
+    few of their pixels are far from their edge.
     """
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     share = stats[1:, cv2.CC_STAT_AREA].max() / cv2.countNonZero(mask)
@@ -242,20 +247,20 @@ def _stroke_sign(mask: np.ndarray) -> float:
 
 
 def _roughness(grey: np.ndarray, deviation: float) -> float:
-    """Variance of the steps from pixel to pixel, of what it is for independent pixels."""
+    """Variance of the differences of neighbouring pixels, relative to independent pixels."""
     grey = grey.astype(np.float32)
     steps = (np.diff(grey, axis=axis) for axis in (0, 1) if grey.shape[axis] > 1)
     return max(float(np.square(step).mean()) for step in steps) / (2 * deviation**2)
 
 
 def mean_depth(mask: np.ndarray, metric: int = cv2.DIST_L2) -> float:
-    """Mean distance of a mask's pixels from those outside it, which the picture's surroundings are.
+    """Mean distance of a mask's pixels from those outside it, or outside the picture.
 
     Parameters
     ----------
     mask : ndarray of uint8 of shape (height, width)
     metric : int, default=cv2.DIST_L2
-        One of OpenCV's.
+        A distance type of OpenCV.
     """
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return cv2.sumElems(cv2.distanceTransform(padded, metric, 3))[0] / cv2.countNonZero(mask)

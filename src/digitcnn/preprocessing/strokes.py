@@ -1,29 +1,30 @@
-"""Which of the strokes in a picture are its digit's, and how sure it is that they are strokes."""
+"""Selection of the strokes of a digit in its picture, and a score of their likelihood."""
 
 import cv2
 import numpy as np
 
 from digitcnn.preprocessing.shades import Shades, border, mean_depth
 
-# Where a digit is: its middle lies so near to the picture's, as a normal deviation in parts of the
-# picture's side; what reaches the border is rather a neighbour, or a ruling.
+# Prior of a digit's position: the standard deviation of its centre from the picture's, as a
+# fraction of the side; components at the border are more likely neighbours or rulings.
 _OFF_MIDDLE = 0.25
 _REACHES_BORDER = 0.4
-_SPECK = 0.04  # Of the largest component's area: what is smaller is none of a digit's parts.
-_LOW = 0.5  # Of the largest component's height: what is higher beside it is the next character.
-_PARTS = 3  # A picture with more components of this size falls apart as noise does.
-_GAP = 0.25  # Of the largest component's side: a digit's parts are no further apart.
-# A frame: so large in the picture, with so much of its lines in the middle, and something so high.
+_SPECK = 0.04  # fraction of the largest component's area; smaller ones are specks
+_LOW = 0.5  # fraction of the largest component's height; higher ones beside it are characters
+_PARTS = 3  # more components of this size look like noise
+_GAP = 0.25  # largest gap between the parts of a digit, as a fraction of the largest side
+# A frame: least side as a fraction of the picture's, largest fraction of its pixels in its middle,
+# least height of its content as a fraction of its own.
 _FRAME_SIDE, _FRAME_MIDDLE, _FRAMED = 0.6, 0.02, 0.25
-_FRAME_LINES = 0.1  # Of the frame's side: its lines lie within that.
-# Added to the noise: faint texture, or, where a background has none, a step of the bytes.
+_FRAME_LINES = 0.1  # largest width of a frame's lines, as a fraction of its side
+# Added to the noise: faint texture, or one grey level for a background without texture.
 _TEXTURE, _STEP = 0.01, 1 / 255
-_CLEAR = 50.0  # Times the noise: strokes need not be clearer.
+_CLEAR = 50.0  # multiple of the noise above which clearer strokes score no higher
 _NEAR, _FAR = np.ones((3, 3), np.uint8), np.ones((9, 9), np.uint8)
 
 
 def choose_group(shades: Shades) -> tuple[np.ndarray, float] | None:
-    """The connected components that make up the digit: the largest near the middle, and its parts.
+    """Choose the connected components of the digit: the largest near the middle, and its parts.
 
     Parameters
     ----------
@@ -32,12 +33,12 @@ def choose_group(shades: Shades) -> tuple[np.ndarray, float] | None:
     Returns
     -------
     group : ndarray of uint8 of shape (height, width)
-        1 where the digit's strokes are.
+        1 for the strokes of the digit.
     share : float
-        The group's part of the contrast of all components, but for frames and what reaches the
-        border; less where there are many components.
+        The group's fraction of the contrast of all components, except frames and components at the
+        border; reduced if there are many components.
 
-    Where there is no component, None instead of these.
+    Returns None if there is no component.
     """
     mask = shades.mask
     n, components, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -72,7 +73,7 @@ def choose_group(shades: Shades) -> tuple[np.ndarray, float] | None:
 
 
 def _are_frames(components: np.ndarray, stats: np.ndarray) -> np.ndarray:
-    """Which components are frames: large, empty but for their lines, and around something."""
+    """Which components are frames: large, empty inside their lines, and around something."""
     height, width = components.shape
     found = np.zeros(len(stats), bool)
     large = (stats[:, 2] >= _FRAME_SIDE * width) & (stats[:, 3] >= _FRAME_SIDE * height)
@@ -90,22 +91,22 @@ def _are_frames(components: np.ndarray, stats: np.ndarray) -> np.ndarray:
 
 
 def rate_group(shades: Shades, group: np.ndarray, share: float) -> float:
-    """How surely a group of components is strokes, and no noise, shadow or texture.
+    """Score how likely a group of components is strokes rather than noise, shadow or texture.
 
-    Strokes are clear of the noise, end sharply, are long and thin, are most of what stands out, and
-    cover little of the border.
+    Strokes are clear of the noise, have sharp edges, are long and thin, have most of the contrast,
+    and cover little of the border.
 
     Parameters
     ----------
     shades : Shades
     group : ndarray of uint8 of shape (height, width)
-        As `choose_group` gives it.
+        As returned by `choose_group`.
     share : float
 
     Returns
     -------
     float
-        The product of these, from 0 up.
+        The product of the factors, at least 0.
     """
     contrast = shades.contrast
     around = cv2.dilate(group, _FAR) - cv2.dilate(group, _NEAR)
@@ -116,4 +117,4 @@ def rate_group(shades: Shades, group: np.ndarray, share: float) -> float:
     thickness = 2 * mean_depth(group)
     edge = border(group)
     free = 1 - cv2.countNonZero(edge) / edge.size
-    return min(clear, _CLEAR) * max(width, height) / thickness * share * free**2
+    return float(min(clear, _CLEAR) * max(width, height) / thickness * share * free**2)

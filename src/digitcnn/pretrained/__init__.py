@@ -38,4 +38,5 @@ def load_pretrained() -> DigitCNNClassifier:
     with model_path(PRETRAINED) as path:
         clf = DigitCNNClassifier.load(path)
     # Trained again, or a copy of it, it starts from here, with settings for other data.
-    return clf.set_params(init=PRETRAINED, epochs="auto", batch_size="auto", random_state=None)
+    clf.set_params(init=PRETRAINED, epochs="auto", batch_size="auto", random_state=None)
+    return clf

@@ -8,20 +8,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from digitcnn._typing import ColumnName
 from digitcnn._utils.text import shorten, some_of
 from digitcnn.tables.csv_reader import Layout
 
-# Numbers in names. Longer ones are not counters.
+# Numbers in names; longer numbers are not counters.
 _NUMBERS = re.compile(r"(?<![0-9])([0-9]{1,15})(?![0-9])")
 
 
-def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str = "") -> list[str]:
+def find_pixel_columns(
+    names: Sequence[str], label: ColumnName = "label", source: str = ""
+) -> list[str]:
     """Pick the pixel columns by their names, and put them in the order of the picture.
 
     Names that differ only in their numbers belong together (``pixel0`` to ``pixel783``, ``0`` to
-    ``783``, ``1x1`` to ``28x28``); the largest such family are the pixels, ordered by number, row
-    before column. Other columns are left out. Where no names belong together, every column but the
-    label and those without a name is a pixel, as ordered in the table.
+    ``783``, ``1x1`` to ``28x28``). The largest such family is the pixels, ordered by number, row
+    before column. Other columns are ignored. If there is no family, every column except the label
+    and unnamed columns is a pixel, in the order of the table.
 
     Parameters
     ----------
@@ -30,7 +33,7 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
     label : object, default="label"
         Name of the label column.
     source : str, default=""
-        What the names come from, for the errors.
+        Source of the names, for error messages.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
     if not others:
         raise ValueError(f"{where}no pixel columns; the columns are {some_of(names)}.")
     split = {name: _NUMBERS.split(name) for name in others}
-    # The words between the numbers; of a name without any there is no family.
+    # The text between the numbers; a name without numbers belongs to no family.
     families = Counter(tuple(parts[::2]) for parts in split.values() if len(parts) > 1)
     (family, size), *rest = [*families.most_common(2), ((), 0)][:2] if families else [((), 0)]
     if size < 2:
@@ -76,16 +79,16 @@ def find_pixel_columns(names: Sequence[str], label: Any = "label", source: str =
 
 
 def is_order_named(names: Sequence[str]) -> bool:
-    """Whether pixel columns, as `find_pixel_columns` gives them, are ordered by numbered names.
+    """Whether the pixel columns of `find_pixel_columns` are ordered by numbers in their names.
 
-    Otherwise their order is that of the table.
+    Otherwise they have the order of the table.
     """
     families = {tuple(_NUMBERS.split(name)[::2]) for name in names}
     return len(families) == 1 and len(families.pop()) > 1
 
 
 def _is_index(name: str) -> bool:
-    """Whether a column has no name, or pandas' name for none: it numbers the rows."""
+    """Whether a column has no name, or pandas' name for an unnamed column (row numbers)."""
     return not name or re.fullmatch(r"Unnamed: [0-9]+", name) is not None
 
 
@@ -94,18 +97,18 @@ def _pattern(family: tuple[str, ...]) -> str:
 
 
 def text_names(names: Any) -> list[str]:
-    """Names compare as text, so that a frame's 0 and a file's "0" are the same column."""
+    """Names as text, so that 0 in a DataFrame and "0" in a file are the same column."""
     return [str(name) for name in names]
 
 
 def layout_of(
     names: list[str],
-    label: Any,
+    label: ColumnName,
     columns: Sequence[str] | None,
     with_labels: bool,
     source: str,
 ) -> Layout:
-    """The positions of the pixels and of the label in a table's rows.
+    """Find the positions of the pixels and of the label in a table's rows.
 
     Parameters
     ----------
@@ -114,11 +117,11 @@ def layout_of(
     label : object
         Name of the label column.
     columns : sequence of str or None
-        The pixel columns; None tells them by their names.
+        The pixel columns; None finds them by their names.
     with_labels : bool
-        Whether there must be a label column.
+        Whether a label column is required.
     source : str
-        What to call the table in an error.
+        Name of the table in error messages.
 
     Raises
     ------
@@ -172,7 +175,7 @@ def _check_no_gaps(
 
 
 def _count_up(axes: list[range]) -> Iterator[tuple[int, ...]]:
-    """As `itertools.product`, without its list of every axis's numbers."""
+    """As `itertools.product`, without storing the numbers of every axis."""
     number = [axis.start for axis in axes]
     while True:
         yield tuple(number)

@@ -1,4 +1,4 @@
-"""CSV files: their pixels and labels parsed.
+"""Parsing of pixels and labels in CSV files.
 
 A CSV of plain digits is parsed with NumPy, a block at a time. From anything else on, a slower
 reader goes on cell by cell, which understands more and can name the place of an error.
@@ -25,12 +25,12 @@ _BLOCK_BYTES = 1 << 19
 _THREADS = 2  # More would wait for Python's lock.
 _ZERO = ord("0")
 _NEWLINE = (ord("\n") - _ZERO) % 256
-# A longer line is not a row of plain digits.
+# Longer lines are not rows of plain digits.
 _LONGEST_PLAIN = 2**23
 _MOST_COLUMNS = 2**19
 _LONGEST_NAME = 1000
-# No digits of other alphabets, and nothing that only Python reads as a number. No part can match in
-# two ways, so that matching takes linear time.
+# ASCII digits only, and no syntax that only Python accepts. The expression is unambiguous, so
+# matching takes linear time.
 _NUMBER = re.compile(
     r"[ \t]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t]*|[ \t]*[+-]?inf[ \t]*"
 )
@@ -82,18 +82,19 @@ def iter_csv(
     n_header_lines : int
         Number of lines above the rows.
     layout : Layout
-        What of each row to read.
+        The columns to read.
 
     Yields
     ------
     pixels : ndarray of uint8 of shape (n, p)
     labels : list of str
-        As they stand in the file; empty where the layout has no label.
+        Labels as text, as in the file; empty if the layout has no label.
 
     Raises
     ------
     ValueError
-        If the file is damaged or has no rows, or a cell holds something else; it is named.
+        If the file is damaged or has no rows, or a cell is not a pixel or a label; the error names
+        the cell.
     """
     n_rows = 0
     for parsed in _read_plain(path, n_header_lines, layout):
@@ -131,12 +132,12 @@ def describe_bad_pixel(value: Any) -> str:
 
 
 def is_real(value: Any) -> bool:
-    """Whether a value is a number, NaN and infinity among them, as against True or text."""
+    """Whether a value is a number (also NaN or infinity) rather than True or text."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
 
 
 def number_of_text(text: str) -> float | int | None:
-    """Read a number as other programs write it; float() would accept "1_0" and "nan" too.
+    """Read a number in the syntax of other programs; float() also accepts "1_0" and "nan".
 
     >>> number_of_text("2.5e1"), number_of_text(" +7.0"), number_of_text("1_0")
     (25, 7, None)
@@ -148,7 +149,7 @@ def number_of_text(text: str) -> float | int | None:
 
 
 def _check_names(row: list[str], where: str) -> list[str]:
-    """The names in a header, without the spaces around them."""
+    """The names in a header, stripped of spaces."""
     if re.search("[\ud800-\udfff]", "".join(row)):
         raise ValueError(f"{where}: the header is not UTF-8 text.")
     names = [name.strip() for name in row]
@@ -163,11 +164,11 @@ def _check_names(row: list[str], where: str) -> list[str]:
 def _read_plain(
     path: Path, n_header_lines: int, layout: Layout
 ) -> Iterator[tuple[np.ndarray, list[str]] | None]:
-    """Parse a CSV in blocks; None for a block with anything but plain digits."""
+    """Parse a CSV in blocks; yield None for a block with anything but plain digits."""
     delimiter = find_delimiter(path)
     with opened(path) as stream:
         for _ in range(n_header_lines):
-            # A CR that ends a line or stands in one makes other lines than readline's.
+            # readline does not split lines at a CR alone.
             if b"\r" in stream.readline().removesuffix(b"\n").removesuffix(b"\r"):
                 yield None
                 return
@@ -177,12 +178,12 @@ def _read_plain(
 
 
 def _in_threads(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
-    """The results of `function` for each item, in order, a few items at a time.
+    """Yield the results of `function` for each item, in order, a few items at a time.
 
-    Threads suffice, because NumPy releases Python's lock.
+    Threads suffice, because NumPy releases the GIL.
     """
     with ThreadPoolExecutor(_THREADS) as threads:
-        pending: deque[Future] = deque()
+        pending: deque[Future[Any]] = deque()
         for item in items:
             pending.append(threads.submit(function, item))
             if len(pending) > 2 * _THREADS:
@@ -197,7 +198,7 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
         block = rest + read
         end = block.rfind(b"\n") + 1
         if not end and len(block) > _LONGEST_PLAIN:
-            yield b"?"  # not a row of digits: the careful reader raises the error
+            yield b"?"  # not a row of digits: `_read_careful` raises the error
             return
         rest = block[end:]
         if end:
@@ -210,8 +211,8 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
 def _parse_block(
     block: bytes, layout: Layout, delimiter: str
 ) -> tuple[np.ndarray, list[str]] | None:
-    """Parse whole lines of digits, delimiters and newlines; None if there is anything else."""
-    # With bytes in front, every number can be read backwards from its end.
+    """Parse whole lines of digits, delimiters and newlines; return None for anything else."""
+    # With bytes in front, every number can be read backwards from its last digit.
     digits = np.frombuffer(b",,,," + block, np.uint8) - np.uint8(_ZERO)
     stops = np.flatnonzero(digits[4:] > 9)  # Other characters have wrapped past 9.
     n_rows = len(stops) // layout.width
@@ -231,7 +232,7 @@ def _parse_block(
     labels = []
     if layout.label is not None:
         ends = stops.reshape(shape)[:, layout.label]
-        # A label starts where the column before it ends; the first one at the line's start.
+        # A label starts at the end of the column before it; the first one at the line's start.
         starts = np.concatenate(([-1], stops[:-1])).reshape(shape)[:, layout.label] + 1
         if (starts == ends).any() or (ends - starts > _LONGEST_NAME).any():
             return None
@@ -259,7 +260,7 @@ def _parse_numbers(digits: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, n
 def _read_careful(
     path: Path, n_header_lines: int, layout: Layout, n_read: int
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """Read a CSV cell by cell, with quotes, spaces and 3.0 for 3, and name the place of errors.
+    """Read a CSV cell by cell, with quotes, spaces and 3.0 for 3; errors name the cell.
 
     The first `n_read` rows are skipped.
     """

@@ -1,4 +1,4 @@
-"""Files of data, compressed or not: opened, unpacked and cut into rows in bounded memory."""
+"""Opening of data files, compressed or not, and reading of rows, in bounded memory."""
 
 import csv
 import gzip
@@ -8,29 +8,28 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from digitcnn._typing import FilePaths
 from digitcnn._utils.atomic import as_path
 from digitcnn._utils.text import some_of
 
-PathLike = str | os.PathLike[str]
-
 TABLE_ENDINGS = frozenset({".csv", ".tsv", ".gz", ".zip", ".parquet"})
-# What may stand between the columns of a CSV; the first is taken where two are equally many.
+# Delimiters of a CSV, by priority if two occur equally often.
 _DELIMITERS = ",;\t|"
 
-# The most bytes of a row: pictures of 1000 by 1000 pixels have some four million.
+# Most bytes in a row: pictures of 1000x1000 pixels have about four million.
 _LONGEST_ROW = 2**23
 _MOST_EMPTY_LINES = 10**6
 _BLOCK_BYTES = 2**18
-# A compressed file may unpack to this many bytes, or to so many times its own length if that is
-# more. Text of digits becomes some ten times shorter.
+# A compressed file may unpack to this many bytes, or to this multiple of its own length if that is
+# more. Text of digits is compressed about tenfold.
 _ALWAYS_UNPACKED = 2**26
 _MOST_UNPACKED = 100
-# How binary files begin that sometimes bear names of text files, and what to do with them.
+# First bytes of binary files that may have the name of a text file, and advice for the error.
 _NO_TEXT = {
     b"\x1f\x8b": "compressed by gzip. Give it the ending .gz",
     b"PK\x03\x04": "a zip archive, as workbooks of Excel are too. Give it the ending .zip, or save "
@@ -41,8 +40,8 @@ _NO_TEXT = {
     b"\x28\xb5\x2f\xfd": "compressed by zstd. Unpack it",
     b"\xd0\xcf\x11\xe0": "a workbook of Excel. Save it as CSV",
 }
-# The errors of opening a damaged zip: OSError for an offset before the file's beginning,
-# RuntimeError for what this zip module does not support.
+# Errors of opening a damaged zip: OSError for an offset before the start of the file, RuntimeError
+# for features that zipfile does not support.
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
     struct.error,
@@ -55,8 +54,8 @@ _ZIP_DAMAGE = (
 )
 
 
-def table_files(paths: PathLike | Sequence[PathLike]) -> list[Path]:
-    """The files that are named, each of them there and of a kind that can be read."""
+def table_files(paths: FilePaths) -> list[Path]:
+    """The paths as a list; raise an error if one does not exist or cannot be a table."""
     if hasattr(paths, "columns"):
         raise ValueError(
             "expected a path or a list of paths, got a table. Its pixels are what "
@@ -92,7 +91,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : pathlib.Path
-        The file; ``.gz``, and ``.zip`` with one member, are unpacked.
+        The file. ``.gz`` and ``.zip`` with one member are unpacked.
 
     Yields
     ------
@@ -101,8 +100,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     ValueError
-        If it is not a regular file, or is damaged, or unpacks to far more than a file of digits;
-        some of this shows only while it is read.
+        If it is not a regular file, is damaged, or unpacks to far more than a file of digits. Some
+        of this shows only while it is read.
     """
     if path.exists() and not path.is_file():
         raise ValueError(f"{path}: expected a regular file")
@@ -126,13 +125,13 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def check_unpacked(path: Path, n_bytes: int) -> None:
-    """Refuse a file that unpacks to far more than data does.
+    """Refuse a file that unpacks to far more bytes than a file of data.
 
     Parameters
     ----------
     path : pathlib.Path
     n_bytes : int
-        The length of its unpacked content, so far or in all.
+        The length of its unpacked content, so far or in total.
 
     Raises
     ------
@@ -147,13 +146,13 @@ def check_unpacked(path: Path, n_bytes: int) -> None:
 
 
 def find_delimiter(path: Path) -> str:
-    """What stands between the columns of a CSV: a comma, a semicolon, a tab or a bar.
+    """Find the delimiter of a CSV: a comma, a semicolon, a tab or a bar.
 
     Parameters
     ----------
     path : pathlib.Path
-        The first line that is not empty tells it, which is mostly the header: it is the sign that
-        stands there most often outside quotes.
+        The delimiter is the one that occurs most often, outside quotes, in the first line that is
+        not empty (usually the header).
 
     Raises
     ------
@@ -163,14 +162,14 @@ def find_delimiter(path: Path) -> str:
     with opened(path) as stream:
         for line in itertools.islice(_lines(stream), _MOST_EMPTY_LINES):
             if line.strip(b" \t\r\n"):
-                # Each second part lies between quotes; the last may, where a quote stays open.
+                # Every second part is between quotes; the last may be, if a quote is not closed.
                 plain = b"".join(line.split(b'"')[::2]).decode("utf-8", "replace")
                 return max(_DELIMITERS, key=plain.count)
     return _DELIMITERS[0]
 
 
 def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Read a CSV row by row, whatever `find_delimiter` finds between its columns.
+    """Read a CSV row by row, with the delimiter of `find_delimiter`.
 
     Parameters
     ----------
@@ -179,10 +178,10 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
     Yields
     ------
     line : int
-        The row's last line, from 1 up.
+        Number of the row's last line, from 1.
     cells : list of str
-        Empty for a line that is empty or holds only spaces; ``""`` is a cell. Bytes that are not
-        UTF-8 are lone surrogates.
+        Empty for a line that is empty or has only spaces; ``""`` is a cell. Bytes that are not
+        UTF-8 become lone surrogates.
 
     Raises
     ------
@@ -202,7 +201,8 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
                 raise ValueError(f"{path}, line {number}: a row of more than {_LONGEST_ROW} bytes.")
             if b"\0" in line:
                 found = "a NUL byte"
-                # Letters of a header, each beside a NUL, are UTF-16 without a mark.
+                # A header in which each letter is next to a NUL is UTF-16 without a byte order
+                # mark.
                 is_spaced = number == 1 and 3 * line.count(0) > len(line)
                 if is_spaced or line[:2] in (b"\xff\xfe", b"\xfe\xff"):
                     found = "UTF-16. Save the table as UTF-8"
@@ -228,7 +228,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Lines with their ends (LF, CRLF or CR); a line that is too long is cut."""
+    """Lines with their ends (LF, CRLF or CR); lines that are too long are cut."""
     rest = b""
     while block := stream.read(_BLOCK_BYTES):
         lines = (rest + block).splitlines(keepends=True)
@@ -253,7 +253,7 @@ def _opened_zip(path: Path, file: BinaryIO) -> BinaryIO:
 
 
 class _NoTableError(ValueError):
-    """An intact zip that is not one CSV."""
+    """An intact zip whose content is not one CSV."""
 
 
 def _member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -1,4 +1,4 @@
-"""DataFrames, those of Parquet files among them: their pixels and labels read and checked."""
+"""Reading and checking of pixels and labels in DataFrames, also those of Parquet files."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from digitcnn._typing import ColumnName
 from digitcnn._utils.text import first_line
 from digitcnn.tables.columns import layout_of, text_names
 from digitcnn.tables.csv_reader import describe_bad_pixel, is_real
 from digitcnn.tables.labels import text_of_label
 
 _BLOCK_ROWS = 4096
-_PARQUET_ROWS = 1024  # read at once, where a file is read in parts
+_PARQUET_ROWS = 1024  # rows per part
 
 
 def read_frame(
     frame: Any,
-    label: Any = "label",
+    label: ColumnName = "label",
     columns: Sequence[str] | None = None,
     with_labels: bool = False,
     source: str = "",
@@ -28,26 +29,26 @@ def read_frame(
     Parameters
     ----------
     frame : pandas.DataFrame
-        One picture a row; it is not changed, and nothing returned shares memory with it.
+        One picture per row. It is not modified, and the results do not share memory with it.
     label, columns, with_labels
-        As of `digitcnn.tables.readers.read_table`.
+        As in `digitcnn.tables.readers.read_table`.
     source : str, default=""
-        The file that the frame came from, for the errors.
+        The file of the frame, for error messages.
     first_row : int, default=0
-        Number of the frame's first row in it.
+        Number of the frame's first row in the file.
 
     Returns
     -------
     pixels : ndarray of uint8 of shape (n, p)
     labels : list of str
-        Empty where they are not asked for.
+        Empty unless `with_labels`.
     columns : list of str
         Names of the pixel columns.
 
     Raises
     ------
     ValueError
-        If a pixel column holds anything but whole numbers 0..255, or if a label is missing.
+        If a pixel is not a whole number 0..255, or a label is missing.
     """
     names = text_names(frame.columns)
     layout = layout_of(names, label, columns, with_labels, source or "DataFrame")
@@ -85,7 +86,7 @@ def put_pixels(numbers: np.ndarray, out: np.ndarray) -> tuple[int, int] | None:
     numbers : ndarray of shape (n, p)
         Booleans, integers or floats.
     out : ndarray of uint8 of shape (n, p)
-        Is written to.
+        Output array.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def put_pixels(numbers: np.ndarray, out: np.ndarray) -> tuple[int, int] | None:
     """
     with np.errstate(invalid="ignore"):
         out[...] = numbers.astype(np.uint8)
-    # A number that wrapped round, lost its fraction or was no number is no longer itself.
+    # Numbers that wrapped around, lost their fraction or were NaN compare unequal.
     bad = out != numbers
     if not bad.any():
         return None
@@ -121,7 +122,7 @@ def _check_dtypes(frame: Any, where: str) -> None:
 
 
 def _numbers_of(frame: Any) -> np.ndarray:
-    """The values of numeric or object columns as one plain array; what is no number is NaN."""
+    """The values of numeric or object columns as one array; other values become NaN."""
     if all(isinstance(dtype, np.dtype) and dtype.kind != "O" for dtype in frame.dtypes):
         values: np.ndarray = frame.to_numpy()
         return values
@@ -136,12 +137,12 @@ def _numbers_of(frame: Any) -> np.ndarray:
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a file is in Parquet, by the ending of its name."""
+    """Whether a file is a Parquet file, by its extension."""
     return path.suffix.lower() == ".parquet"
 
 
 def read_parquet(path: Path) -> Any:
-    """A Parquet file as a DataFrame."""
+    """Read a Parquet file as a DataFrame."""
     import pandas as pd
 
     try:
@@ -153,7 +154,7 @@ def read_parquet(path: Path) -> Any:
 
 
 def iter_parquet(path: Path) -> Iterator[Any]:
-    """A Parquet file as DataFrames of a bounded number of rows."""
+    """Read a Parquet file as DataFrames with a bounded number of rows."""
     try:
         import pyarrow as pa
         from pyarrow import parquet

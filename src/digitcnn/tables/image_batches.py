@@ -1,4 +1,4 @@
-"""Many image files: their headers checked first, then decoded in threads, some at a time."""
+"""Reading of many image files: headers first, then decoding in threads, some at a time."""
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
@@ -18,47 +18,47 @@ from digitcnn.tables.image_files import (
 )
 from digitcnn.tables.image_sources import ImageList
 
-# Limits of a part: images, and bytes once they are decoded.
+# Limits of a part: number of images, and bytes after decoding.
 _MOST_IMAGES = 1024
 _MOST_BYTES = 2**26
 _MOST_THREADS = 8
-# Errors of the system that any file would meet.
+# System errors that would occur for any file.
 _NO_FAULT_OF_A_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-# Where so many bad files are left out, the others are not named.
+# Number of bad files that are named in the warning.
 _NAMED = 5
 
 
 class ImageReader:
     """Reads listed images in order, and refuses or leaves out bad ones.
 
-    All headers are read first, so that a file that is none of images, or an absurd one, is known
-    before any work. What damage shows only in decoding shows at its place.
+    All headers are read first, to find files that are not images, or too large, before any work.
+    Other damage shows only when an image is decoded.
 
     Parameters
     ----------
     images : ImageList
     skip_bad : bool, default=False
-        Whether files that cannot be read are left out, and noted in `bad`.
+        Whether to leave out files that cannot be read, and record them in `bad`.
 
     Attributes
     ----------
     images : ImageList
     sizes : ndarray of int of shape (n, 2)
-        Height and width of each, by its header; zeros for a bad one.
+        Height and width of each image, by its header; zeros for a bad file.
     bad : dict of int to str
-        What is wrong with the files that are left out, by their index.
+        The reason for each file that is left out, by its index.
 
     Raises
     ------
     OSError, ValueError
-        If a file cannot be read, or none at all.
+        If a file cannot be read, or, with `skip_bad`, none of them.
     """
 
     def __init__(self, images: ImageList, *, skip_bad: bool = False) -> None:
         self.images = images
         self.skip_bad = skip_bad
         self.bad: dict[int, str] = {}
-        self.sizes = np.zeros((len(images.files), 2), np.int64)
+        self.sizes: np.ndarray = np.zeros((len(images.files), 2), np.int64)
         for start in range(0, len(images.files), _MOST_IMAGES):
             indices = range(start, min(start + _MOST_IMAGES, len(images.files)))
             for index, size in self._map(image_size, indices):
@@ -66,7 +66,7 @@ class ImageReader:
         self.check_any_left()
 
     def __iter__(self) -> Iterator[tuple[list[int], list[np.ndarray]]]:
-        """Parts: the indices of some images, and the images as `read_image` gives them."""
+        """Yield parts: the indices of some images, and the images from `read_image`."""
         for indices in self._parts():
             found = self._map(read_image, indices)
             if found:
@@ -75,7 +75,7 @@ class ImageReader:
         self.check_any_left()
 
     def check_any_left(self) -> None:
-        """Refuse a list of which every file is bad."""
+        """Raise an error if every file is bad."""
         if len(self.bad) == len(self.images.files):
             raise ValueError(
                 f"{self.images.source}: expected images, got {len(self.bad):,} files of which none "
@@ -83,7 +83,7 @@ class ImageReader:
             )
 
     def describe_bad(self) -> str:
-        """One line on the files that were left out; empty where there are none."""
+        """One line about the files that were left out; empty if there are none."""
         if not self.bad:
             return ""
         named = "; ".join(shorten_reason(self.bad[index]) for index in sorted(self.bad)[:_NAMED])
@@ -94,7 +94,7 @@ class ImageReader:
         )
 
     def _parts(self) -> Iterator[list[int]]:
-        """Indices of as many images as may be in memory at once."""
+        """Yield the indices of as many images as may be in memory at once."""
         factors = -(-self.sizes.max(axis=1, initial=1) // LONGEST_SIDE)
         n_bytes = 3 * self.sizes.prod(axis=1) // np.maximum(factors, 1) ** 2
         part: list[int] = []
@@ -113,7 +113,7 @@ class ImageReader:
     def _map(
         self, function: Callable[[Path], Any], indices: Sequence[int]
     ) -> list[tuple[int, Any]]:
-        """The results of a function for some files, in order, without those that are bad."""
+        """The results of a function for some files, in order, without bad files."""
 
         def call(index: int) -> Any:
             path = self.images.files[index]
@@ -125,7 +125,7 @@ class ImageReader:
                 return error
 
         found: list[tuple[int, Any]] = []
-        # Within the context: its threads must not outlast it.
+        # Inside the context, because its threads must not outlast it.
         with without_warnings_of_pillow(), ThreadPoolExecutor(_n_threads()) as threads:
             futures = [threads.submit(call, index) for index in indices]
             try:
@@ -142,7 +142,7 @@ class ImageReader:
 
 
 def shorten_reason(reason: str) -> str:
-    """What is wrong with a file, shortened."""
+    """The reason for a bad file, shortened."""
     return reason if len(reason) <= 200 else f"{reason[:120]}...{reason[-60:]}"
 
 
@@ -153,5 +153,5 @@ def _reason(error: Exception, path: Path) -> str:
 
 
 def _n_threads() -> int:
-    """One for each core that this process may use: Pillow decodes without Python's lock."""
+    """One thread for each core of this process: Pillow releases the GIL while it decodes."""
     return worker_threads() or min(usable_cores(), _MOST_THREADS)

@@ -1,4 +1,4 @@
-"""Image files, opened and decoded by Pillow in bounded memory."""
+"""Opening and decoding of image files with Pillow, in bounded memory."""
 
 import os
 import threading
@@ -24,12 +24,12 @@ ACCEPTED = "PNG, JPEG, BMP, TIFF, WebP or GIF"
 IMAGE_ENDINGS = frozenset(
     [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"]
 )
-# Photos in other formats are refused, where other files are left out.
+# Photos in these formats are an error in a folder; other files are ignored.
 PICTURE_ENDINGS = IMAGE_ENDINGS | {
     *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".cr2", ".nef", ".dng"),
     *(".ico", ".tga", ".pcx", ".pnm", ".pbm", ".pgm", ".ppm"),
 }
-# How files of each format begin.
+# First bytes of the files of each format.
 _FORMATS = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -46,9 +46,9 @@ _MOST_COUNTED = 100  # Pages of a TIFF that are counted for an error.
 _SAMPLE_FORMAT = 339  # a tag of TIFF
 MOST_BYTES = 2**29
 _MOST_PIXELS = 2**26
-# Of more pixels than this, one image is decoded at a time.
+# Images with more pixels than this are decoded one at a time.
 _LARGE_PIXELS = 2**23
-# A picture of a digit needs no more. Larger ones are shrunk while they are read.
+# A picture of a digit needs no more pixels. Larger ones are shrunk while they are read.
 LONGEST_SIDE = 1024
 
 _one_large = threading.Lock()
@@ -56,23 +56,23 @@ _filters = threading.Lock()
 
 
 class ImageFileError(ValueError):
-    """An image file that is damaged, or is none."""
+    """A damaged image file, or a file that is not an image."""
 
 
 @contextmanager
 def without_warnings_of_pillow() -> Iterator[None]:
-    """A context to open and decode images in, in threads that end within it.
+    """A context to open and decode images without Pillow's warnings, in threads that end in it.
 
-    Pillow warns of harmless flaws, as in EXIF data. What is not harmless is refused anyway.
+    Pillow warns about harmless flaws, for example in EXIF data. Other flaws raise errors anyway.
     """
-    # Filters belong to the process: two such contexts that overlap would leave one behind.
+    # Warning filters belong to the process: two overlapping contexts would not restore them.
     with _filters, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image as its header says, before EXIF's orientation is applied.
+    """Read the height and width of an image from its header, before EXIF's orientation.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises
     ------
     OSError
-        If there is no such file, or it may not be read.
+        If the file does not exist, or cannot be read.
     ValueError
-        If it is no image file, or one of too many pixels or of several pages.
+        If it is not an image file, or has too many pixels or several pages.
     """
     with _opened(path) as image:
         width, height = image.size
@@ -91,10 +91,11 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Decode an image, upright as EXIF says.
+    """Decode an image, rotated upright by EXIF.
 
-    What is transparent is drawn on white, or on black where all that is drawn is light. Of an
-    animation the first frame is read. A longer side than 1,024 pixels is shrunk by a whole number.
+    Transparent pixels become white, or black if all opaque pixels are light. The first frame of an
+    animation is read. An image with a side of more than 1,024 pixels is shrunk by an integer
+    factor.
 
     Parameters
     ----------
@@ -103,28 +104,28 @@ def read_image(path: Path) -> np.ndarray:
     Returns
     -------
     ndarray of uint8 of shape (height, width) or (height, width, 3)
-        Grey where all its pixels are, else RGB.
+        Grey if all its pixels are grey, otherwise RGB.
 
     Raises
     ------
     OSError
-        If there is no such file, or it may not be read.
+        If the file does not exist, or cannot be read.
     ValueError
-        If it is no image file, is damaged, or has too many pixels, several pages or more than 16
-        bits for a channel.
+        If it is not an image file, is damaged, or has too many pixels, several pages or more than
+        16 bits per channel.
     """
     with _opened(path) as image:
         return _decode_alone(image, LONGEST_SIDE)
 
 
 def count_images(source: Path | BinaryIO, most: int) -> int:
-    """How many pages an image has: one but for TIFF.
+    """Count the pages of an image: one, except for TIFF.
 
     Parameters
     ----------
     source : pathlib.Path or binary file
     most : int
-        Further pages are not counted: of more the answer is one more.
+        Largest number to count: for more pages, ``most + 1`` is returned.
 
     Raises
     ------
@@ -136,7 +137,7 @@ def count_images(source: Path | BinaryIO, most: int) -> int:
 
 
 def _count_pages(image: Any, most: int) -> int:
-    # Each page says where the next one is: a file may have millions.
+    # Each page points to the next one: a file may have millions.
     n_pages = 1
     try:
         while n_pages <= most:
@@ -151,22 +152,22 @@ def _count_pages(image: Any, most: int) -> int:
 def read_sized_image(
     source: Path | BinaryIO, longest_side: int, page: int | None = None
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """Decode an image as `read_image` does, with the size that it has in its file.
+    """Decode an image as `read_image` does, and return its original size too.
 
     Parameters
     ----------
     source : pathlib.Path or binary file
-        A file is read from its start.
+        A binary file is read from its start.
     longest_side : int
-        Pixels; a longer one is shrunk by a whole number.
+        Largest side in pixels; larger images are shrunk by an integer factor.
     page : int or None, default=None
-        The number of a TIFF's page, from 0. None takes the only one.
+        Number of a page of a TIFF, from 0. None requires a single page.
 
     Returns
     -------
     pixels : ndarray of uint8 of shape (height, width) or (height, width, 3)
     size : tuple of int (height, width)
-        Before it was shrunk, upright.
+        The upright size before shrinking.
 
     Raises
     ------
@@ -181,20 +182,20 @@ def read_sized_image(
 
 
 def _decode_alone(image: Any, longest_side: int) -> np.ndarray:
-    """Decode an image; of large ones one at a time."""
+    """Decode an image; large ones one at a time."""
     is_large = image.width * image.height > _LARGE_PIXELS
     with _one_large if is_large else nullcontext():
         return _decode(image, longest_side)
 
 
 def grey_of(picture: np.ndarray) -> np.ndarray:
-    """A picture of `read_image` in grey, by its luminance as ITU-R BT.601 has it."""
+    """Convert a picture of `read_image` to grey, by the luminance of ITU-R BT.601."""
     return picture if picture.ndim == 2 else luminance(picture)
 
 
 @contextmanager
 def _opened(source: Path | BinaryIO, page: int | None = None) -> Iterator[Any]:
-    """An image whose header has been read; errors of what is done with it name the file."""
+    """Open an image and read its header; errors in the context name the file."""
     if not isinstance(source, Path):
         with _opened_file(source, "picture", page) as image:
             yield image
@@ -220,13 +221,13 @@ def _opened_file(file: BinaryIO, name: str | Path, page: int | None) -> Iterator
     except (ImageFileError, MemoryError):
         raise
     except (pillow.DecompressionBombError, pillow.DecompressionBombWarning) as error:
-        # Pillow refuses what has more than twice the pixels of its limit.
+        # Pillow refuses images with more than twice the pixels of its limit.
         most = min(_MOST_PIXELS, 2 * (pillow.MAX_IMAGE_PIXELS or _MOST_PIXELS))
         raise ImageFileError(
             f"{name}: expected an image of at most {most:,} pixels, got more. Shrink it first"
         ) from error
     except Exception as error:  # Pillow's decoders raise nearly anything
-        # Of what Pillow cannot identify it says no more than the name.
+        # If Pillow cannot identify a file, its error has no more than the name.
         why = "" if "identify" in str(error) else f" ({shorten(first_line(error))})"
         raise ImageFileError(f"{name}: damaged, or no {kind} file{why}") from error
 
@@ -236,7 +237,7 @@ def _pillow() -> Any:
 
     from PIL import Image
 
-    # Otherwise Pillow would import all its plugins to find these.
+    # Otherwise Pillow would import all its plugins.
     for name in _PLUGINS:
         importlib.import_module(f"PIL.{name}ImagePlugin")
     return Image
@@ -260,7 +261,7 @@ def _format_of(path: str | Path, file: BinaryIO) -> str:
 
 
 def _describe(start: bytes) -> str:
-    """What a file is that begins otherwise than images do."""
+    """Describe a file that does not begin like an image."""
     if not start:
         return "an empty file"
     if start[4:8] == b"ftyp":

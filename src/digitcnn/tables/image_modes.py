@@ -1,30 +1,30 @@
-"""What pixels of all modes, bits and orientations become: bytes, grey or RGB, upright."""
+"""Conversion of images of all modes, bit depths and orientations to upright bytes."""
 
 from typing import Any
 
 import numpy as np
 
-_LUMINANCE = np.array([299, 587, 114], np.uint32)  # Of red, green and blue, in thousandths.
+_LUMINANCE = np.array([299, 587, 114], np.uint32)  # weights of red, green, blue, in thousandths
 _ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 258, 262  # tags of EXIF and TIFF
 
 
 def luminance(colours: np.ndarray) -> np.ndarray:
-    """Grey of RGB, as ITU-R BT.601 has it."""
+    """Convert RGB to grey, by ITU-R BT.601."""
     return ((colours @ _LUMINANCE + 500) // 1000).astype(np.uint8)
 
 
 def orientation_of(image: Any) -> int:
-    """EXIF's orientation, 1 to 8; 1 where there is none that makes sense."""
+    """EXIF's orientation, 1 to 8; 1 if it is missing or invalid."""
     try:
-        # TIFF is turned by Pillow itself, which then takes the tag away.
+        # Pillow rotates TIFF images itself and removes the tag.
         found = image.getexif().get(_ORIENTATION)
-    except Exception:  # damaged EXIF data makes no damaged image
+    except Exception:  # damaged EXIF data is ignored
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels upright, that EXIF says are turned."""
+    """Rotate pixels upright by EXIF's orientation."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):
@@ -35,7 +35,7 @@ def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def to_bytes(image: Any) -> Any:
-    """An image in one of the modes L, LA, RGB and RGBA."""
+    """Convert an image to one of the modes L, LA, RGB and RGBA."""
     if image.mode.startswith("I"):
         return _from_16_bits(image)
     has_opacity = image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
@@ -64,7 +64,7 @@ def _from_16_bits(image: Any) -> Any:
 
 
 def without_opacity(pixels: np.ndarray) -> np.ndarray:
-    """Pixels drawn on white; on black where white would hide all that is drawn."""
+    """Draw transparent pixels on white, or on black if white would hide the strokes."""
     colours, opacity = pixels[..., :-1], pixels[..., -1:].astype(np.uint16)
     if opacity.min() == 255:
         return colours
@@ -75,6 +75,6 @@ def without_opacity(pixels: np.ndarray) -> np.ndarray:
 
 
 def bits_of(image: Any) -> int:
-    """Bits of a TIFF's sample; 16 of others."""
+    """Bits per sample of a TIFF; 16 for other formats."""
     bits = getattr(image, "tag_v2", {}).get(_BITS, 16)
     return int(bits[0] if isinstance(bits, tuple) else bits)

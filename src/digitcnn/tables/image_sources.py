@@ -1,22 +1,23 @@
-"""Where image files and their labels are: folders, folders of folders, lists, and CSVs of names."""
+"""Lists of image files and their labels: from folders, paths, and CSV files with names."""
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from digitcnn._typing import ColumnName, FilePaths
 from digitcnn._utils.atomic import as_path
 from digitcnn._utils.text import shorten, some_of
-from digitcnn.tables.files import TABLE_ENDINGS, PathLike, rows_of
+from digitcnn.tables.files import TABLE_ENDINGS, rows_of
 from digitcnn.tables.image_files import ACCEPTED, PICTURE_ENDINGS
 
-# A table of more columns is one of pixels, though it may name the files that they come from.
+# A table with more columns holds pixels, even if it names files too.
 _MOST_COLUMNS = 32
-# What systems put beside images. Hidden files begin with a full stop.
+# Files that operating systems add. Hidden files begin with a dot.
 _LEFT_OUT = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin"}
-# Names of the parts of a divided data set, which are no classes.
+# Names of the parts of a data set, which are not classes.
 _PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 _EXPECTED_LABELS = (
     "Put the images of each class into a folder of its own, or give a CSV with a column of file "
@@ -31,11 +32,11 @@ class ImageList(NamedTuple):
     ----------
     files : list of pathlib.Path
     names : list of str
-        What to call each in a table of answers: its path in its folder, or as a CSV has it.
+        Name of each in a table of predictions: its path in its folder, or its name in the CSV.
     labels : list of str or None
-        None where there are none, or where they are not asked for.
+        None if there are none, or if they are not needed.
     source : str
-        What was given, for the errors.
+        The path that was given, for error messages.
     """
 
     files: list[Path]
@@ -45,27 +46,27 @@ class ImageList(NamedTuple):
 
 
 def find_images(
-    paths: PathLike | Sequence[PathLike],
+    paths: FilePaths,
     *,
-    label: Any = "label",
+    label: ColumnName = "label",
     with_labels: bool | None = None,
 ) -> ImageList | None:
-    """List image files, if that is what a path leads to.
+    """List image files, if a path leads to images.
 
     Parameters
     ----------
     paths : str, path-like, or list of them
-        A folder of images or one with a folder for each class, an image, several, or a CSV that
+        A folder of images or one with a folder for each class, one or several images, or a CSV that
         names images.
     label : object, default="label"
         Name of the label column of a CSV.
     with_labels : bool or None, default=None
-        Whether there must be labels. None takes those that are there.
+        Whether labels are required. None returns them if there are any.
 
     Returns
     -------
     ImageList or None
-        None where the paths lead to tables of pixels, or to nothing that is there.
+        None if the paths lead to tables of pixels or do not exist.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def find_images(
 
 
 def in_natural_order(names: Iterable[str]) -> list[str]:
-    """Names sorted as people count: 2 before 10, and a beside A.
+    """Sort names in natural order: 2 before 10, and a next to A.
 
     >>> in_natural_order(["b2", "b10", "a", "B1"])
     ['a', 'B1', 'b2', 'b10']
@@ -113,7 +114,7 @@ def in_natural_order(names: Iterable[str]) -> list[str]:
 
 
 def _natural_key(name: str) -> tuple[list[Any], str]:
-    # Text stands at even places and numbers at odd ones, so that like is compared with like.
+    # Text is at even positions and numbers at odd ones, so text is never compared with numbers.
     parts: list[Any] = re.split(r"([0-9]+)", name)
     parts[::2] = [part.casefold() for part in parts[::2]]
     parts[1::2] = [int(part) for part in parts[1::2]]
@@ -125,22 +126,22 @@ def _ending(path: Path) -> str:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """What is in a folder, in natural order, without what systems keep there."""
+    """The contents of a folder in natural order, without hidden and system files."""
     names = [name for name in os.listdir(folder) if not name.startswith(".")]
     return [folder / name for name in in_natural_order(names) if name.casefold() not in _LEFT_OUT]
 
 
 def _divided(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The images in a folder, and its folders; other files are left out."""
+    """The images and the folders in a folder; other files are ignored."""
     entries = _visible(folder)
     folders = [entry for entry in entries if entry.is_dir()]
     files = [entry for entry in entries if not entry.is_dir()]
-    # A link that leads nowhere is found missing when it is read.
+    # A broken link raises an error when it is read.
     return [file for file in files if _ending(file) in PICTURE_ENDINGS], folders
 
 
 def _images_below(folder: Path, above: tuple[str, ...]) -> list[Path]:
-    """All images in a folder and its folders; `above` are the real folders that it lies in."""
+    """All images in a folder and its subfolders; `above` are the resolved parent folders."""
     here = os.path.realpath(folder)
     if here in above:
         raise ValueError(f"{folder}: links to {here}, a folder that it lies in. Delete the link")
@@ -206,7 +207,7 @@ def _check_classes(folder: Path, by_class: dict[str, list[Path]]) -> None:
 
 
 def _of_table(path: Path, label: Any, with_labels: bool | None) -> ImageList | None:
-    """What a CSV names, if its first row names an image file."""
+    """The images in a CSV, if its first row names an image file."""
     rows = ((line, row) for line, row in rows_of(path) if row)
     first = list(islice(rows, 2))
     if len(first) < 2 or len(first[0][1]) > _MOST_COLUMNS:
@@ -256,7 +257,7 @@ def _names_image(cell: str) -> bool:
 
 
 def _beside(table: Path, name: str) -> Path:
-    """A file that a table names, by a path from the table's folder; Windows writes \\ for /."""
+    """A file named in a table, relative to the table's folder; Windows writes \\ for /."""
     path = table.parent / name
     if "\\" in name and not os.path.exists(path):
         return table.parent / name.replace("\\", "/")
@@ -266,7 +267,7 @@ def _beside(table: Path, name: str) -> Path:
 def _label_column(
     path: Path, header: list[str], file_at: int, label: Any, must: bool
 ) -> int | None:
-    """The column of labels: by its name, in large or small letters, or the one that is left."""
+    """Find the label column: by its name, ignoring case, or the only other column."""
     same = [i for i, name in enumerate(header) if name == str(label) and i != file_at]
     alike = [i for i, name in enumerate(header) if name.casefold() == str(label).casefold()]
     others = [i for i in range(len(header)) if i != file_at]

@@ -1,4 +1,4 @@
-"""Labels in tables: which texts are numbers, which are missing, and which class each stands for."""
+"""Labels in tables: numbers, missing labels, and their classes in a model."""
 
 import re
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from digitcnn.tables.csv_reader import number_of_text
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 _MOST_LABEL_TEXT = 2**28
-# What programs write for a number that is missing, in small letters.
+# Texts for missing numbers, in lower case.
 _MISSING = {"nan", "na", "n/a", "#n/a", "<na>"}
 
 
 def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """Labels as int64 where all are whole numbers, as strings where one is not.
+    """Convert labels to int64 if all are integers, otherwise to strings.
 
-    Of strings too, 3.0 is 3: what a program wrote as a float in one file is no other class than
-    what stands as a whole number in another.
+    In strings 3.0 becomes 3 too: a label that is written as a float in one file and as an integer
+    in another is one class.
 
     Raises
     ------
@@ -46,22 +46,21 @@ def tidy_labels(labels: Sequence[Any] | np.ndarray) -> np.ndarray:
 
 
 def match_labels(texts: Sequence[str] | np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """The classes of a model that labels in files stand for.
+    """Convert labels in files to the classes of a model.
 
-    A model of the classes ``x`` and ``01`` knows the 01 of a file in which all labels look like
-    numbers, and one of numbers its own beside a stray name.
+    A model with the classes ``x`` and ``01`` finds 01 in a file in which all labels look like
+    numbers, and a model with numbers finds them in a file that has a name as well.
 
     Parameters
     ----------
     texts : sequence of str
-        Labels as they stand in files.
+        Labels as text, as in the files.
     classes : ndarray of shape (n_classes,)
 
     Returns
     -------
     ndarray of shape (n,)
-        Of the classes' dtype; where a label is none of them it is left as it is, and the dtype is
-        object.
+        The dtype of the classes; object if some labels, which remain unchanged, are not among them.
     """
     simplify = _without_fraction if classes.dtype.kind in "OUS" else _number_in_short
     known = {simplify(str(value)): value for value in classes.tolist()}
@@ -73,13 +72,13 @@ def match_labels(texts: Sequence[str] | np.ndarray, classes: np.ndarray) -> np.n
 
 
 def text_of_label(cell: Any) -> str:
-    """A label's text, the same whether it was kept as the number 3, as 3.0 or as text."""
+    """The text of a label: the same for the number 3, for 3.0 and for text."""
     is_whole = isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53
     return str(int(cell)) if is_whole else str(cell).strip()
 
 
 def missing_beside_numbers(texts: Sequence[str]) -> set[str]:
-    """The texts that stand for missing labels, where all others are numbers."""
+    """The texts for missing labels, if all other labels are numbers."""
     others = {text for text in set(texts) if number_of_text(text) is None}
     is_missing = len(others) < len(set(texts)) and all(text.lower() in _MISSING for text in others)
     return others if is_missing else set()
@@ -92,7 +91,7 @@ def _without_fraction(text: str) -> str:
 
 
 def _number_in_short(text: str) -> str:
-    """A number as Python writes it, and 3.0 as 3."""
+    """A number in Python's syntax, and 3.0 as 3."""
     whole = _whole_of_text(text)
     number = number_of_text(text) if whole is None else whole
     return text if number is None else str(number)

@@ -1,22 +1,22 @@
-"""Tables as they stand, unchecked: to describe those too that a training would refuse."""
+"""Reading of tables without checks, to describe those that a training would refuse."""
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from digitcnn._typing import ColumnName, FilePaths
 from digitcnn._utils.text import first_line
 from digitcnn.tables.columns import check_same_columns, text_names
 from digitcnn.tables.csv_reader import read_header
-from digitcnn.tables.files import PathLike, find_delimiter, opened, table_files
+from digitcnn.tables.files import find_delimiter, opened, table_files
 from digitcnn.tables.frames import is_parquet, read_parquet
 from digitcnn.tables.labels import missing_beside_numbers, text_of_label, tidy_labels
 
 
-def read_raw_frame(paths: PathLike | Sequence[PathLike], label: Any = "label") -> Any:
-    """Read a table as it stands, to describe one that :func:`read_table` might refuse.
+def read_raw_frame(paths: FilePaths, label: ColumnName = "label") -> Any:
+    """Read a table without checks, to describe one that :func:`read_table` might refuse.
 
     Parameters
     ----------
@@ -29,16 +29,15 @@ def read_raw_frame(paths: PathLike | Sequence[PathLike], label: Any = "label") -
     Returns
     -------
     pandas.DataFrame
-        What pandas makes of it; column names are text, what is no UTF-8 is replaced. The rows of
-        several files are put one below the other.
+        The table as pandas reads it. Column names are text, and invalid UTF-8 is replaced. The rows
+        of several files are concatenated.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError
-        If the path is no file.
+        If the path is not a file.
     ValueError
-        If a file is empty or damaged, there is no table in it, or the files have not the same
-        columns.
+        If a file is empty, damaged or not a table, or if the files have different columns.
     """
     import pandas as pd
 
@@ -68,17 +67,17 @@ def _read_raw_file(file: Path, label: str) -> Any:
         frame = read_parquet(file)
         frame.columns = text_names(frame.columns)
         return frame
-    names, _ = read_header(file)  # It has the better words for what is no CSV at all.
+    names, _ = read_header(file)  # raises clearer errors than pandas for other files
     with opened(file) as stream:
         content = stream.read()
     read = {"encoding_errors": "replace", "low_memory": False, "sep": find_delimiter(file)}
     try:
         frame = pd.read_csv(io.BytesIO(content), **read)
-        # pandas takes what stands before the named columns for an index.
+        # pandas would treat values before the named columns as an index.
         if not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("the first row has more values than the header names columns")
         if label in names:
-            # As it stands: "None" may be a label.
+            # Without conversion: "None" may be a label.
             at = names.index(label)
             texts = pd.read_csv(
                 io.BytesIO(content), usecols=[at], dtype=str, keep_default_na=False, **read

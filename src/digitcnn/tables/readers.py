@@ -1,4 +1,4 @@
-"""Tables of digits, one picture a row, in CSV and Parquet files.
+"""Reading of tables of digits, one picture per row, in CSV and Parquet files.
 
 Pixel columns are told by their names. Every reader answers with pixels that are exactly what the
 table holds, or with an error that names the first cell at fault.
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digitcnn._typing import ColumnName, FilePaths
 from digitcnn.tables.columns import check_same_columns, layout_of, text_names
 from digitcnn.tables.csv_reader import iter_csv, read_header
-from digitcnn.tables.files import PathLike, table_files
+from digitcnn.tables.files import table_files
 from digitcnn.tables.frames import is_parquet, iter_parquet, read_frame, read_parquet
 from digitcnn.tables.labels import tidy_labels
 
@@ -23,9 +24,9 @@ class DigitTable(NamedTuple):
     Attributes
     ----------
     pixels : ndarray of uint8 of shape (n, p)
-        One picture a row, C-contiguous, owned by the caller.
+        One picture per row, C-contiguous, owned by the caller.
     labels : ndarray of shape (n,) or None
-        int64 where every label is a whole number, else strings; None where not asked for.
+        int64 if every label is an integer, otherwise strings; None unless requested.
     columns : list of str
         Names of the pixel columns, in the order of ``pixels``.
     """
@@ -35,15 +36,15 @@ class DigitTable(NamedTuple):
     columns: list[str]
 
 
-def pixel_columns_of(source: Any, label: Any = "label") -> list[str]:
+def pixel_columns_of(source: Any, label: ColumnName = "label") -> list[str]:
     """Find the pixel columns of a DataFrame, or of the first of some files, by their names.
 
     Parameters
     ----------
     source : DataFrame, str, path-like, or list of paths
-        Of a CSV file only the header is read.
+        The table. Only the header of a CSV file is read.
     label : object, default="label"
-        Name of the label column; None where there is none.
+        Name of the label column; None if there is none.
 
     Returns
     -------
@@ -53,9 +54,9 @@ def pixel_columns_of(source: Any, label: Any = "label") -> list[str]:
     Raises
     ------
     FileNotFoundError, IsADirectoryError
-        If the path is no file.
+        If the path is not a file.
     ValueError
-        If the pixel columns cannot be told by their names.
+        If the pixel columns cannot be determined by their names.
     """
     if hasattr(source, "columns"):
         names, name = text_names(source.columns), "DataFrame"
@@ -67,9 +68,9 @@ def pixel_columns_of(source: Any, label: Any = "label") -> list[str]:
 
 
 def read_table(
-    paths: PathLike | Sequence[PathLike],
+    paths: FilePaths,
     *,
-    label: Any = "label",
+    label: ColumnName = "label",
     columns: Sequence[str] | None = None,
     with_labels: bool = False,
     tidy: bool = True,
@@ -81,19 +82,19 @@ def read_table(
     ----------
     paths : str, path-like, or list of them
         ``.csv``, ``.csv.gz``, ``.csv.zip`` (one member) or ``.parquet``. Files of a list must have
-        the same columns, in any order; their rows are put one below the other.
+        the same columns, in any order; their rows are concatenated.
     label : object, default="label"
-        Name of the label column, which is never a pixel column. None where there is none.
+        Name of the label column, which is never a pixel column. None if there is none.
     columns : sequence of str, default=None
         The pixel columns to read, in this order. None finds them by name, see
         :func:`find_pixel_columns`.
     with_labels : bool, default=False
-        Whether to read the label column too; it must then be there.
+        Whether to read the label column too; it is then required.
     tidy : bool, default=True
-        Whether labels become numbers where all are, see :func:`tidy_labels`. Otherwise they are
-        strings, as they stand in the files.
+        Whether to convert labels to numbers if all are numbers, see :func:`tidy_labels`. Otherwise
+        they are strings, as in the files.
     names : sequence of str, default=None
-        Names of the columns of CSV files that have no header line.
+        Column names for CSV files without a header line.
 
     Returns
     -------
@@ -103,9 +104,9 @@ def read_table(
     Raises
     ------
     FileNotFoundError, IsADirectoryError
-        If a path is no file.
+        If a path is not a file.
     ValueError
-        If a file is damaged, or holds anything but whole numbers 0..255 in a pixel column.
+        If a file is damaged, or a pixel is not a whole number 0..255.
     """
     parts: list[np.ndarray] = []
     texts: list[str] = []
@@ -118,7 +119,7 @@ def read_table(
         pixel_columns = found
     found_labels = None
     if with_labels:
-        # All at once: whether labels are numbers depends on the labels of all files.
+        # All together: whether labels are numbers depends on the labels of all files.
         found_labels = tidy_labels(texts) if tidy else np.array(texts, dtype=object)
     # A large Parquet file is one block, and need not be copied.
     pixels = np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
@@ -126,9 +127,9 @@ def read_table(
 
 
 def iter_table(
-    paths: PathLike | Sequence[PathLike],
+    paths: FilePaths,
     *,
-    label: Any = "label",
+    label: ColumnName = "label",
     columns: Sequence[str] | None = None,
     with_labels: bool = False,
     n_rows: int = 4096,
@@ -140,17 +141,17 @@ def iter_table(
     paths, label, columns, with_labels
         As in :func:`read_table`.
     n_rows : int, default=4096
-        Rows of each part; the last has what is left. Parts go across files.
+        Number of rows per part; the last part may be smaller. Parts may span files.
 
     Yields
     ------
     DigitTable
-        Its labels are strings, as they stand in the files.
+        A part; its labels are strings, as in the files.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, ValueError
-        As in :func:`read_table`; a cell at fault when its part is reached.
+        As in :func:`read_table`; for a bad cell when its part is reached.
     """
     blocks: list[np.ndarray] = []
     texts: list[str] = []
@@ -173,7 +174,7 @@ def iter_table(
         end = n_kept - n_kept % n_rows
         for start in range(0, end, n_rows):
             yield part(pixels[start : start + n_rows], texts[start : start + n_rows])
-        # A copy: a view would hold on to all of it.
+        # A copy, because a view would keep the whole block in memory.
         blocks, texts, n_kept = [pixels[end:].copy()], texts[end:], n_kept - end
     if n_kept:
         yield part(np.concatenate(blocks), texts)
@@ -185,15 +186,15 @@ def _whole_parquet(path: Path) -> Iterator[Any]:
 
 def _iter_blocks(
     files: Sequence[Path],
-    label: Any,
+    label: ColumnName,
     columns: Sequence[str] | None,
     with_labels: bool,
     frames_of: Callable[[Path], Iterator[Any]],
     names: Sequence[str] | None = None,
 ) -> Iterator[tuple[np.ndarray, list[str], list[str]]]:
-    """Blocks of pixels and label texts, of any size, and the names of the pixel columns.
+    """Yield blocks of pixels and label texts, of any size, and the names of the pixel columns.
 
-    `frames_of` reads a Parquet file, as one DataFrame or some; `names` are those of the columns of
+    `frames_of` reads a Parquet file as one or several DataFrames; `names` are the column names for
     CSV files without a header.
     """
     first_names: list[str] = []

@@ -1,4 +1,4 @@
-"""Digits larger than memory: read some rows at a time, shuffled, or kept in a file."""
+"""Data larger than memory: shuffled reading of some rows at a time, and pixels in a file."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from digitcnn._typing import ColumnName, FilePath, FilePaths
 from digitcnn._utils.atomic import as_path, atomic_write, is_same_file
-from digitcnn.tables.files import PathLike
 from digitcnn.tables.labels import tidy_labels
 from digitcnn.tables.readers import iter_table
 
-# Number of parts in memory that rows are drawn from.
+# Number of parts in memory from which rows are drawn.
 _HELD_PARTS = 8
 
 
@@ -20,13 +20,13 @@ def shuffled(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Shuffle rows across parts.
 
-    Eight parts are held. Rows drawn from them are replaced by those of the next part. So a row may
-    come any number of parts later, but not more than eight parts earlier.
+    Eight parts are held in memory. Rows drawn from them are replaced by those of the next part. So
+    a row may come any number of parts later, but at most eight parts earlier.
 
     Parameters
     ----------
     parts : iterator of tuple (X, y)
-        Of equal length, except the last.
+        Parts of equal length, except the last.
     rng : numpy.random.Generator
 
     Yields
@@ -59,26 +59,25 @@ def shuffled(
 
 
 def write_pixels(
-    paths: PathLike | Sequence[PathLike], out: PathLike, *, label: Any = "label"
+    paths: FilePaths, out: FilePath, *, label: ColumnName = "label"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read pictures and labels, with the pixels in a file instead of in memory.
+    """Read pictures and labels, and write the pixels to a file instead of memory.
 
     Parameters
     ----------
     paths : str, path-like, or list of them
-        CSV or Parquet files, as `digitcnn.tables.readers.read_table` takes them.
+        CSV or Parquet files, as for `digitcnn.tables.readers.read_table`.
     out : str or path-like
-        A ``.npy`` file to write the pixels to. One that is there is replaced, as a whole or not
-        at all.
+        A ``.npy`` file to write the pixels to. An existing one is replaced atomically.
     label : object, default="label"
         Name of the label column.
 
     Returns
     -------
     X : memmap of uint8 of shape (n, p)
-        The file, opened for reading.
+        The file, mapped into memory for reading.
     y : ndarray of shape (n,)
-        int64 where every label is a whole number, else strings.
+        int64 if every label is an integer, otherwise strings.
 
     Raises
     ------
@@ -98,23 +97,23 @@ def write_pixels(
 
 
 def write_parts(
-    parts: Iterable[tuple[np.ndarray, Sequence[str] | np.ndarray | None]], out: PathLike
+    parts: Iterable[tuple[np.ndarray, Sequence[str] | np.ndarray | None]], out: FilePath
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Write the pixels of parts to a file.
 
     Parameters
     ----------
     parts : iterable of tuple (pixels, labels)
-        Rows of uint8, and their labels as they stand in the data, or None.
+        Rows of uint8, and their labels as text or None.
     out : str or path-like
-        A ``.npy`` file, as of `write_pixels`.
+        A ``.npy`` file, as in `write_pixels`.
 
     Returns
     -------
     X : memmap of uint8 of shape (n, p)
-        The file, opened for reading.
+        The file, mapped into memory for reading.
     y : ndarray of shape (n,) or None
-        int64 where every label is a whole number, else strings.
+        int64 if every label is an integer, otherwise strings.
     """
     texts: list[Any] = []
 
@@ -127,31 +126,31 @@ def write_parts(
                 texts.append(labels)
             shape = shape[0] + len(pixels), pixels.shape[1]
         file.seek(0)
-        # NumPy leaves room in a header for the length to grow.
+        # NumPy's header has spare room for a larger length.
         _write_header(file, shape)
 
     atomic_write(out, write)
     X = np.load(out, mmap_mode="r")
     if not texts:
         return X, None
-    # Each label once: as many Python strings as there are rows would take more than their pixels.
+    # Distinct labels only: one Python string per row would need more memory than the pixels.
     labels, indices = np.unique(np.concatenate(texts), return_inverse=True)
     return X, tidy_labels(labels)[indices]
 
 
-def take_rows_out(path: PathLike, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Move rows of a ``.npy`` file to memory, and close the gaps in the file.
+def take_rows_out(path: FilePath, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Move rows of a ``.npy`` file to memory, and remove them from the file.
 
     Parameters
     ----------
     path : str or path-like
     rows : ndarray of int
-        The rows to take out.
+        The rows to remove.
 
     Returns
     -------
     rest : memmap of shape (n - len(rows), p)
-        The others, in their order, opened for reading.
+        The other rows, in order, mapped into memory for reading.
     taken : ndarray of shape (len(rows), p)
     """
     path = as_path(path)
@@ -174,7 +173,7 @@ def _write_header(file: Any, shape: tuple[int, int]) -> None:
 
 
 def _put(array: np.ndarray, indices: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`array` with values at indices, of a dtype that holds both: strings have a length."""
+    """Insert values at indices, in a dtype that holds both: strings have a fixed length."""
     array = array.astype(np.result_type(array, values), copy=False)
     array[indices] = values
     return array

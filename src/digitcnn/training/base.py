@@ -1,9 +1,9 @@
-"""The steps of a fit: what an estimator's methods call, one after the other."""
+"""The steps of a fit, which the public methods of the estimator call in order."""
 
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -16,17 +16,23 @@ from digitcnn.calibration import confidence_and_correctness, fit_temperature, wi
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.convergence import warn_if_at_chance
 from digitcnn.training.data import TrainingData
-from digitcnn.training.defaults import count_batches, settle
+from digitcnn.training.defaults import count_batches, resolve_auto
 from digitcnn.training.network_plan import NetworkPlan, plan_network
 from digitcnn.training.plan import TrainingPlan, check_goes_on, plan_training
 from digitcnn.training.stored_network import StoredNetwork
 from digitcnn.training.trainer import NetworkTrainer
 
-# Parameters that say nothing about the trained network: they may change after `fit`, and count as
-# they stand. `predict` reads the first three.
+if TYPE_CHECKING:
+    import keras
+
+    from digitcnn.training.schedules import EpochTasks
+    from digitcnn.training.scikeras import NetworkClassifier
+
+# Parameters that do not describe the trained network: changes after `fit` take effect at once.
+# `predict` uses the first three.
 _READ_BY_PREDICT = ("test_time_augmentation", "fill_mode", "device")
 _NOT_OF_THE_FIT = (*_READ_BY_PREDICT, "callbacks", "verbose", "warm_start")
-# What `partial_fit` trains otherwise than `fit`.
+# Parameters that differ in `partial_fit`.
 _PARTIAL_FIT = {
     "epochs": 1,
     "schedule": None,
@@ -37,7 +43,7 @@ _PARTIAL_FIT = {
 
 
 class BaseNetworkClassifier(BaseEstimator):
-    """What `DigitCNNClassifier` does within its public methods."""
+    """Private methods of `DigitCNNClassifier`."""
 
     _trainer: NetworkTrainer
     classes_: np.ndarray
@@ -45,6 +51,7 @@ class BaseNetworkClassifier(BaseEstimator):
     pixel_range_: tuple[float, float]
     precision_: str
     temperature_: float
+    callbacks_: "list[keras.callbacks.Callback]"
     validation_confidences_: np.ndarray | None
     validation_correct_: np.ndarray | None
     _fit_parameters: dict[str, Any]
@@ -52,17 +59,17 @@ class BaseNetworkClassifier(BaseEstimator):
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Data that is refused, or a training that fails, leaves a fitted estimator as it was.
+        """Restore a fitted estimator if its data is refused or its training fails.
 
-        What a training changes is assigned anew, and not written to, but for a network that the
-        user holds.
+        A training replaces attributes and does not modify them, except for a network that the user
+        holds.
         """
         before = dict(vars(self))
         restore = before["_trainer"].network.remember() if "_trainer" in before else None
         try:
             yield
         except BaseException:
-            # What scikit-learn needs to take its callbacks down.
+            # scikit-learn needs these to tear its callbacks down.
             kept = {name: vars(self)[name] for name in CALLBACK_STATE if name in vars(self)}
             self.__dict__.clear()
             self.__dict__.update({**before, **kept})
@@ -71,11 +78,11 @@ class BaseNetworkClassifier(BaseEstimator):
             raise
 
     def _parameters(self) -> dict[str, Any]:
-        """This class's, though a subclass's constructor may not take all, and a subclass's own."""
+        """All parameters: a subclass may add some, or not take all in its constructor."""
         return {**{name: getattr(self, name) for name in RULES}, **self.get_params(deep=False)}
 
     def _note_parameters(self, goes_on: bool) -> dict[str, Any]:
-        """Keep what the network is trained with; `set_params` may say otherwise afterwards.
+        """Store the parameters of the training, which `set_params` does not change.
 
         Returns
         -------
@@ -85,13 +92,13 @@ class BaseNetworkClassifier(BaseEstimator):
         Raises
         ------
         ValueError
-            If a training that goes on is given what only a new network can have.
+            If a parameter changed that only a new network can have.
         """
         parameters = self._parameters()
         kept = {
             name: copy.copy(value) if isinstance(value, dict | list) else value
             for name, value in parameters.items()
-            if name not in _NOT_OF_THE_FIT  # callbacks may hold what no copy can have
+            if name not in _NOT_OF_THE_FIT  # callbacks may hold what cannot be copied
         }
         if goes_on:
             check_goes_on(self._fit_parameters, kept, self.image_shape_, self.pixel_range_)
@@ -101,9 +108,9 @@ class BaseNetworkClassifier(BaseEstimator):
         return parameters
 
     def _parameters_as_fitted(self) -> dict[str, Any]:
-        """What describes the trained network: the parameters it was trained with.
+        """The parameters that the network was trained with.
 
-        Those that have no part in it are as they stand; all are, before there is a network.
+        Those that do not describe the network have their present values, as all have before a fit.
         """
         now = self._parameters()
         of_the_fit = vars(self).get("_fit_parameters", {})
@@ -117,12 +124,12 @@ class BaseNetworkClassifier(BaseEstimator):
         initial: list[np.ndarray] | None = None,
         is_part: bool = False,
     ) -> tuple[TrainingPlan, TrainingData, Checkpoint | None]:
-        """A training's plan, what is left to train on, and what it may go on from.
+        """Plan a training, hold out validation data and open the checkpoint.
 
-        `initial` are the weights of a new network, where they are not random. `is_part` says that
-        it is one of several that train together: those of `partial_fit`.
+        `initial` are the weights of a new network, or None for random ones. `is_part` is True for
+        `partial_fit`.
         """
-        import_keras()  # the data is right; what follows is trained by it
+        import_keras()  # only after the data has been checked
         if is_part:
             parameters = {**parameters, **_PARTIAL_FIT}
 
@@ -131,11 +138,11 @@ class BaseNetworkClassifier(BaseEstimator):
         def plan(seed: int) -> tuple[TrainingPlan, TrainingData]:
             divided = data.hold_out(parameters["validation_fraction"], seed)
             n = len(divided.rows)
-            settled = settle(parameters, n_images=n, is_part=is_part)
-            n_batches = settled["epochs"] * count_batches(n, settled["batch_size"])
+            resolved = resolve_auto(parameters, n_images=n, is_part=is_part)
+            n_batches = resolved["epochs"] * count_batches(n, resolved["batch_size"])
             planned = plan_training(
-                settled,
-                self._plan_network(settled, seed, before + n_batches),
+                resolved,
+                self._plan_network(resolved, seed, before + n_batches),
                 n_images=n,
                 has_validation=divided.validation is not None,
             )
@@ -160,7 +167,7 @@ class BaseNetworkClassifier(BaseEstimator):
             "start": None if start is None else digest_arrays(start),
         }
         checkpoint = Checkpoint(self.checkpoint_dir, identity, seed)
-        if checkpoint.seed != seed:  # drawn by a fit that was killed
+        if checkpoint.seed != seed:  # the seed of the fit that was killed
             planned, divided = plan(checkpoint.seed)
         return planned, divided, checkpoint
 
@@ -180,7 +187,7 @@ class BaseNetworkClassifier(BaseEstimator):
     def _start(
         self, plan: NetworkPlan, goes_on: bool, initial: list[np.ndarray] | None = None
     ) -> None:
-        """A new network, with `initial` or random weights, or a copy of the trained one."""
+        """Start from a new network, with `initial` or random weights, or from the trained one."""
         if goes_on:
             self._trainer = self._trainer.going_on(plan)
         else:
@@ -201,14 +208,14 @@ class BaseNetworkClassifier(BaseEstimator):
         Returns
         -------
         bool
-            False where Ctrl-C has cut the training short.
+            False if Ctrl-C ended the training early.
         """
         from digitcnn.training import schedules
         from digitcnn.training.progress import ProgressHint, TrainingProgress
 
         if plan.schedule is not None:
             schedules.check_one_schedule(plan.schedule, self.callbacks)
-        # Copies: what a callback notes of a fit is not the estimator's parameter.
+        # Copies, so that a fit does not change the callbacks in the parameters.
         self.callbacks_ = [copy.copy(callback) for callback in self.callbacks or []]
         has_validation = data.validation is not None
         called = schedules.schedule_callbacks(plan, has_validation=has_validation)
@@ -228,21 +235,21 @@ class BaseNetworkClassifier(BaseEstimator):
                 validation=data.validation,
                 callbacks=[*called, progress],
                 checkpoint=checkpoint,
-                # A user's callback is given the network, and may keep it.
+                # A user's callback may keep the network.
                 is_watched=bool(self.callbacks_),
             )
         finally:
             progress.close()
         return not self._trainer.history.is_interrupted
 
-    def _make_wrapper(self) -> Any:
-        """SciKeras's side of the trainer, which keeps nothing."""
+    def _make_wrapper(self) -> "NetworkClassifier":
+        """The stateless SciKeras wrapper of the trainer."""
         from digitcnn.training.scikeras import NetworkClassifier
 
         return NetworkClassifier(self._trainer)
 
     def _predict_uncalibrated(self, images: np.ndarray) -> np.ndarray:
-        """Probabilities before the temperature."""
+        """Predict probabilities without the temperature."""
         check_parameters({name: getattr(self, name) for name in _READ_BY_PREDICT})
         self._trainer.network.move_to(self.device)
         if self.test_time_augmentation < 2:
@@ -253,13 +260,12 @@ class BaseNetworkClassifier(BaseEstimator):
         return self._trainer.predict_proba(images, views=views, fill_mode=self.fill_mode)
 
     def _calibrate(self, validation: tuple[np.ndarray, np.ndarray] | None) -> bool:
-        """Learn what the probabilities are worth.
+        """Fit the temperature, and store the validation confidences.
 
         Returns
         -------
         bool
-            False where Ctrl-C came in between. Then nothing is known of them, as without
-            validation data; the training is not lost.
+            False after Ctrl-C. Then the estimator is fitted as without validation data.
         """
         self.temperature_ = temperature = self._given_temperature()
         self.validation_confidences_ = self.validation_correct_ = None
@@ -281,29 +287,29 @@ class BaseNetworkClassifier(BaseEstimator):
 
     def _warn_if_at_chance(self, data: TrainingData) -> None:
         trainer = self._trainer
-        # What a user's network reports, or one that went back towards a start, may not hold.
+        # The reported accuracy may not hold for a user's network, or for one with `init`.
         is_known = not trainer.network.plan.is_own and self.init is None
         accuracy = trainer.history.epochs["accuracy"][-1] if is_known else None
-        # Past `fit` and scikit-learn's decorator, to whoever calls it.
+        # Points past `fit` and scikit-learn's decorator to the caller.
         warn_if_at_chance(data, trainer.predict_proba, accuracy=accuracy, stacklevel=4)
 
     def _given_temperature(self) -> float:
         return 1.0 if self.temperature == "auto" else float(self.temperature)
 
-    def _tell_of_epochs(self, task: FitTask) -> Any:
+    def _tell_of_epochs(self, task: FitTask) -> "EpochTasks":
         from digitcnn.training.schedules import EpochTasks
 
         temperature = self._given_temperature()
 
         def fitted(figures: dict[str, Any]) -> dict[str, Any]:
-            """The attributes that make a copy of this estimator a fitted one."""
+            """The fitted attributes, for a copy of this estimator."""
             trainer = self._trainer.snapshot(figures)
             return {"_trainer": trainer, "temperature_": temperature}
 
         return EpochTasks(task, fitted)
 
     def _raise_if_interrupted(self, is_whole: bool) -> None:
-        """Pass Ctrl-C on: who has called `fit` must not take what it was cut to for the whole."""
+        """Raise Ctrl-C again: the caller must not take a shortened training for a full one."""
         if is_whole:
             return
         interrupt = KeyboardInterrupt()
@@ -314,7 +320,7 @@ class BaseNetworkClassifier(BaseEstimator):
 
 
 def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """A network's seed; without a random state from the operating system."""
+    """Draw a seed for the network; from the operating system if `random_state` is None."""
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31))
     return int(np.random.SeedSequence(random_state).generate_state(1)[0] >> 1)

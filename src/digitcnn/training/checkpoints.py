@@ -1,7 +1,8 @@
-"""Checkpoints: what a training that was killed goes on from.
+"""Checkpoints, from which a training that was killed resumes.
 
-A training has one file, replaced after each epoch, which is of the model file's kind. It is named
-by a fingerprint of everything that determines the result, so one folder serves many trainings.
+Each training has one file, in the container format of model files, which is replaced after each
+epoch. Its name is a fingerprint of everything that determines the result, so one folder can hold
+many trainings.
 """
 
 import errno
@@ -23,7 +24,7 @@ from digitcnn.training.history import History
 
 FORMAT = "digitcnn checkpoint"
 
-_MOST = 100  # files in a folder, of a few megabytes each: the oldest go
+_MOST = 100  # files in a folder, of a few megabytes each; the oldest are deleted
 _NAME = re.compile(r"[0-9a-f]{32}\.checkpoint")
 _CLAIM = "training.json"
 _LOCK = "training.lock"
@@ -51,24 +52,24 @@ class Progress(NamedTuple):
 
 
 class Checkpoint:
-    """The checkpoint of one training, whether there is a file of it yet or not.
+    """The checkpoint of one training. Its file may not exist yet.
 
     Parameters
     ----------
     folder : str or path-like
         Made where there is none.
     identity : dict
-        All that the result of the training depends on, as JSON holds it.
+        Everything that determines the result of the training, as JSON data.
     seed : int
-        The network's, if the training starts now.
+        Seed of the network for a new training.
 
     Attributes
     ----------
     path : pathlib.Path
     seed : int
-        The network's: of a training that goes on, as it started.
+        Seed of the network; that of the file if the training resumes.
     progress : Progress or None
-        How far it has come.
+        State of the training in the file; None without one.
 
     Raises
     ------
@@ -80,22 +81,22 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], identity: dict[str, Any], seed: int) -> None:
         self.identity = identity
-        self.seed = seed
+        self.seed: int = seed
         self.progress: Progress | None = None
         text = json.dumps(identity, sort_keys=True)
         name = f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.checkpoint"
-        self.path = as_path(folder) / name
+        self.path: Path = as_path(folder) / name
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             raise NotADirectoryError(f"checkpoint_dir={folder!r} is a file, not a folder") from None
-        # Of a process that was killed while it wrote.
+        # A process that was killed while writing may have left a temporary file.
         remove_left_over(self.path)
         if self.path.exists():
             self._read()
 
     def write(self, progress: Progress) -> None:
-        """Put a new file in the place of the last one."""
+        """Replace the file by one with this state."""
         arrays = [*progress.state, np.array(progress.history.batch_losses, dtype=np.float64)]
         memory = []
         for remembered in progress.memory:
@@ -117,8 +118,8 @@ class Checkpoint:
         try:
             write_model_file(self.path, content, arrays, form=FORMAT)
         except FileNotFoundError:
-            # Another machine has taken the file under way for a left-over. If it runs the same
-            # training, its own is as good.
+            # Another machine deleted the temporary file as a left-over. If it runs the same
+            # training, its checkpoint is as good.
             if not self.path.exists():
                 raise
         _drop_oldest(self.path.parent)
@@ -164,20 +165,20 @@ class Checkpoint:
 
 @contextmanager
 def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep other processes out of a folder that is, or will be, claimed for a training.
+    """Lock a folder for a training against other processes.
 
-    What is locked is an open file, so that the lock goes with its process, whatever ends that.
-    Where the file system has no locks, nobody is kept out.
+    The lock is on an open file, so it ends with the process. On file systems without locks it has
+    no effect.
 
     Parameters
     ----------
     folder : str or path-like
-        Made where there is none. In the end it is deleted if nothing is in it.
+        Created if missing. Deleted at the end if it is empty.
 
     Raises
     ------
     ValueError
-        If another process holds the folder, or it holds other things than a checkpoint.
+        If another process has locked the folder, or it contains other files.
     """
     target = as_path(folder)
     _check_folder(target, folder)
@@ -185,7 +186,7 @@ def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
         try:
             yield
         finally:
-            if os.name == "nt":  # where a file that is open cannot be deleted
+            if os.name == "nt":  # Windows cannot delete an open file
                 lock.close()
             with suppress(OSError):
                 (target / _LOCK).unlink(missing_ok=True)
@@ -203,7 +204,7 @@ def _lock_file(path: Path, folder: str | os.PathLike[str]) -> Iterator[BinaryIO]
                     f"{folder}: is in use by a training that is running. Wait for its end, or give "
                     "another folder"
                 )
-            # Whoever had it until now may have deleted it meanwhile.
+            # The process that held the lock before may have deleted the file.
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     yield file
@@ -211,7 +212,7 @@ def _lock_file(path: Path, folder: str | os.PathLike[str]) -> Iterator[BinaryIO]
 
 
 def _try_lock(file: BinaryIO) -> bool:
-    """Lock an open file; False where somebody else has."""
+    """Lock an open file; return False if another process has."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -227,7 +228,7 @@ def _try_lock(file: BinaryIO) -> bool:
 
 
 def _check_folder(target: Path, folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder that is none, or holds other things than a checkpoint."""
+    """Refuse a path that is not a folder, and a folder with other files."""
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{folder}: is a file; expected a folder for the checkpoint")
     if not target.exists() or (target / _CLAIM).exists():
@@ -241,24 +242,24 @@ def _check_folder(target: Path, folder: str | os.PathLike[str]) -> None:
 
 
 def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> int:
-    """Make a folder one training's own.
+    """Claim a folder for one training.
 
     Parameters
     ----------
     folder : str or path-like
-        New, empty, or claimed for the same training before.
+        A new or empty folder, or one already claimed for the same training.
     training : dict of str to str, int or None
-        What makes it the same one.
+        What identifies the training.
 
     Returns
     -------
     int
-        Epochs that its checkpoints hold.
+        Number of epochs in its checkpoints.
 
     Raises
     ------
     ValueError
-        If the folder is another training's, with what differs, or holds other things.
+        If the folder is of another training, with the differences, or has other files.
     """
     target = as_path(folder)
     if target.is_dir():
@@ -294,7 +295,7 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
 
 
 def release_folder(folder: str | os.PathLike[str]) -> None:
-    """Delete what `claim_folder` and the checkpoints have put into a folder, and the folder."""
+    """Delete the files of `claim_folder` and of the checkpoints, and the folder if it is empty."""
     target = as_path(folder)
     for path in [*_checkpoints(target), target / _CLAIM]:
         path.unlink(missing_ok=True)
@@ -314,7 +315,7 @@ def _drop_oldest(folder: Path) -> None:
     for path in paths:
         try:
             ages[path] = path.stat().st_mtime_ns
-        except FileNotFoundError:  # another process was quicker
+        except FileNotFoundError:  # deleted by another process
             continue
     for path in sorted(ages, key=ages.__getitem__)[:-_MOST]:
         path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from digitcnn.training.network_plan import NetworkPlan
 
 
 def build_model(plan: NetworkPlan) -> keras.Model:
-    """The Keras model of a plan, not yet compiled."""
+    """Build the Keras model of a plan, not compiled."""
     configure_backend()
     model: keras.Model = build(**plan.build_options())
     return model
@@ -27,7 +27,7 @@ def compile_network(plan: NetworkPlan, model: keras.Model, scales_loss: bool) ->
     model : keras.Model
         From `build_model`.
     scales_loss : bool
-        Whether a user's model computes in float16, which cannot hold small gradients.
+        Whether a user's model computes in float16, in which small gradients underflow.
     """
     is_logits = plan.is_own and answers_in_logits(model, plan.image_shape)
     with floats_of_32_bits():
@@ -41,7 +41,7 @@ def compile_network(plan: NetworkPlan, model: keras.Model, scales_loss: bool) ->
             optimizer,
             label_smoothing=plan.label_smoothing,
             is_logits=is_logits,
-            # XLA makes convolutions on the processor several times slower.
+            # XLA makes convolutions on the CPU several times slower.
             jit_compile=False if has_processor_steps(plan.device) else "auto",
             auto_scale_loss=False,
         )

@@ -1,4 +1,4 @@
-"""Whether a training has come to anything: a network that answers at chance is warned about."""
+"""A warning for a network that predicts at chance after its training."""
 
 import warnings
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from digitcnn.training.data import TrainingData
 
-# Images that the network is asked about, at most.
+# Largest number of training images that are predicted for the check.
 _LOOKED_AT = 256
-# The part of what there is to learn beyond the most frequent label that is as good as nothing.
+# Fraction of the way from chance to accuracy 1 that counts as not learned.
 _NEXT_TO_NOTHING = 0.1
 
 
@@ -21,20 +21,20 @@ def warn_if_at_chance(
     accuracy: float | None,
     stacklevel: int,
 ) -> None:
-    """Warn of a network that hardly reads its own training images.
+    """Warn if a network misclassifies nearly all of its own training images.
 
     Parameters
     ----------
     data : TrainingData
-        What it was trained on.
+        The training data.
     predict : callable
-        Gives its probabilities for images.
+        Returns the probabilities for images.
     accuracy : float or None
-        What the last epoch's training reported. If it is well above chance the network is asked
-        nothing. None where a network may train well and yet answer badly, as one of a user's whose
-        normalisation has averages of too long a memory.
+        Training accuracy of the last epoch. If it is well above chance, nothing is predicted. None
+        for a network that may train well and still predict badly, such as a user's network whose
+        batch normalisation has too large a momentum.
     stacklevel : int
-        Of the warning, counted from the caller.
+        Stack level of the warning, counted from the caller.
     """
     chance = _most_frequent(data, data.rows)
     if chance == 1.0 or (accuracy is not None and not _is_near(accuracy, chance)):
@@ -43,7 +43,7 @@ def warn_if_at_chance(
     rows = data.rows[np.linspace(0, len(data.rows) - 1, n).astype(int)]
     try:
         answers = predict(data.images[rows]).argmax(axis=1)
-    except ValueError:  # whoever predicts will hear of it
+    except ValueError:  # `predict` will raise it again
         return
     weights = None if data.weights is None else data.weights[rows]
     accuracy = float(np.average(answers == data.y_encoded[rows], weights=weights))
@@ -64,7 +64,7 @@ def _is_near(accuracy: float, chance: float) -> bool:
 
 
 def _most_frequent(data: TrainingData, rows: np.ndarray) -> float:
-    """The share of the most frequent label, by weight."""
+    """The weighted share of the most frequent label."""
     weights = None if data.weights is None else data.weights[rows]
     counts = np.bincount(data.y_encoded[rows], weights)
     return float(counts.max() / counts.sum())

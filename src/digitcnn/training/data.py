@@ -1,7 +1,7 @@
-"""What the estimator takes: images of one size on one scale, labels, weights.
+"""Validation of images, labels and weights.
 
-Each function is given the estimator, as scikit-learn's `validate_data` is. `check_training_data`
-sets on it what a fit finds out about the data.
+Each function takes the estimator, as scikit-learn's `validate_data` does. `check_training_data`
+sets the attributes that describe the data on it.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from digitcnn._typing import ArrayLike
 from digitcnn._utils.images import (
     check_image_shape,
     check_images,
@@ -26,19 +27,19 @@ from digitcnn._utils.pixel_range import check_pixel_scale, resolve_pixel_range
 
 
 class TrainingData(NamedTuple):
-    """What a network is trained on.
+    """Checked training data.
 
     Parameters
     ----------
     images : ndarray of shape (n, height, width, channels)
     y_encoded : ndarray of shape (n,), int32
-        Labels as indices of the classes.
+        Labels encoded as indices of the classes.
     weights : ndarray of shape (n,), float32, or None
-        Of mean 1.
+        Sample weights with mean 1.
     rows : ndarray of int
-        The images to train on.
+        Indices of the images to train on.
     validation : tuple of two ndarrays or None
-        Images and encoded labels to watch the accuracy on.
+        Images and encoded labels for validation.
     """
 
     images: np.ndarray
@@ -48,10 +49,10 @@ class TrainingData(NamedTuple):
     validation: tuple[np.ndarray, np.ndarray] | None
 
     def hold_out(self, fraction: float | None, seed: int) -> "TrainingData":
-        """Set a part of the images apart, by class, unless there is validation data.
+        """Hold out a fraction of the images, stratified by class, unless there is validation data.
 
-        By the network's own seed. So a training that goes on with the same data never holds out
-        what the network was trained on.
+        The seed is the network's, so a training that continues with the same data never holds out
+        images that the network was trained on.
         """
         if fraction is None or self.validation is not None:
             return self
@@ -60,32 +61,38 @@ class TrainingData(NamedTuple):
 
 
 def check_training_data(
-    clf: Any, X: Any, y: Any, sample_weight: Any, *, classes: Any = None, goes_on: bool
+    clf: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    *,
+    classes: ArrayLike | None = None,
+    goes_on: bool,
 ) -> TrainingData:
-    """Images, labels and weights of a fit.
+    """Check the images, labels and weights of a fit.
 
     Parameters
     ----------
     clf : DigitCNNClassifier
-        Unless the training goes on, `classes_`, `image_shape_`, `pixel_range_` and what
-        `validate_data` sets are set on it.
+        For a new training, `classes_`, `image_shape_`, `pixel_range_` and the attributes of
+        `validate_data` are set on it.
     X, y, sample_weight : array-like
         As given to `fit`.
     classes : array-like or None, default=None
         As given to `partial_fit`.
     goes_on : bool
-        Whether the estimator is fitted, and the data must fit its network.
+        Whether the training continues, so that the data must fit the fitted network.
 
     Raises
     ------
     ValueError
-        If something is not as `fit` describes it.
+        If the data is not as `fit` describes it.
     """
     rows, given_shape = check_images(X)
     refuse_single_image(rows, y)
     with _explained(clf, rows) if goes_on else nullcontext():
-        rows, y = validate_data(clf, rows, y, reset=not goes_on, dtype="numeric")
-    check_labels(y)
+        rows, labels = validate_data(clf, rows, y, reset=not goes_on, dtype="numeric")
+    check_labels(labels)
     if goes_on:
         _check_image_shape(clf, given_shape)
         if classes is not None and not np.array_equal(np.unique(classes), clf.classes_):
@@ -97,11 +104,11 @@ def check_training_data(
         height, width, channels = map(int, shape)  # they may be NumPy's
         clf.image_shape_ = height, width, channels
         clf.pixel_range_ = resolve_pixel_range(clf.pixel_range, rows)
-        clf.classes_ = np.unique(y if classes is None else column_or_1d(classes))
+        clf.classes_ = np.unique(labels if classes is None else column_or_1d(classes))
     pixel_range = clf._fit_parameters["pixel_range"] if goes_on else clf.pixel_range
     rows = check_pixel_scale(rows, clf.pixel_range_, pixel_range, "X")
-    y_encoded = _encode(clf.classes_, y, "y")
-    weights = _check_weights(clf.class_weight, sample_weight, rows, y)
+    y_encoded = _encode(clf.classes_, labels, "y")
+    weights = _check_weights(clf.class_weight, sample_weight, rows, labels)
     if weights is not None and not weights.all():
         kept = weights > 0
         rows, y_encoded, weights = rows[kept], y_encoded[kept], weights[kept]
@@ -109,8 +116,10 @@ def check_training_data(
     return TrainingData(images, y_encoded, weights, np.arange(len(images)), None)
 
 
-def check_validation_data(clf: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Images and encoded labels that are given to `fit` to watch the accuracy on.
+def check_validation_data(
+    clf: Any, X: ArrayLike | None, y: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Check the validation data that is given to `fit`.
 
     Parameters
     ----------
@@ -120,28 +129,28 @@ def check_validation_data(clf: Any, X: Any, y: Any) -> tuple[np.ndarray, np.ndar
     Raises
     ------
     ValueError
-        If one is missing, or they are not as the training data.
+        If one is missing, or they do not match the training data.
     """
     if X is None and y is None:
         return None
     if X is None or y is None:
-        raise ValueError("X_val and y_val go together: give both or neither")
+        raise ValueError("expected X_val and y_val to go together, got one of them. Give both")
     images = check_prediction_data(clf, X, "X_val")
-    y = column_or_1d(y)
-    if len(images) != len(y):
-        raise ValueError(f"X_val has {len(images)} images, but y_val has {len(y)} labels")
-    return images, _encode(clf.classes_, y, "y_val")
+    labels = column_or_1d(y)
+    if len(images) != len(labels):
+        raise ValueError(f"X_val has {len(images)} images, but y_val has {len(labels)} labels")
+    return images, _encode(clf.classes_, labels, "y_val")
 
 
-def check_prediction_data(clf: Any, X: Any, name: str) -> np.ndarray:
-    """Images of the size and on the scale that the network is trained on.
+def check_prediction_data(clf: Any, X: ArrayLike, name: str) -> np.ndarray:
+    """Check images for prediction: size and pixel range of the training data.
 
     Parameters
     ----------
     clf : DigitCNNClassifier
     X : array-like
     name : str
-        What errors call them.
+        Name of the images in error messages.
 
     Returns
     -------
@@ -154,8 +163,8 @@ def check_prediction_data(clf: Any, X: Any, name: str) -> np.ndarray:
     """
     rows, given_shape = check_images(X)
     _check_image_shape(clf, given_shape)
-    # In bytes of the right shape, where no names are expected, scikit-learn would find nothing
-    # wrong; but looking takes a tenth of the time of reading one image.
+    # For bytes of the right shape without column names, scikit-learn's checks cannot fail, but take
+    # a tenth of the time of the prediction of one image.
     is_plain = (
         type(rows) is np.ndarray
         and rows.dtype == np.uint8
@@ -177,14 +186,14 @@ def _check_image_shape(clf: Any, given_shape: tuple[int, ...] | None) -> None:
 
 @contextmanager
 def _explained(clf: Any, rows: Any) -> Iterator[None]:
-    """Say more than scikit-learn does of rows that are not as those of the fit."""
+    """Add advice to scikit-learn's errors about rows that differ from those of the fit."""
     try:
         yield
     except ValueError as error:
         if "feature names" in str(error):
-            # Whoever has loaded a model was not there when it was fitted.
+            # The user of a loaded model may not know the columns that it was fitted with.
             raise ValueError(
-                f"{str(error).rstrip()}\nThe columns are those of clf.feature_names_in_: give "
+                f"{str(error).rstrip()}\nThe expected columns are clf.feature_names_in_: give "
                 "X[clf.feature_names_in_]"
             ) from None
         shape: tuple[int, ...] = getattr(rows, "shape", ())
@@ -197,7 +206,7 @@ def _explained(clf: Any, rows: Any) -> Iterator[None]:
 def _check_weights(
     class_weight: Any, sample_weight: Any, rows: np.ndarray, y: Any
 ) -> np.ndarray | None:
-    """Weights of mean 1, or None where all weigh the same."""
+    """Sample weights with mean 1, or None if all are equal."""
     if sample_weight is None and class_weight is None:
         return None
     weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
@@ -205,11 +214,12 @@ def _check_weights(
     if not weights.any():
         raise ValueError("expected a sample weight above zero, got zeros alone")
     weights /= weights[weights > 0].mean()
-    return weights.astype(np.float32)
+    normalized: np.ndarray = weights.astype(np.float32)
+    return normalized
 
 
 def _encode(classes: np.ndarray, y: np.ndarray, name: str) -> np.ndarray:
-    """Labels as their indices among the classes."""
+    """Encode labels as indices of the classes."""
     labels, indices = np.unique(y, return_inverse=True)
     unknown = labels[~np.isin(labels, classes)]
     if len(unknown):

@@ -1,8 +1,7 @@
-"""What the parameters stand for that are "auto": chosen by the data, in one place.
+"""Values of the parameters that are "auto", chosen by the data.
 
-Data of MNIST's size trains in batches of 256. On small data these would be so few that the network
-has not learned when the training ends: small data has smaller batches, and is passed over more
-often.
+Data of MNIST's size trains in batches of 256. Small data would give too few batches of that size to
+learn from, so it is trained in smaller batches and for more epochs.
 """
 
 from math import sqrt
@@ -10,36 +9,35 @@ from typing import Any
 
 import numpy as np
 
-# The batch and the rates that everything else is in proportion to. `learning_rate="auto"`: of a
-# training from scratch, and of one that goes on from a network that has had a whole training. There
-# the first rate would undo what was learned; the second is the largest that was measured to cost
-# nothing (benchmarks/going_on.py).
+# Reference batch size, and the learning rates for it with `learning_rate="auto"`: from scratch, and
+# for a network that has completed a training. There the first rate would undo what was learned; the
+# second is the largest that lost no accuracy in benchmarks/going_on.py.
 BATCH_SIZE = 256
 LEARNING_RATE = 0.009
 _LEARNING_RATE_GOING_ON = 0.0002
-# Of one that starts from given weights (`init`), and learns from data that these never saw.
+# Fine-tuning: initial weights from `init`, and data that they were not trained on.
 _LEARNING_RATE_FROM_INIT = 0.003
-# Images from which on what they say counts for more than the weights that a training started from.
+# Number of images at which `choose_share` is one half.
 _IMAGES_FOR_HALF = 100
-# Smaller batches say too little of the data's mean and variance, which normalisation needs.
+# Smaller batches estimate the mean and variance for batch normalisation too badly.
 _SMALLEST_BATCH = 16
-# What a batch is made small for: batches in an epoch, and in a training whose epochs are given.
+# Least number of batches per epoch, and per training with a given number of epochs.
 _BATCHES_AN_EPOCH = 12
 _BATCHES_IN_ALL = 150
-# `epochs="auto"`: as many as make this number of batches, within these bounds. Of data too small
-# for batches of full size fewer do.
+# `epochs="auto"`: as many epochs as make this number of batches, within these bounds. The second
+# number is for data too small for batches of 256.
 _AUTO_BATCHES, _AUTO_BATCHES_SMALL = 1200, 800
 _AUTO_EPOCHS = (4, 100)
 
 
 def choose_batch_size(n_images: int, epochs: int | None) -> int:
-    """The batch for so many images: the largest power of two that makes enough batches.
+    """Choose the batch size: the largest power of two that gives enough batches.
 
     Parameters
     ----------
     n_images : int
     epochs : int or None
-        Of the training; None where it takes as many as it needs, or goes on in further calls.
+        Epochs of the training; None if they are "auto" or further calls follow.
 
     Returns
     -------
@@ -62,7 +60,7 @@ def choose_batch_size(n_images: int, epochs: int | None) -> int:
 
 
 def choose_epochs(n_images: int, batch_size: int) -> int:
-    """The epochs of a training that takes as many as it needs.
+    """Choose the number of epochs.
 
     Examples
     --------
@@ -76,22 +74,22 @@ def choose_epochs(n_images: int, batch_size: int) -> int:
 
 
 def count_batches(n_images: int, batch_size: int) -> int:
-    """Batches in an epoch. The last may be smaller."""
+    """Batches per epoch. The last may be smaller."""
     return -(-n_images // batch_size)
 
 
 def choose_learning_rate(
     batch_size: int, *, goes_on: bool = False, has_init: bool = False
 ) -> float:
-    """The rate for batches of a size: small ones are less certain, and move the weights less.
+    """Choose the learning rate for a batch size: lower for small batches, which vary more.
 
     Parameters
     ----------
     batch_size : int
     goes_on : bool, default=False
-        Whether the network has had a whole training, which another one is to improve on.
+        Whether the network has completed a training that this one continues.
     has_init : bool, default=False
-        Whether it starts from given weights, which are to be adapted to other data.
+        Whether the initial weights are given and are fine-tuned to other data.
 
     Examples
     --------
@@ -108,10 +106,10 @@ def choose_learning_rate(
 
 
 def choose_share(n_images: int) -> float:
-    """How far the weights go from where `init` has them to where the training would [1]_.
+    """Weight of the fine-tuned parameters in their mean with the initial ones [1]_.
 
-    The few images of a new hand say little of all others, which the weights in between still read:
-    of 100 images it is half the way, of many nearly all.
+    A mean of both keeps the accuracy on other handwriting, which a few new images say little about.
+    The weight is 0.5 for 100 images and approaches 1 for many.
 
     References
     ----------
@@ -126,8 +124,8 @@ def choose_share(n_images: int) -> float:
     return n_images / (n_images + _IMAGES_FOR_HALF)
 
 
-def settle(parameters: dict[str, Any], *, n_images: int, is_part: bool) -> dict[str, Any]:
-    """The parameters of a training with numbers for batch and epochs. What is given is kept.
+def resolve_auto(parameters: dict[str, Any], *, n_images: int, is_part: bool) -> dict[str, Any]:
+    """Replace "auto" by numbers for the batch size and the epochs.
 
     The learning rate depends on what the network has learned before, and stays ``"auto"``.
 
@@ -138,7 +136,7 @@ def settle(parameters: dict[str, Any], *, n_images: int, is_part: bool) -> dict[
     n_images : int
         Images to train on.
     is_part : bool
-        Whether this is one call of several that train together, as those of `partial_fit` do.
+        Whether this is one of several calls of `partial_fit`.
     """
     epochs, batch_size = parameters["epochs"], parameters["batch_size"]
     if batch_size == "auto":
@@ -150,18 +148,18 @@ def settle(parameters: dict[str, Any], *, n_images: int, is_part: bool) -> dict[
 
 
 def choose_momentum(own: float, n_batches: int) -> float:
-    """How much of their past the averages keep that normalisation reads with.
+    """Choose the momentum of the moving averages of batch normalisation.
 
-    They begin at numbers that have nothing to do with the data: with the momentum of a long
-    training a short one ends before these are forgotten, and the network reads at chance what it
-    has learned well. One of a few levels, since a network is compiled for it.
+    The averages start at values unrelated to the data. A short training with the momentum of a long
+    one ends before these are forgotten, and the network then predicts at chance although it has
+    learned. The momentum has few levels, because a network is compiled for each.
 
     Parameters
     ----------
     own : float
-        The layer's, which a training of enough batches has.
+        The momentum of the layer, used for a training with enough batches.
     n_batches : int
-        Of this training and of those before it.
+        Batches of this training and of earlier ones.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The figures of a training: the one place that all others are taken from."""
+"""The losses, accuracies and learning rates of a training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Any
 
 @dataclass
 class History:
-    """What was measured, epoch by epoch and batch by batch.
+    """Figures per epoch and per batch.
 
     Parameters
     ----------
     epochs : dict of str to list of float
         For each epoch ``loss``, ``accuracy``, ``learning_rate`` and, with validation data,
-        ``val_loss`` and ``val_accuracy``. A user's model may have further figures.
+        ``val_loss`` and ``val_accuracy``. A user's model may add metrics.
     batch_losses : list of float
         The mean loss of each batch.
     is_interrupted : bool, default=False
@@ -37,12 +37,12 @@ class History:
         return len(self.epochs.get("loss", []))
 
     def add_epoch(self, figures: Mapping[str, Any]) -> None:
-        """Note the figures of one more epoch."""
+        """Append the figures of one epoch."""
         for name, value in figures.items():
             self.epochs.setdefault(name, []).append(float(value))
 
     def followed_by(self, later: "History") -> "History":
-        """Both, one after the other, as a new history."""
+        """A new history: this one followed by a later one."""
         names = {**self.epochs, **later.epochs}
         return History(
             {name: self.epochs.get(name, []) + later.epochs.get(name, []) for name in names},

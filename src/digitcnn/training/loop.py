@@ -1,8 +1,8 @@
 """The training loop: epochs, batches, callbacks, figures.
 
-It does what `keras.Model.fit` does for arrays of images, without its pipeline of datasets, which
-costs a tenth to a third of the arithmetic of networks of this size. Keras's callbacks see no
-difference.
+It does what `keras.Model.fit` does for arrays of images, without the input pipeline, which costs a
+tenth to a third of the time of the arithmetic of networks of this size. Callbacks are called as by
+Keras.
 """
 
 from collections.abc import Iterator
@@ -41,40 +41,38 @@ def train(
 ) -> None:
     """Train a compiled network.
 
-    An interrupt (Ctrl-C) after the first batch ends the training as a callback would: the epoch
-    under way counts with the batches that it had. The checkpoint stays that of the last whole
-    epoch.
+    Ctrl-C after the first batch ends the training like a callback: the interrupted epoch counts
+    with the batches trained so far. The checkpoint remains that of the last complete epoch.
 
     Parameters
     ----------
     network : CompiledNetwork
-        Its model's state is changed.
+        The network, whose state is changed.
     batches : DigitBatches
-        What to train on.
+        Training data.
     validation : DigitBatches or None
-        What to watch the accuracy on after each epoch.
+        Validation data, evaluated after each epoch.
     record : History
-        The figures of this training are added to it. It holds those of the checkpoint, if any.
+        Receives the figures of this training. It contains those of the checkpoint, if any.
     first_epoch : int
-        The first epoch's number, where a training goes on.
+        Number of the first epoch; above 0 if the training continues an earlier one.
     epochs : int
-        How many, unless a callback stops the training.
+        Number of epochs, unless a callback stops the training.
     callbacks : list of keras.callbacks.Callback
     label_smoothing : float
-        As the training's, for the validation loss.
+        Label smoothing of the validation loss.
     checkpoint : Checkpoint or None, default=None
-        What to go on from, where it holds something, and to note each epoch in.
+        Resumed from, if it holds a state, and written after each epoch.
     is_watched : bool, default=False
-        Whether a callback may look at the network's variables after each batch, rather than after
+        Whether a callback may read the network's variables after each batch, and not only after
         each epoch.
 
     Raises
     ------
     KeyboardInterrupt
-        If nothing was learned yet.
+        If no batch was trained.
     ValueError
-        If the loss or the weights are no finite numbers any more, or if the checkpoint is of
-        another network.
+        If the loss or the weights are not finite, or if the checkpoint is of another network.
     """
     model, variables = network.model, state_variables(network.model)
     earlier = checkpoint.progress if checkpoint is not None else None
@@ -113,22 +111,22 @@ def train(
                 note(is_finished=False)
         except KeyboardInterrupt:
             record.is_interrupted = True
-            with suppress(KeyboardInterrupt):  # another one loses this epoch's figures, no more
+            with suppress(KeyboardInterrupt):  # a second one loses only this epoch's figures
                 run.note_cut_epoch(epoch, record)
             if not record.n_epochs:
                 raise
         if model.stop_training or record.is_interrupted:
             break
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    if optimizer.use_ema:  # the weights are to be their averages
+    if optimizer.use_ema:  # the final weights are the moving averages
         model.optimizer.finalize_variable_values(model.trainable_variables)
-        # With JAX they would be the averages' own arrays, which the next step gives away.
+        # With JAX they would share the arrays of the averages, which the next step donates.
         assign_values(model.trainable_variables, get_values(model.trainable_variables))
     try:
         all_callbacks.on_train_end(run.logs)
-    except KeyboardInterrupt:  # all is learned
+    except KeyboardInterrupt:  # the training is complete
         record.is_interrupted = True
-    # The last update is in no loss: check the weights themselves.
+    # No recorded loss reflects the last update: check the weights.
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise ValueError(f"the weights became infinite in the last batch: {_DIVERGED}")
     if not record.is_interrupted:
@@ -159,11 +157,11 @@ class _Run:
         self.is_watched = is_watched
         self.first_epoch = first_epoch
         self.logs: dict[str, float] = {}
-        # Images of the epoch under way that were trained on.
+        # Number of images trained on in the current epoch.
         self.n_seen = 0
 
     def epoch(self, epoch: int, record: History) -> bool:
-        """Train for an epoch, and tell of it; False where an interrupt has cut it short."""
+        """Train for one epoch and call the callbacks; return False if it was interrupted."""
         self.n_seen, is_whole = 0, True
         self.callbacks.on_epoch_begin(epoch)
         try:
@@ -173,11 +171,11 @@ class _Run:
                 raise
             is_whole = False
         finally:
-            self.network.steps.settle()
+            self.network.steps.sync_variables()
         self.batches.on_epoch_end()
         self.logs = {**self.logs, **self._evaluate(self.callbacks)}
         self.callbacks.on_epoch_end(epoch, self.logs)
-        record.add_epoch(self.logs)  # with what callbacks have added
+        record.add_epoch(self.logs)  # callbacks may have added figures
         return is_whole
 
     def _batches(self, epoch: int, record: History) -> None:
@@ -194,15 +192,15 @@ class _Run:
             record.batch_losses.append(loss)
             sums = _added(sums, {"accuracy": np.nan, **figures})
             self.logs = {name: value / (self.n_seen + n) for name, value in sums.items()}
-            self.n_seen += n  # last: what is seen has its figures, whenever an interrupt comes
+            self.n_seen += n  # last, so that an interrupt never finds images without figures
             if self.is_watched:
-                self.network.steps.settle()
+                self.network.steps.sync_variables()
             self.callbacks.on_train_batch_end(index, self.logs)
             if self.network.model.stop_training:
                 break
 
     def note_cut_epoch(self, epoch: int, record: History) -> None:
-        """Give what was learned its figures, though the callbacks do not hear of them."""
+        """Record the figures of an interrupted epoch, without calling the callbacks."""
         if not self.n_seen or record.n_epochs > epoch - self.first_epoch:
             return
         self.logs = {**self.logs, **self._evaluate(keras.callbacks.CallbackList())}
@@ -212,7 +210,7 @@ class _Run:
         record.add_epoch(self.logs)
 
     def _evaluate(self, callbacks: keras.callbacks.CallbackList) -> dict[str, float]:
-        """The learning rate, and loss and accuracy on images that are not trained on."""
+        """The learning rate, and the validation loss and accuracy."""
         optimizer = self.network.model.optimizer
         rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
         if self.validation is None:
@@ -248,6 +246,6 @@ def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> N
 
 
 def _prepared(batches: DigitBatches) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    """An epoch's batches: images, labels and weights, where there are any."""
+    """Batches of one epoch: images, labels, and weights or None."""
     for images, y_encoded, *weights in batches.in_order():
         yield images, y_encoded, weights[0] if weights else None

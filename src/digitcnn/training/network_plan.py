@@ -88,26 +88,26 @@ class NetworkPlan:
         }
 
     def is_compiled_as(self, other: "NetworkPlan") -> bool:
-        """Whether both are the same but for the learning rate, which nothing is compiled for."""
+        """Whether both differ in nothing but the learning rate, which is not compiled in."""
         return replace(self, learning_rate=0.0) == replace(other, learning_rate=0.0)
 
     def regularization(self) -> "Regularization":
-        """What a compiled network is told before it trains."""
+        """Regularisation to set on a compiled network before it trains."""
         from digitcnn.backend.steps import Regularization
 
         dropout = choose_dropout(self.architecture, self.dropout)
         return Regularization(
-            # Of a user's network each layer keeps its own.
+            # The layers of a user's network keep their own dropout.
             dropout=None if self.is_own else dropout or None,
-            # Of a user's optimizer too.
+            # A user's optimizer keeps its own weight decay.
             weight_decay=self.weight_decay if isinstance(self.optimizer, str) else None,
             label_smoothing=self.label_smoothing,
         )
 
     def compile_key(self) -> str:
-        """What compiled networks are told apart by: all but what can be assigned.
+        """Key of a compiled network: everything that cannot be assigned later.
 
-        Of a user's architecture it says nothing: that is known by the model that it makes.
+        It leaves out a user's architecture, which is identified by the model that it returns.
         """
         from digitcnn.backend.optimizers import kind_of
         from digitcnn.backend.steps import has_jax_steps, has_processor_steps
@@ -116,7 +116,7 @@ class NetworkPlan:
         if not self.is_own and has_processor_steps(self.device):
             regularization = {k: value is not None for k, value in regularization.items()}
         elif not self.is_own and has_jax_steps(self.device, kind_of(self.optimizer)):
-            # The dropout alone is compiled in.
+            # Only the dropout is compiled in.
             regularization.update(
                 weight_decay=regularization["weight_decay"] is not None, label_smoothing=True
             )
@@ -136,21 +136,21 @@ def plan_network(
     goes_on: bool,
     n_batches: int | None = None,
 ) -> NetworkPlan:
-    """The network of an estimator's parameters.
+    """Plan a network from the estimator's parameters.
 
     Parameters
     ----------
     parameters : dict
-        The estimator's, checked.
+        The checked parameters.
     image_shape : tuple of int (height, width, channels)
     pixel_range : tuple of two floats
     n_classes : int
-        Classes among the labels.
+        Number of classes.
     seed : int
     goes_on : bool
-        Whether the network has had a whole training, which another one is to improve on.
+        Whether the network has completed a training that this one continues.
     n_batches : int or None, default=None
-        Batches that it is trained on, earlier trainings counted; None where it only answers.
+        Number of training batches, including earlier trainings; None for prediction alone.
     """
     architecture, device = parameters["architecture"], parameters["device"]
     optimizer, rate = parameters["optimizer"], parameters["learning_rate"]
@@ -190,7 +190,7 @@ def plan_network(
 
 
 def _limit_momentum(layers: Architecture, n_batches: int) -> float | None:
-    """The momentum that so many batches bear, where the network's own is too long a memory."""
+    """The momentum for this number of batches, or None if that of the layers suits."""
     own = max((one.momentum for one in layers if isinstance(one, BatchNormalization)), default=0.0)
     limited = choose_momentum(own, n_batches)
     return limited if limited < own else None

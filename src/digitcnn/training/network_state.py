@@ -1,4 +1,4 @@
-"""A network's plan and what it has learned, as arrays, which may answer without Keras."""
+"""A network's plan and weights as arrays, with prediction without Keras."""
 
 import sys
 from typing import Any, cast
@@ -10,15 +10,15 @@ from digitcnn.inference.graph import FittedNetwork
 from digitcnn.inference.session import NetworkSession
 from digitcnn.training.network_plan import NetworkPlan
 
-# Where a network may answer without Keras. Elsewhere it is Keras that finds the device.
+# Devices on which a network may predict without Keras.
 _ON_PROCESSOR = ("auto", "cpu")
 
 
 class NetworkState:
     """A network's plan and state.
 
-    The state is what `keep` was given, of a network that was trained here or pickled, or the
-    weights of `set_weights` alone, from a model file.
+    The state is set by `keep`, for a network that was trained or unpickled, or consists of the
+    weights of `set_weights`, from a model file.
 
     Parameters
     ----------
@@ -37,28 +37,28 @@ class NetworkState:
 
     @property
     def is_trained(self) -> bool:
-        """Whether there is a state to go on from."""
+        """Whether there is a state."""
         return "_state" in vars(self) or "_weights" in vars(self)
 
     def keep(self, state: list[np.ndarray]) -> None:
-        """Have this state, which `StoredNetwork.get_state` gave."""
+        """Set the state, as `StoredNetwork.get_state` returns it."""
         self._state = state
         for name in ("_weights", "_session"):
             self.__dict__.pop(name, None)
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Have the network answer with these weights.
+        """Set the weights.
 
-        What answers is made when it is first needed. So a model can be loaded before a process
-        forks, and asked after it.
+        The session or network for prediction is made when first needed, so a model can be loaded
+        before a process forks and used after it.
         """
-        # They hold the weights of before.
+        # They contain the old weights.
         for name in ("_network", "_session", "_state_key", "_state"):
             self.__dict__.pop(name, None)
         self._weights = weights
 
     def replace_weights(self, weights: list[np.ndarray]) -> None:
-        """Have other weights, of a network that was trained here, and keep all else of its state.
+        """Replace the weights of a trained network, and keep the rest of its state.
 
         Parameters
         ----------
@@ -69,15 +69,15 @@ class NetworkState:
             self._network.model.set_weights(weights)
             return
         state = list(self._state)
-        # The state begins with the weights; what is no float32 among them are dropout's seeds.
+        # The state begins with the weights; arrays of other types than float32 are dropout's seeds.
         places = (i for i, array in enumerate(state) if array.dtype == np.float32)
         for place, array in zip(places, weights, strict=False):
             state[place] = array
         self.keep(state)
-        self._state_key = object()  # what is compiled holds others
+        self._state_key = object()  # compiled networks contain the old weights
 
     def kept_weights(self) -> list[np.ndarray] | None:
-        """The weights in Keras's order; None where only a Keras model tells them."""
+        """The weights in Keras's order; None if only a Keras model knows them."""
         if "_weights" in vars(self):
             return list(self._weights)
         if "_state" not in vars(self) or self.plan.is_own:
@@ -85,16 +85,16 @@ class NetworkState:
         plan = self.plan
         architecture = cast("str", plan.architecture)
         n_weights = len(weight_shapes(architecture, plan.image_shape, plan.n_classes))
-        # The state begins with them; what is no float32 among them are dropout's seeds.
+        # The state begins with them; arrays of other types than float32 are dropout's seeds.
         return [array for array in self._state if array.dtype == np.float32][:n_weights]
 
     @property
     def session(self) -> NetworkSession | None:
         """What answers without Keras, in float32; None where Keras is to answer.
 
-        That is so for a user's own network, elsewhere than on the processor, once somebody holds
-        the Keras model, and after a training. For a pickled network the first answer decides:
-        where Keras is there already, it answers, as before the pickling.
+        Keras predicts for a user's own network, on devices other than the CPU, after access to the
+        Keras model, and after a training. For an unpickled network, Keras predicts if it is
+        imported already at the first prediction.
         """
         if "_session" in vars(self):
             return self._session
@@ -107,8 +107,9 @@ class NetworkState:
             or self.plan.device not in _ON_PROCESSOR
         ):
             return None
-        # Of several threads that come here at once all get the same object.
-        return self.__dict__.setdefault("_session", self._make_session())
+        # Threads that come here at the same time get the same object.
+        session: NetworkSession = self.__dict__.setdefault("_session", self._make_session())
+        return session
 
     def _make_session(self) -> NetworkSession:
         plan = self.plan

@@ -1,7 +1,7 @@
-"""A training as plain data: all that its result depends on, settled before it starts.
+"""A training as plain data: everything that determines its result.
 
-The estimator's parameters and what was found in the data become a plan in one place. What a
-compiled network is found again by, and what a checkpoint is known by, are taken from it.
+The plan is made from the estimator's parameters and the data, before the training starts. The key
+of a compiled network and the fingerprint of a checkpoint are derived from it.
 """
 
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ from digitcnn.training.network_plan import NetworkPlan
 if TYPE_CHECKING:
     from digitcnn.augmentation.distortion import Distortion
 
-# Parameters that stand in a training's plan as they are given.
+# Parameters that a plan takes unchanged.
 _AS_GIVEN = (
     "epochs",
     "batch_size",
@@ -29,7 +29,7 @@ _AS_GIVEN = (
     "early_stopping",
     "n_iter_no_change",
 )
-# The side, in pixels, of the images that the lengths of the elastic distortion are meant for.
+# Image side, in pixels, that the parameters of the elastic distortion refer to.
 _ELASTIC_SIDE = 28
 
 
@@ -47,15 +47,15 @@ class TrainingPlan:
     distortion : Distortion
     corruption_rate : float
     validation_fraction : float or None
-        Part of the data that is held out.
+        Fraction of the data that is held out.
     schedule : {"one_cycle", "plateau"} or None
     plateau_factor, plateau_patience, min_learning_rate : float, int, float
-        Of the plateau schedule.
+        Parameters of the plateau schedule.
     early_stopping : bool
     n_iter_no_change : int
-        Of early stopping.
+        Patience of early stopping, in epochs.
     further : dict
-        Parameters of a subclass of the estimator: what they do is not known here.
+        Additional parameters of a subclass of the estimator.
     """
 
     network: NetworkPlan
@@ -74,17 +74,17 @@ class TrainingPlan:
     further: dict[str, Any]
 
     def fingerprint(self, *, with_seed: bool) -> dict[str, Any]:
-        """The plan as JSON holds it, equal for equal trainings in another process.
+        """The plan as JSON data: equal for equal trainings, in other processes too.
 
         Parameters
         ----------
         with_seed : bool
-            False leaves out a seed that was drawn for this training.
+            False leaves out a seed that was drawn at random.
 
         Raises
         ------
         ValueError
-            If a parameter holds something that cannot be told apart from others.
+            If the value of a parameter cannot be identified.
         """
         from digitcnn.backend.optimizers import make_optimizer
 
@@ -101,17 +101,17 @@ class TrainingPlan:
 def plan_training(
     parameters: dict[str, Any], network: NetworkPlan, *, n_images: int, has_validation: bool
 ) -> TrainingPlan:
-    """The training of an estimator's parameters.
+    """Plan a training from the estimator's parameters.
 
     Parameters
     ----------
     parameters : dict
-        The estimator's, checked, with numbers for what is "auto": `digitcnn.training.defaults`.
+        The checked parameters, with numbers instead of "auto": see `digitcnn.training.defaults`.
     network : NetworkPlan
     n_images : int
         Images to train on.
     has_validation : bool
-        Whether there is data to watch the accuracy on.
+        Whether there is validation data.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def plan_training(
 
 
 def plan_distortion(parameters: dict[str, Any], image_shape: tuple[int, ...]) -> "Distortion":
-    """How training images are distorted: the same for the eye, whatever their size.
+    """Plan the distortion of training images, in proportion to their size.
 
     Parameters
     ----------

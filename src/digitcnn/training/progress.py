@@ -1,4 +1,4 @@
-"""The training's progress: a bar in a terminal, a line in a notebook, a line an epoch elsewhere."""
+"""Training progress: a bar in a terminal, a line in a notebook, else one line per epoch."""
 
 import logging
 import multiprocessing
@@ -16,24 +16,24 @@ from digitcnn._utils.workers import worker_number
 
 # Seconds between two changes of a bar or of a notebook's line.
 _INTERVAL = 0.2
-# Columns of the bar: as many as the figures leave, within these.
+# Least and largest width of the bar, in columns.
 _BAR = (10, 40)
-# Seconds of training after which silence is explained, if as many are left.
+# A hint at verbose=1 follows after this many seconds, if as many remain.
 _PATIENCE = 10.0
-# Whether it was, in this process.
+# Whether this process has shown the hint.
 _is_explained = False
 
 
 class _Timed(callbacks.Callback):
-    """A callback that knows how much of a training is done, and how long it took.
+    """A callback that measures how far a training is and how long it takes.
 
     Parameters
     ----------
     epochs : int
-        Epochs in the whole training.
+        Number of epochs in the training.
     batches_per_epoch : int
     first_epoch : int
-        The number of its first one: a training that goes on from an earlier one counts its own.
+        Number of the first epoch; above 0 if the training continues an earlier one.
     """
 
     def __init__(self, epochs: int, batches_per_epoch: int, first_epoch: int) -> None:
@@ -55,14 +55,14 @@ class _Timed(callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """End what is shown. Keras does not tell a callback of a training that has failed."""
+        """End the display. Keras does not notify callbacks of a training that fails."""
 
 
 class TrainingProgress(_Timed):
-    """How far the training is, the time left and its figures, as it goes on.
+    """Show the progress of the training, the remaining time and the latest figures.
 
-    In a terminal it is a bar on standard error, in a notebook a line below the cell. Elsewhere, and
-    in workers and threads, which share a terminal, it is a line on standard error for each epoch.
+    It is a bar on standard error in a terminal, and a line below the cell in a notebook. Elsewhere,
+    and in workers and threads, which share a terminal, it is one line per epoch on standard error.
     """
 
     _view: "_Bar | _NotebookLine | _Log | None" = None
@@ -100,7 +100,7 @@ class TrainingProgress(_Timed):
         if self._view is None:
             return
         rate = float(ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        # The most important first: not everywhere is room for all.
+        # The most important first: a narrow terminal cuts the rest.
         self._pieces = (
             f"epoch {self._epoch + 1}/{self.epochs}",
             f"accuracy {float(logs['accuracy']):.4f}",
@@ -114,11 +114,10 @@ class TrainingProgress(_Timed):
 
 
 class ProgressHint(_Timed):
-    """Says how to see the progress of a training that is long and silent.
+    """Hint at ``verbose=1`` during a long training without progress display.
 
-    It says so once in a process, to somebody who sits before a terminal or a notebook: never in a
-    worker, and never into a file. The message is one of the logger ``digitcnn``, which can be
-    turned off.
+    The hint appears once per process, in terminals and notebooks only: not in workers, and not if
+    standard error is a file. It is a message of the logger ``digitcnn``, which can be disabled.
     """
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -138,15 +137,15 @@ class ProgressHint(_Timed):
 
 
 class _Clock:
-    """The time that a training has taken, and will take."""
+    """Elapsed and remaining time of a training."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.done = 0
         self._start = time.monotonic()
         self._is_stopped = False
-        # When the first batch was done, in which functions are compiled, and which one it was: a
-        # later one where a checkpoint was taken up.
+        # Time and number of the first batch, which includes compilation. Its number is above 1
+        # after resuming from a checkpoint.
         self._first: tuple[float, int] | None = None
 
     def note(self, done: int) -> None:
@@ -161,7 +160,7 @@ class _Clock:
         return time.monotonic() - self._start
 
     def left(self) -> float | None:
-        """Seconds; None while nothing is known."""
+        """Remaining seconds; None if they cannot be estimated yet."""
         if self.done >= self.total:
             return 0.0
         if self._first is None or self.done == self._first[1]:
@@ -183,9 +182,9 @@ def _as_clock(seconds: float) -> str:
 
 
 class _Unheard:
-    """A stream that it is no error to write to when nobody reads it any more, or that is not there.
+    """A stream that ignores errors: it may be closed, or None.
 
-    A training does not end because its terminal did.
+    A training does not fail because its terminal was closed.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -205,7 +204,7 @@ class _Unheard:
 
 
 class _Bar:
-    """A bar of rich's, the time left, and as many figures as the terminal has room for."""
+    """A progress bar, the remaining time, and as many figures as fit into the terminal."""
 
     changes = True
 
@@ -222,7 +221,7 @@ class _Bar:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
-        # One column is left free: some terminals begin a new line behind the last one.
+        # One column stays free: some terminals wrap after writing the last one.
         width = self._live.console.width - 1
         text = str(clock)
         for piece in pieces:
@@ -243,7 +242,7 @@ class _Bar:
 
 
 class _NotebookLine:
-    """One line of text, which is shown anew."""
+    """One line of text, which is updated."""
 
     changes = True
 
@@ -268,23 +267,23 @@ class _Log:
         stream.flush()
 
     def close(self, clock: _Clock, pieces: Sequence[str]) -> None:
-        """Nothing is left to say after the last epoch's line."""
+        """Do nothing: the last epoch has its line already."""
 
 
 def _is_watched() -> bool:
-    """Whether standard error is a terminal, to which nobody else writes at the same time."""
+    """Whether standard error is a terminal that only this thread writes to."""
     is_only = (
         threading.current_thread() is threading.main_thread()
         and multiprocessing.parent_process() is None
         and worker_number() is None
     )
     is_terminal = getattr(sys.stderr, "isatty", lambda: False)
-    # Of others than these a bar's place can be found again.
+    # These terminals cannot move the cursor back to the bar.
     return is_only and is_terminal() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def _notebook_display() -> Callable[[str, bool], None] | None:
-    """What shows a line below a notebook's cell, new or in the place of the last one."""
+    """A function that shows or updates a line below a notebook's cell; None elsewhere."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython

@@ -1,4 +1,4 @@
-"""How fast the network learns and when it stops: Keras callbacks."""
+"""Keras callbacks for the learning rate and early stopping."""
 
 import warnings
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from digitcnn.training.plan import TrainingPlan
 
 
 def schedule_callbacks(plan: TrainingPlan, *, has_validation: bool) -> list[Any]:
-    """What sets the learning rate of a training, and ends it early.
+    """Make the callbacks for the learning-rate schedule and early stopping of a plan.
 
     Parameters
     ----------
     plan : TrainingPlan
     has_validation : bool
-        Whether there is data to watch the accuracy on.
+        Whether there is validation data.
     """
     made: list[Any] = []
     peak = plan.network.start_learning_rate
@@ -47,13 +47,13 @@ def plateau(
     Parameters
     ----------
     factor : float
-        What the learning rate is multiplied by.
+        Factor by which the learning rate is multiplied.
     patience : int
-        Epochs without a better accuracy before it is.
+        Epochs without a better accuracy before the rate is reduced.
     min_learning_rate : float
-        The least it becomes.
+        Lowest learning rate.
     has_validation : bool
-        Without validation data the training accuracy is watched.
+        Whether to monitor the validation accuracy rather than the training accuracy.
     """
     return callbacks.ReduceLROnPlateau(
         monitor="val_accuracy" if has_validation else "accuracy",
@@ -77,19 +77,18 @@ def early_stopping(*, n_iter_no_change: int) -> keras.callbacks.Callback:
 
 
 def one_cycle(fraction: float, *, warm_up: float = 0.25, start: float = 0.1) -> float:
-    """The one-cycle learning rate [1]_, as a part of its peak.
+    """The one-cycle learning rate [1]_, as a fraction of its peak.
 
-    It rises linearly over the first part of the training and falls along half a cosine over the
-    rest.
+    It rises linearly in the first part of the training and falls along half a cosine in the rest.
 
     Parameters
     ----------
     fraction : float
-        How much of the training is done, 0 to 1.
+        Completed fraction of the training, 0 to 1.
     warm_up : float, default=0.25
-        The part of the training in which it rises.
+        Fraction of the training in which the rate rises.
     start : float, default=0.1
-        Where it starts.
+        Initial rate, as a fraction of the peak.
 
     Returns
     -------
@@ -119,18 +118,18 @@ _TWO_SCHEDULES = (
 
 
 def check_one_schedule(schedule: str, used: list[Any] | None) -> None:
-    """Refuse callbacks that set the learning rate beside a schedule.
+    """Refuse callbacks that set the learning rate in addition to a schedule.
 
     Parameters
     ----------
     schedule : {"one_cycle", "plateau"}
     used : list of keras.callbacks.Callback or None
-        A user's.
+        Callbacks of the user.
 
     Raises
     ------
     ValueError
-        If one of them is Keras's own for the learning rate.
+        If one of them is a Keras callback for the learning rate.
     """
     for one in used or []:
         if isinstance(one, callbacks.LearningRateScheduler | callbacks.ReduceLROnPlateau):
@@ -139,24 +138,24 @@ def check_one_schedule(schedule: str, used: list[Any] | None) -> None:
 
 
 class OneCycle(callbacks.Callback):
-    """Sets the learning rate of each batch along `one_cycle`.
+    """Set the learning rate of each batch by `one_cycle`.
 
-    Where it finds that somebody else has set it too, it warns, once in a training.
+    If something else has changed the rate too, it warns, once per training.
 
     Parameters
     ----------
     peak : float
-        The highest learning rate.
+        Largest learning rate.
     n_batches : int
-        Batches in the whole training.
+        Number of batches in the training.
     """
 
     def __init__(self, peak: float, n_batches: int) -> None:
         super().__init__()
         self.peak = peak
         self.n_batches = n_batches
-        self.done = 0
-        # What it set last; None where it looks no more.
+        self.done: int = 0
+        # The rate that was set last; None after the warning.
         self._rate: float | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -168,7 +167,7 @@ class OneCycle(callbacks.Callback):
             self._rate = None
             other = "a callback that sets the learning rate"
             warnings.warn(_TWO_SCHEDULES.format(schedule="one_cycle", other=other), stacklevel=2)
-        # The middle of the batch, so that neither the first nor the last is trained at nothing.
+        # Evaluated at the middle of the batch, so that no batch has a rate of 0.
         part = one_cycle((self.done + 0.5) / self.n_batches)
         self.model.optimizer.learning_rate = self.peak * part
         self.done += 1
@@ -179,7 +178,7 @@ class OneCycle(callbacks.Callback):
         return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
 
-# What these callbacks remember from one epoch to the next, as numbers, None or lists of arrays.
+# State of these callbacks between epochs: numbers, None or lists of arrays.
 _MEMORY: dict[type, tuple[str, ...]] = {
     callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
@@ -188,25 +187,25 @@ _MEMORY: dict[type, tuple[str, ...]] = {
 
 
 def get_memory(used: list[Any]) -> list[dict[str, Any]]:
-    """What the callbacks of a training remember, one dict for each of this file's callbacks.
+    """Get the state of the callbacks of a training, one dict for each in `_MEMORY`.
 
     Parameters
     ----------
     used : list of keras.callbacks.Callback
-        The training's, of any kind.
+        All callbacks of the training.
     """
     return [{name: getattr(one, name) for name in _MEMORY[type(one)]} for one in _with_memory(used)]
 
 
 def set_memory(used: list[Any], memory: list[dict[str, Any]]) -> None:
-    """Make the callbacks of a training remember what `get_memory` gave.
+    """Restore the state that `get_memory` returned.
 
-    After `on_train_begin`, in which they forget.
+    Call it after `on_train_begin`, which resets the callbacks.
 
     Raises
     ------
     ValueError
-        If it is the memory of other callbacks.
+        If the state is of other callbacks.
     """
     for one, remembered in zip(_with_memory(used), memory, strict=True):
         if set(remembered) != set(_MEMORY[type(one)]):
@@ -229,7 +228,7 @@ class EpochTasks(callbacks.Callback):
     task : digitcnn._utils.sklearn_callbacks.FitTask
         The fit.
     fitted : callable
-        Gives, of the figures of an epoch that ends, the attributes of an estimator fitted so far.
+        Returns the attributes of an estimator fitted so far, from the figures of an epoch.
     """
 
     def __init__(self, task: FitTask, fitted: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -1,8 +1,8 @@
-"""The one file that knows SciKeras: its `KerasClassifier`, held by `DigitCNNClassifier`.
+"""The only module that uses SciKeras: the `KerasClassifier` inside `DigitCNNClassifier`.
 
-SciKeras brings the protocol: `fit` builds anew or goes on, for so many epochs from the present one
-on. What it does by that, it asks the trainer to do; nothing is kept here. What SciKeras gets wrong
-is worked around here, each place with a comment that says what.
+SciKeras provides the protocol: `fit` builds a network or continues with one, for a number of epochs
+after the current one. The trainer does the work and holds all state. Workarounds for defects of
+SciKeras are here, each with a comment.
 """
 
 import sys
@@ -15,13 +15,12 @@ from sklearn.preprocessing import FunctionTransformer
 from digitcnn.training.trainer import NetworkTrainer
 
 
-def _import_scikeras_classifier() -> type:
-    """SciKeras's classifier, with what its import does to Keras undone.
+def _import_scikeras_classifier() -> Any:
+    """Import SciKeras's classifier and undo the changes that the import makes to Keras.
 
-    Workaround: the import replaces ``__reduce__`` and ``__deepcopy__`` of Keras's own classes, for
-    everybody in the process. Keras 3 pickles its objects by itself. And it imports TensorFlow
-    wherever that is installed, whatever the backend. Where somebody imported SciKeras before, it is
-    left as they have it.
+    Workaround: the import replaces ``__reduce__`` and ``__deepcopy__`` of Keras's own classes in
+    the whole process, although Keras 3 pickles its objects itself. It also imports TensorFlow if
+    that is installed, with any backend. If SciKeras was imported before, nothing is undone.
     """
     if "scikeras" in sys.modules:
         from scikeras.wrappers import KerasClassifier
@@ -56,18 +55,18 @@ _KerasClassifier: Any = _import_scikeras_classifier()
 
 
 class NetworkClassifier(_KerasClassifier):
-    """SciKeras's side of a network's training.
+    """SciKeras classifier that delegates to a `NetworkTrainer`.
 
-    It is given arrays that are checked already: images of shape (n, height, width, channels) and
-    labels as numbers from 0 up.
+    It takes checked arrays: images of shape (n, height, width, channels), and labels encoded as
+    integers from 0.
 
     Parameters
     ----------
     trainer : NetworkTrainer
-        Does what SciKeras asks for.
+        Trains and predicts.
     """
 
-    # The labels are numbers already, and the images arrays.
+    # Labels are encoded already, and images are arrays.
     target_encoder = target_encoder_ = FunctionTransformer()
     feature_encoder = feature_encoder_ = FunctionTransformer()
 
@@ -77,12 +76,12 @@ class NetworkClassifier(_KerasClassifier):
 
     @property
     def model_(self) -> keras.Model:
-        """The network, the estimator's own from the first time that it is asked for."""
+        """The Keras model. From the first access on it belongs to the estimator."""
         return self.trainer.network.model
 
     @model_.setter
     def model_(self, model: None) -> None:
-        pass  # SciKeras's word for what `_build_keras_model` has given it
+        pass  # SciKeras assigns the result of `_build_keras_model`
 
     @property
     def history_(self) -> dict[str, list[float]]:
@@ -96,35 +95,35 @@ class NetworkClassifier(_KerasClassifier):
 
     @property
     def initialized_(self) -> bool:
-        """Whether there is something to go on from."""
+        """Whether the network is trained."""
         return self.trainer.network.is_trained
 
     def predict_proba(self, X: np.ndarray, **arguments: Any) -> np.ndarray:
-        """Probabilities: what `NetworkTrainer.predict_proba` gives.
+        """Probabilities, as `NetworkTrainer.predict_proba` returns them.
 
         Workaround: SciKeras squeezes the probabilities of a single image to one dimension.
         """
         return self.trainer.predict_proba(X, **arguments)
 
     def _build_keras_model(self) -> None:
-        pass  # the trainer has it built, or borrows it
+        pass  # the trainer builds or borrows the network
 
     def _ensure_compiled_model(self) -> None:
-        pass  # it is
+        pass  # the trainer's network is compiled
 
     def _validate_data(
         self, X: Any = None, y: Any = None, reset: bool = False, y_numeric: bool = False
     ) -> tuple[Any, Any]:
-        # Workaround: SciKeras's checks accept sparse matrices, refuse dtypes that they could cast,
-        # and take the first side of an image for its number of features.
+        # Workaround: SciKeras's checks accept sparse matrices, refuse dtypes that could be cast,
+        # and take the height of an image as its number of features.
         return X, y
 
     @staticmethod
     def _validate_sample_weight(
         X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        # Workaround: SciKeras copies all of X to leave out what has no weight, which is left out
-        # already, and gives the weights the type that the user has set for Keras.
+        # Workaround: SciKeras copies all of X to drop images of weight 0, which are dropped
+        # already, and casts the weights to Keras's floatx.
         return X, y, sample_weight
 
     def _fit_keras_model(
@@ -137,7 +136,7 @@ class NetworkClassifier(_KerasClassifier):
         initial_epoch: int,
         **arguments: Any,
     ) -> None:
-        # Workaround: SciKeras's own replaces the callbacks that it is given, and a random_state
-        # makes it set the global seeds and switch TensorFlow's op determinism on for the process.
-        # Here the seeds are the network's and the batches', and nothing global is touched.
+        # Workaround: SciKeras's method replaces the given callbacks, and with a random_state it
+        # sets the global seeds and TensorFlow's op determinism for the process. Here the network
+        # and the batches have their own seeds, and nothing global changes.
         self.trainer.train(X, y, sample_weight, epochs=epochs, **arguments)

@@ -1,7 +1,6 @@
-"""A network between its uses: a plan and arrays, which are put into a compiled network.
+"""A network as a plan and arrays, which are assigned to a compiled network when needed.
 
-Keras is imported when a network is to be compiled, and not before: the weights of a named network
-answer without it.
+Keras is imported only to compile a network: a named network predicts without it.
 """
 
 import copy
@@ -23,19 +22,20 @@ if TYPE_CHECKING:
 
     from digitcnn.backend.cache import CompiledNetwork
 
-# Attributes that a copy has none of: what computes, and what it is found by.
+# Attributes that are not copied or pickled: compiled networks, and their keys.
 _OF_THIS_PROCESS = ("_network", "_session", "_state_key", "_cache_key", "_structure")
 _building = RLock()  # held while a trainer's own network is made
 
 
 class _ChangedError(Exception):
-    """A user's function makes another model than it made before."""
+    """A user's function returned another model than before."""
 
 
 class StoredNetwork(NetworkState):
-    """A network's plan and state, to be trained and asked.
+    """A network's plan and state, with training and prediction.
 
-    It borrows a compiled network to train or predict, until somebody asks for one of its own.
+    It borrows a compiled network to train or predict. The first access to `model` gives it a
+    compiled network of its own.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class StoredNetwork(NetworkState):
 
     @property
     def model(self) -> "keras.Model":
-        """The Keras model. What is done to it, this network does as well."""
+        """The Keras model of this network. Changes to it change this network."""
         if "_network" not in vars(self):
             if not self.is_trained:
                 raise AttributeError("model")
@@ -60,9 +60,9 @@ class StoredNetwork(NetworkState):
         return self._network.model
 
     def going_on(self, plan: NetworkPlan) -> "StoredNetwork":
-        """Another one, to be trained from this one's state on, with another plan.
+        """A copy with another plan, to continue training from this state.
 
-        The weights go over, and the optimizer's moments where it is of the same kind.
+        It takes over the weights, and the optimizer's moments if the optimizer has the same kind.
 
         Raises
         ------
@@ -79,14 +79,14 @@ class StoredNetwork(NetworkState):
                 other._network = self._network
             return other
         is_same_kind = plan.optimizer == self.plan.optimizer
-        # What can be assigned to one compiled network has the same state.
+        # Networks with the same key have the same variables.
         is_alike = other._key is not None and other._key == self._key
         if not is_same_kind or not (is_alike or is_same_network):
             other._take_over(self, with_moments=is_same_kind)
         return other
 
     def _take_over(self, other: "StoredNetwork", with_moments: bool) -> None:
-        """Become what another one's weights make of this one's network."""
+        """Take over the weights of another network, and its optimizer's moments on request."""
         from digitcnn.backend.cache import assign_values, get_values, state_variables
 
         weights = other.get_weights()
@@ -103,11 +103,11 @@ class StoredNetwork(NetworkState):
             variables = state_variables(made.model)
             state = get_values(variables)
             n_moments = len(made.model.optimizer.variables)
-            # One from a file has none.
+            # A network from a file has no moments.
             if with_moments and n_moments and "_weights" not in vars(other):
                 state[-n_moments:] = other.get_state()[-n_moments:]
             self.keep(state)
-            if self.plan.is_own:  # it need not be made again
+            if self.plan.is_own:  # keep the model that was built
                 assign_values(variables, self._state)
                 made.steps.regularize(self.plan.regularization())
                 self._network = made
@@ -123,11 +123,11 @@ class StoredNetwork(NetworkState):
                 self.keep(self.get_state())
             for name in _OF_THIS_PROCESS:
                 self.__dict__.pop(name, None)
-            # Last: who finds it set goes on at once.
+            # Last, because other threads continue as soon as it is set.
             self.plan = replace(self.plan, device=device)
 
     def remember(self) -> Callable[[], None]:
-        """What brings this one's state back, whatever is done to a network that is its own."""
+        """A function that restores the present state of the network's own model."""
         if "_network" not in vars(self):
             return lambda: None
         from digitcnn.backend.cache import assign_values, get_values, state_variables
@@ -137,7 +137,7 @@ class StoredNetwork(NetworkState):
         return lambda: assign_values(variables, before)
 
     def get_state(self) -> list[np.ndarray]:
-        """All that a training goes on from: weights, dropout's seeds, the optimizer's moments."""
+        """The state for further training: weights, seeds of dropout, moments of the optimizer."""
         if "_network" in vars(self):
             return _get_state(self._network)
         if "_state" in vars(self):
@@ -155,9 +155,9 @@ class StoredNetwork(NetworkState):
 
     @contextmanager
     def training(self, is_watched: bool) -> "Iterator[CompiledNetwork]":
-        """A compiled network to train; afterwards its state is kept."""
+        """A compiled network to train. Its state is stored afterwards."""
         with self._device_scope():
-            if "_network" in vars(self):  # its own
+            if "_network" in vars(self):  # the network's own
                 yield self._network
                 return
             network = self._network = self._borrow()
@@ -182,7 +182,7 @@ class StoredNetwork(NetworkState):
                 del self._network
 
     def _borrow(self) -> "CompiledNetwork":
-        """A compiled network with this one's state, or with that of a new network."""
+        """A compiled network with this state, or with a new one if there is none."""
         from digitcnn.backend.cache import borrow
 
         if self.plan.is_own and not self.is_trained:
@@ -199,7 +199,7 @@ class StoredNetwork(NetworkState):
         return network
 
     def _give_back(self, network: "CompiledNetwork", is_watched: bool) -> bool:
-        """Let others have a network, unless somebody may hold on to it, or its layers changed."""
+        """Return a network to the cache, unless a callback may hold it or its layers changed."""
         from digitcnn.backend.cache import give_back
         from digitcnn.backend.structure import describe_structure
 
@@ -212,16 +212,16 @@ class StoredNetwork(NetworkState):
 
     @contextmanager
     def predicting(self) -> "Iterator[CompiledNetwork]":
-        """A compiled network with this one's weights in it."""
+        """A compiled network with these weights."""
         from digitcnn.backend.cache import share
 
         with self._device_scope():
             key = self._key
             if key is None or "_network" in vars(self):
-                _ = self.model  # builds its own, where there is none
+                _ = self.model  # builds the network's own, if there is none
                 yield self._network
                 return
-            # Of several threads that come here at once all get the same object.
+            # Threads that come here at the same time get the same object.
             token = self.__dict__.setdefault("_state_key", object())
             with ExitStack() as stack:
                 try:
@@ -245,7 +245,7 @@ class StoredNetwork(NetworkState):
 
     @property
     def _key(self) -> str | None:
-        """What compiled networks are found by; None where none but its own will do."""
+        """Key of the compiled networks that fit; None if only the network's own does."""
         if "_cache_key" not in vars(self):
             structure = vars(self).get("_structure")
             if self.plan.is_own and structure is None:
@@ -263,7 +263,7 @@ class StoredNetwork(NetworkState):
         return self._compile(self._build())
 
     def _make_as_known(self) -> "CompiledNetwork":
-        """One that may be kept under this one's key."""
+        """A compiled network to cache under the present key."""
         known, made = self._key, self._make()
         if known not in (None, self._key):
             raise _ChangedError
@@ -275,7 +275,7 @@ class StoredNetwork(NetworkState):
 
         model = build_model(self.plan)
         if self.plan.is_own:
-            # By the policy when the training begins, not when somebody makes it again.
+            # The dtype policy at the first training counts, not that of a later rebuild.
             if "_scales_loss" not in vars(self):
                 self._scales_loss = model.dtype_policy.name == "mixed_float16"
             self._structure = describe_structure(model)

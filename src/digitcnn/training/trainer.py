@@ -28,8 +28,8 @@ _CHUNK_ON_ACCELERATOR = 4096
 class NetworkTrainer:
     """Trains a network, and answers with it.
 
-    It is given arrays that are checked already: images of shape (n, height, width, channels) and
-    labels as numbers from 0 up.
+    It takes checked arrays: images of shape (n, height, width, channels), and labels encoded as
+    integers from 0.
 
     Parameters
     ----------
@@ -39,13 +39,13 @@ class NetworkTrainer:
     ----------
     network : StoredNetwork
     history : History
-        The figures of all trainings so far.
+        Figures of all trainings so far.
     """
 
     def __init__(self, network: StoredNetwork) -> None:
         self.network = network
-        self.history = History()
-        # Of the training under way.
+        self.history: History = History()
+        # Figures of the current training.
         self._record = History()
 
     def train(
@@ -62,10 +62,10 @@ class NetworkTrainer:
         checkpoint: Checkpoint | None = None,
         is_watched: bool = False,
     ) -> None:
-        """Train for so many epochs, going on from the present state if there is one.
+        """Train for a number of epochs, from the present state if there is one.
 
-        A training that fails leaves the state as it was, but for that of a network that is the
-        own model: see `StoredNetwork.remember`.
+        A training that fails leaves the state unchanged, except that of a model of the network's
+        own: see `StoredNetwork.remember`.
 
         Parameters
         ----------
@@ -74,16 +74,16 @@ class NetworkTrainer:
         sample_weight : ndarray of shape (n,) or None
         epochs : int
         plan : TrainingPlan
-            How it is trained.
+            Parameters of the training.
         rows : ndarray of int or None, default=None
-            The images to train on; None is all.
+            Indices of the images to train on; None for all.
         validation : tuple of two ndarrays or None, default=None
-            Images and encoded labels to watch the accuracy on.
+            Images and encoded labels for validation.
         callbacks : list of keras.callbacks.Callback or None, default=None
         checkpoint : Checkpoint or None, default=None
-            What to go on from, where it holds something, and to note each epoch in.
+            Resumed from, if it holds a state, and written after each epoch.
         is_watched : bool, default=False
-            Whether callbacks may hold on to the network, which is nobody else's afterwards.
+            Whether callbacks may keep the network, so that it cannot be reused.
         """
         from digitcnn.augmentation.batches import DigitBatches
         from digitcnn.backend.devices import on_processor
@@ -93,7 +93,7 @@ class NetworkTrainer:
         record = self._record = History()
         with self.network.training(is_watched) as network:
             if network_plan.start_learning_rate is not None:
-                # A training before this one may have left it anywhere.
+                # An earlier training may have changed it.
                 network.model.optimizer.learning_rate = network_plan.start_learning_rate
             if checkpoint is not None and checkpoint.progress is not None:
                 record = self._record = checkpoint.progress.history
@@ -134,14 +134,14 @@ class NetworkTrainer:
         self.history = before.followed_by(record)
 
     def draw_back(self, start: list[np.ndarray], share: float) -> None:
-        """Put the weights between those of a start and their own.
+        """Replace the weights by a mean of them and the initial ones.
 
         Parameters
         ----------
         start : list of ndarray
-            Weights, in Keras's order.
+            Initial weights, in Keras's order.
         share : float
-            Of their own, 0 to 1.
+            Weight of the trained weights in the mean, 0 to 1.
         """
         pairs = zip(start, self.network.get_weights(), strict=True)
         drawn = [(one + share * (other - one)).astype(np.float32) for one, other in pairs]
@@ -150,23 +150,23 @@ class NetworkTrainer:
     def predict_proba(
         self, X: np.ndarray, views: np.ndarray | None = None, fill_mode: str = "nearest"
     ) -> np.ndarray:
-        """Probabilities of shape (n, n_classes), float32, of images of any number.
+        """Predict probabilities, float32 of shape (n, n_classes), for any number of images.
 
-        No more than a part of the images is ever held as float32. How they are cut into parts
-        makes no difference to the results, but for float32's last bits on some processors.
+        The images are converted to float32 in parts. The division into parts changes no result,
+        except the last bits of float32 on some processors.
 
         Parameters
         ----------
         X : ndarray of shape (n, height, width, channels)
         views : ndarray of shape (v, 2, 3) or None, default=None
-            From `digitcnn.augmentation.distortion.draw_views`: the answer is the mean over them.
+            From `digitcnn.augmentation.distortion.draw_views`. The mean over the views is returned.
         fill_mode : {"nearest", "constant"}, default="nearest"
-            What comes in from outside of a view.
+            How pixels from outside the image are filled.
 
         Raises
         ------
         ValueError
-            If an answer is no finite number.
+            If a probability is not finite.
         """
         plan = self.network.plan
         arguments: dict[str, Any] = {
@@ -187,12 +187,12 @@ class NetworkTrainer:
             return predict_in_parts(answer, X, at_once=at_once, **arguments)
 
     def snapshot(self, figures: dict[str, float]) -> "NetworkTrainer":
-        """In the midst of a training, at an epoch's end: a trainer that has learned the same.
+        """A copy of the trainer during a training, at the end of an epoch.
 
         Parameters
         ----------
         figures : dict of str to float
-            The epoch's.
+            Figures of the epoch.
         """
         other = NetworkTrainer(copy.copy(self.network))
         other.network.keep(self.network.get_state())
@@ -201,7 +201,7 @@ class NetworkTrainer:
         return other
 
     def going_on(self, plan: NetworkPlan) -> "NetworkTrainer":
-        """Another trainer, to train from this one's state on, as `StoredNetwork.going_on`."""
+        """A copy with another plan, to continue training: see `StoredNetwork.going_on`."""
         other = NetworkTrainer(self.network.going_on(plan))
         other.history = self.history
         return other
@@ -216,7 +216,6 @@ def _most_at_once(device: str) -> int:
 def _ask_keras(network: "CompiledNetwork", images: np.ndarray) -> np.ndarray:
     n = len(images)
     if n == 1:
-        # A product of a matrix and one vector rounds otherwise than that of two matrices, which
-        # all other numbers of images are.
+        # A matrix-vector product rounds differently from the matrix products of larger batches.
         images = np.repeat(images, 2, axis=0)
     return network.steps.predict(images)[:n]
