@@ -1,7 +1,7 @@
-"""The page to draw on, with all that it needs to read in the reader's own browser.
+"""The page to draw on, with everything that it needs to read digits in the browser.
 
-The exported model is run there by ONNX Runtime for the web, which comes from npm. Where npm is not
-to be had, the page says so, and the rest of the documentation is built as ever.
+ONNX Runtime for the web, from npm, runs the exported model there. If npm is not available, the page
+says so, and the rest of the documentation is built as usual.
 """
 
 import base64
@@ -17,11 +17,11 @@ from sphinx.util import logging
 
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
-# As the registry tells it.
+# As the registry reports it.
 DIGEST = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 SECONDS = 120
-# What the server's page draws and shows answers with.
+# Scripts of the server's page that this page shares.
 SHARED = ("answer.js", "dom.js", "drawing.js")
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "src" / "digitcnn" / "web" / "static"
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def fetch_runtime(folder):
-    """The files of ONNX Runtime in a folder, which keeps them; whether they are there."""
+    """Download the files of ONNX Runtime to a folder, once; returns whether they are there."""
     if all((folder / name).is_file() for name in FILES):
         return True
     npm = shutil.which("npm")
@@ -61,7 +61,7 @@ def fetch_runtime(folder):
 
 
 def begin(app):
-    """Decide whether the page can read."""
+    """Build the page with the drawing area, if ONNX Runtime is there."""
     app.drawing_runtime = None
     if app.builder.format != "html":
         return
@@ -74,7 +74,7 @@ def begin(app):
 
 
 def finish(app, error):
-    """Put all that the page loads beside it."""
+    """Copy everything that the page loads to its folder."""
     if error is not None or getattr(app, "drawing_runtime", None) is None:
         return
     import digitcnn

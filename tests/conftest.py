@@ -10,13 +10,13 @@ import pytest
 from hypothesis import settings
 from sklearn.datasets import load_digits
 
-# On a server a test is right or wrong each time: its examples are the same ones. Recent versions of
-# Hypothesis see to that by themselves.
+# On a CI server the examples are the same in each run. Recent versions of Hypothesis do this by
+# themselves.
 settings.register_profile("server", derandomize=True)
 if "CI" in os.environ:
     settings.load_profile("server")
 
-# For what the tests start as processes of their own.
+# For the processes that tests start.
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 
@@ -26,7 +26,7 @@ def pytest_report_header():
 
 
 def make_classifier(**parameters):
-    """A classifier that learns 8x8 digits in a second or two, and distorts nothing by default."""
+    """A classifier that learns 8x8 digits in a second or two, by default without distortions."""
     from digitcnn import DigitCNNClassifier
 
     return DigitCNNClassifier(
@@ -48,7 +48,7 @@ def make_classifier(**parameters):
 
 
 def _tells_of_its_compiler():
-    """TensorFlow before 2.21 says one line of XLA, whatever it is told to say."""
+    """TensorFlow before 2.21 always prints one line about XLA."""
     try:
         major, minor, *_ = version("tensorflow").split(".")
     except PackageNotFoundError:
@@ -73,14 +73,14 @@ def digits():
 
 @pytest.fixture(scope="session")
 def fitted(digits):
-    """A classifier trained on the first 1,200 digits. Not to be changed: copy it first."""
+    """A classifier trained on the first 1,200 digits. Do not change it: copy it first."""
     X, y = digits
     return make_classifier(epochs=12, learning_rate=0.005).fit(X[:1200], y[:1200])
 
 
 @pytest.fixture(scope="module")
 def frame():
-    """300 digits as a table, with their labels in front. Not to be changed."""
+    """300 digits as a table, with their labels in the first column. Do not change it."""
     X, y = load_digits(return_X_y=True)
     table = pd.DataFrame((X[:300] * 15).astype(np.uint8), columns=[f"pixel{i}" for i in range(64)])
     table.insert(0, "label", y[:300])
@@ -89,7 +89,7 @@ def frame():
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a file, and gives its path."""
+    """A function that writes a file and returns its path."""
 
     def write_text(text, name="a.csv"):
         path = tmp_path / name
@@ -114,7 +114,7 @@ def arrays():
 
 @pytest.fixture(scope="session")
 def mnist_path():
-    """A copy of MNIST, where there is one."""
+    """A copy of MNIST, if there is one."""
     folder = os.environ.get("DIGITCNN_DATA")
     places = [Path(folder) / "mnist.npz"] if folder else []
     places.append(ROOT.parent / "shared" / "data" / "mnist.npz")
