@@ -14,6 +14,7 @@ import copy
 import json
 import re
 import shlex
+import shutil
 import textwrap
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -94,9 +95,11 @@ def numbers(text):
 
 
 def commands_in(block):
-    """The arguments of each call of ``digitcnn``."""
-    for line in block.text.replace("\\\n", "").splitlines():
-        for call in line.removeprefix("$ ").split(" && "):
+    """The arguments of each call of ``digitcnn``, in lines with a prompt if there are any."""
+    lines = block.text.replace("\\\n", "").splitlines()
+    typed = [line[2:] for line in lines if line.startswith("$ ")] or lines
+    for line in typed:
+        for call in line.split(" && "):
             name, *arguments = shlex.split(call, comments=True) or [""]
             if name == "digitcnn":
                 yield arguments
@@ -130,39 +133,45 @@ def trained(short_trainings):
     )
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch, trained):
-    """The current folder, with the files that the pages name."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, trained):
+    """A folder with the files that the pages name."""
+    folder = tmp_path_factory.mktemp("files")
     X, y = load_sample_digits()
     table = pd.DataFrame(X[:1100], columns=[f"pixel{i}" for i in range(X.shape[1])])
-    table[:100].to_csv("test.csv", index=False)
+    table[:100].to_csv(folder / "test.csv", index=False)
     table.insert(0, "label", y[:1100])
-    table.to_csv("train.csv", index=False)
+    table.to_csv(folder / "train.csv", index=False)
     for name in ("labelled", "other", "today", "part-1", "part-2", "digits-1"):
-        table[:100].to_csv(f"{name}.csv", index=False)
+        table[:100].to_csv(folder / f"{name}.csv", index=False)
     digits = [Image.fromarray(255 - picture) for picture in X[:30].reshape(-1, 28, 28)]
     for i, digit in enumerate(digits):
         for place in ("digits", "mine", "others"):
-            name = Path(place, str(y[i]), f"{i}.png")
-            name.parent.mkdir(parents=True, exist_ok=True)
-            digit.save(name)
-    Path("crops").mkdir()
+            path = folder / place / str(y[i]) / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            digit.save(path)
+    (folder / "crops").mkdir()
     for name in ("photo.jpg", "new.jpg", "crops/1.png", "crops/2.png"):
-        digits[7].resize((84, 84)).save(name)
+        digits[7].resize((84, 84)).save(folder / name)
     page = Image.fromarray(on_paper(compose(["12345 678", "90210"], zoom=2)))
-    page.save("page.jpg")
-    page.save("scans.pdf", save_all=True, append_images=[page])
+    page.save(folder / "page.jpg")
+    page.save(folder / "scans.pdf", save_all=True, append_images=[page])
     sheet = Image.fromarray(draw_form(FORM, VALUES))
-    Path("scans").mkdir()
+    (folder / "scans").mkdir()
     for name in ("scan.jpg", "scans/1.jpg", "scans/2.jpg"):
-        sheet.save(name)
+        sheet.save(folder / name)
     for name in ("form.json", "template.json"):
-        Path(name).write_text(json.dumps(FORM), encoding="utf-8")
-    Path("codes.txt").write_text("10115\n20095\n90210\n", encoding="utf-8")
+        (folder / name).write_text(json.dumps(FORM), encoding="utf-8")
     for name in ("m", "mine"):
-        trained.save(f"{name}.digitcnn")
-    return tmp_path
+        trained.save(folder / f"{name}.digitcnn")
+    return folder
+
+
+@pytest.fixture
+def folder(files, tmp_path, monkeypatch):
+    """The current folder, with files of its own for a page."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
