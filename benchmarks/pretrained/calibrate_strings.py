@@ -129,9 +129,9 @@ def main() -> None:
 
 
 def calibration_of(reader: DigitReader) -> Calibration:
-    from digitcnn.reading.reader import _RECOGNISER
+    from digitcnn.reading.reader import RECOGNISER
 
-    return _RECOGNISER.calibration
+    return RECOGNISER.calibration
 
 
 def uncalibrated(confidence: float, calibration: Calibration) -> float:

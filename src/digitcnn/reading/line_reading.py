@@ -16,7 +16,7 @@ from digitcnn.reading.witnesses import refined
 
 # Sizes of a typical component in a line that is cut out, relative to a digit's. A component is one
 # digit, several that touch, or one with a tail: the right size is the one that is read more surely.
-SIZES = 1.0, 1.3
+SIZES = 1.15, 1.4, 0.95
 _SURE = 0.9  # Probability from which on a line is not read in another size.
 
 Words = Sequence[Sequence[int]]  # A line: its words, each as its components, from left to right.
@@ -76,9 +76,9 @@ def read_numbers(
     components: Components,
     recogniser: LineRecogniser,
     classifier: DigitClassifier,
-    size: float = SIZES[1],
+    size: float = SIZES[0],
 ) -> list[Strip]:
-    """Ask the classifier too, read what is not sure in another size, and keep what is surer.
+    """Ask the classifier too, read what is not sure in other sizes, and keep what is surer.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def read_numbers(
         As for `read_lines`.
     classifier : DigitClassifier
         Of digits.
-    size : float, default=1.3
-        The other size.
+    size : float
+        The one of `SIZES` in which the lines were read.
     """
 
     def refine(some: Sequence[ReadLine], which: Sequence[int]) -> list[Strip]:
@@ -104,12 +104,16 @@ def read_numbers(
 
     found = refine(lines, range(len(lines)))
     sureness = [_sureness(strip) for strip in found]
-    unsure = [i for i, one in enumerate(sureness) if one < _SURE]
-    again = read_lines(shades, components, [lines[i].words for i in unsure], recogniser, size)
-    others = {i: other for i, other in zip(unsure, again, strict=True) if other is not None}
-    for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
-        if _sureness(strip) > sureness[i]:
-            found[i] = strip
+    for other_size in SIZES:
+        unsure = [i for i, one in enumerate(sureness) if one < _SURE]
+        if other_size == size or not unsure:
+            continue
+        words = [lines[i].words for i in unsure]
+        again = read_lines(shades, components, words, recogniser, other_size)
+        others = {i: other for i, other in zip(unsure, again, strict=True) if other is not None}
+        for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
+            if _sureness(strip) > sureness[i]:
+                found[i], sureness[i] = strip, _sureness(strip)
     return found
 
 

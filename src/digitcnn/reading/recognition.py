@@ -16,11 +16,12 @@ from digitcnn.reading.line_reading import SIZES, ReadLine, read_lines, read_numb
 from digitcnn.reading.lines import link_lines, split_numbers
 from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
-from digitcnn.reading.witnesses import refined_digit
-from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, numbers_of, numbers_only
+from digitcnn.reading.witnesses import refined, refined_digit
+from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, number_of_line, numbers_of, numbers_only
 
 _MOST_COMPONENTS = 1500  # Of a page: texture has more.
 _SURE = 0.9  # A digit.
+_FEW_PARTS = 3  # Components of a picture in which digits have no company.
 
 # Of texture a few parts look like digits, and many like 1.
 _FEW_DIGITS, _LEAST_SHARE = 4, 0.5
@@ -118,7 +119,7 @@ class LineReader:
             Whether words have nothing to do with each other, as those in the cells of a table.
 
         is_one_line : bool, default=False
-            Whether the picture shows a line: if none is found, it is looked for in the other size.
+            Whether the picture shows a line: if none is found, other sizes are tried.
 
         Returns
         -------
@@ -127,11 +128,11 @@ class LineReader:
         """
         grouped = [(ink, grouping(ink.components)) for ink in inks]
         lines = [(ink, one) for ink, one in grouped if one is not None]
-        size, other = SIZES
-        best = self._best_guess(lines, is_apart, size)
-        if best is None and is_one_line:
-            size, other = other, size
-            best = self._best_guess(lines, is_apart, size)
+        best = None
+        for size in SIZES if is_one_line else SIZES[:1]:
+            best = self._best_guess(lines, is_apart, is_one_line, size)
+            if best is not None:
+                break
         if best is None:
             return None
         guess, numbers, judged = best
@@ -144,18 +145,23 @@ class LineReader:
             guess.ink.components,
             self._recogniser,
             self.classifier,
-            other,
+            size,
         )
         rows: dict[int, list[Strip]] = {}
         for i, strip in zip(kept, strips, strict=True):
-            words = numbers_of(strip, self._reject_below, DIGIT_PART)
+            find = number_of_line if is_one_line else numbers_of
+            words = find(strip, self._reject_below, DIGIT_PART)
             if words:
                 rows.setdefault(guess.rows[i], []).append(replace(strip, words=words))
         found = tuple(Strip.joined(row) for row in rows.values())
         return Found(guess.ink, found, *judged) if found else None
 
     def _best_guess(
-        self, lines: list[tuple[Ink, list[list[list[int]]]]], is_apart: bool, size: float
+        self,
+        lines: list[tuple[Ink, list[list[list[int]]]]],
+        is_apart: bool,
+        is_one_line: bool,
+        size: float,
     ) -> tuple[_Guess, list[list[int]], tuple[float, float, float]] | None:
         """The guess about the ink that is right, the numbers in its lines, and its merit.
 
@@ -166,14 +172,28 @@ class LineReader:
             guess = _guess(ink, one, self._recogniser, is_apart, size)
             strips = [line.strip for line in guess.lines]
             n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in strips)
-            kept = numbers_only(strips, self._reject_below, MAYBE_PART)
-            judged = _merit(ink, kept, n_signs)
-            if judged[0] > most:
+            if len(ink.components.boxes) <= _FEW_PARTS:
+                # Alone a digit may look like a letter, such as 9 and g: ask the classifier now.
+                parts = [line.components for line in guess.lines]
+                cuts = [line.cut for line in guess.lines]
+                strips = refined(strips, parts, cuts, ink.shades, ink.components, self.classifier)
+            if is_one_line:
+                kept = [
+                    replace(one, words=number_of_line(one, self._reject_below, MAYBE_PART))
+                    for one in strips
+                ]
+            else:
+                kept = numbers_only(strips, self._reject_below, MAYBE_PART)
+            merit, sure_part, share = _merit(ink, kept, n_signs)
+            if is_one_line:
+                # Where some strokes stand out, the rest of the number may too.
+                merit *= sum(len(one.signs(*word)) for one in kept for word in one.words)
+            if merit > most:
                 numbers = [
                     [strip.words.index(word) for word in number.words]
                     for strip, number in zip(strips, kept, strict=True)
                 ]
-                best, most = (guess, numbers, judged), judged[0]
+                best, most = (guess, numbers, (merit, sure_part, share)), merit
         return best
 
 

@@ -83,3 +83,17 @@ def numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[i
             continue
         numbers.append(word)
     return tuple(numbers)
+
+
+def number_of_line(strip: Strip, reject_below: float, least: float) -> tuple[tuple[int, int], ...]:
+    """The words of a line that shows one number, also those that are unsure by themselves.
+
+    A line without an unsure part would be read wrongly, and surely so. If the line as a whole is no
+    number, its words may be: see `numbers_of`.
+    """
+    whole = replace(strip, words=((strip.words[0][0], strip.words[-1][1]),))
+    if not numbers_of(whole, reject_below, least):
+        return numbers_of(strip, reject_below, least)
+    return tuple(
+        word for word in strip.words if any(sign in DIGITS for sign, _ in strip.signs(*word))
+    )
