@@ -123,6 +123,7 @@ def run(description: str, make: Callable[[], Reader], *packages: str) -> int:
             what, *rest = results.get()
             if what == "failed":
                 failures.append(f"{rest[0]}: {rest[1]}")
+                print(f"\n{failures[-1]}", file=sys.stderr, flush=True)
                 continue
             counts += rest[0]
             slowest, megabytes = max(slowest, rest[1]), max(megabytes, rest[2])

@@ -123,7 +123,7 @@ def test_lexicon_is_limited_by_the_rest():
 def test_texts_that_would_be_read_alike_are_refused():
     allowed = Allowed(lexicon=["1.5", "15"])
     assert accepts(allowed.automaton(SYMBOLS), "1.5")
-    with pytest.raises(ValueError, match=r"differ in signs that are read, got '1\.5' and '15'"):
+    with pytest.raises(ValueError, match=r"differ in digits or separators, got '1\.5' and '15'"):
         allowed.automaton("0123456789")
 
 
@@ -250,12 +250,12 @@ def test_wrong_limit_is_refused_by_name(parameters):
     ],
 )
 def test_limits_that_allow_nothing_are_refused(parameters):
-    with pytest.raises(ValueError, match="expected to allow some number, got none"):
+    with pytest.raises(ValueError, match=r"parameters that allow a number, got .* allow none"):
         Allowed(**parameters)
 
 
 def test_bank_code_needs_its_letters():
-    with pytest.raises(ValueError, match="expected a pattern with check 'iban'"):
+    with pytest.raises(ValueError, match="expected a pattern for check 'iban'"):
         Allowed(check="iban")
 
 

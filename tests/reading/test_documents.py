@@ -57,7 +57,7 @@ def test_one_page_is_read_by_its_number(reader, document):
 
 
 def test_document_of_several_pages_is_not_taken_for_its_first_one(reader, document):
-    with pytest.raises(ValueError, match=r"expected one page, got 3\. Name one, as page=0"):
+    with pytest.raises(ValueError, match=r"expected one page, got 3\. Choose one, as page=0"):
         reader.read(document)
 
 
@@ -103,9 +103,9 @@ def test_pdf_with_words_before_its_mark_is_one(reader, sheets):
     ("content", "message"),
     [
         (encrypted_pdf(), "expected a PDF that opens without a password"),
-        (b"%PDF-1.7 and nothing else", "damaged, or no PDF file"),
-        (compose_pdf()[:120], "damaged, or no PDF file"),
-        (compose_pdf(0), "damaged, or no PDF file"),
+        (b"%PDF-1.7 and nothing else", "damaged, or not a PDF file"),
+        (compose_pdf()[:120], "damaged, or not a PDF file"),
+        (compose_pdf(0), "damaged, or not a PDF file"),
         (pdf_of_a_large_picture(12_000), "expected pictures of at most 67,108,864 pixels"),
         (compose_pdf(size=(1e9, 1e-3)), "usual shape|size"),
     ],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digitcnn.reading.grids import cut_cells, find_grid
+from digitcnn.reading.grids import find_grid
 from number_sheets import compose, on_paper
 from ruled_sheets import bent, grid_sheet, seen_from
 
@@ -21,7 +21,7 @@ SUDOKU = ["53  7    ", "6  195   ", " 98    6 ", "8   6   3", "4  8 3  1"] + [" 
 def test_corners_of_all_cells_are_found(corners, width, height):
     picture, matrix = seen_from(grid_sheet(SUDOKU), corners, width, height, 225.0)
     grid = find_grid(picture)
-    assert (grid.n_rows, grid.n_columns) == (9, 9)
+    assert grid.nodes.shape == (10, 10, 2)
     places = np.stack(np.meshgrid(np.arange(10), np.arange(10)), axis=2).reshape(-1, 2) * 60 + 51
     expected = np.column_stack([places, np.ones(len(places))]) @ matrix.T
     expected = expected[:, :2] / expected[:, 2:]
@@ -32,7 +32,7 @@ def test_corners_of_all_cells_are_found(corners, width, height):
 def test_bent_grid_with_faint_lines_is_found():
     picture = bent(grid_sheet(SUDOKU, shades=(185.0, 60.0)), 12)
     grid = find_grid(picture)
-    assert (grid.n_rows, grid.n_columns) == (9, 9)
+    assert grid.nodes.shape == (10, 10, 2)
 
 
 def test_line_that_is_missing_in_a_regular_grid_is_put_in():
@@ -41,7 +41,7 @@ def test_line_that_is_missing_in_a_regular_grid_is_put_in():
     picture[225:238] = 225
     picture[230:234] = 225
     grid = find_grid(picture)
-    assert (grid.n_rows, grid.n_columns) == (9, 9)
+    assert grid.nodes.shape == (10, 10, 2)
 
 
 def test_table_of_uneven_columns_keeps_them():
@@ -52,15 +52,15 @@ def test_table_of_uneven_columns_keeps_them():
     for x in columns:
         picture[50:332, x : x + 2] = 90
     grid = find_grid(picture)
-    assert grid.n_rows == 4
+    assert len(grid.nodes) == 5
     np.testing.assert_allclose(grid.nodes[0, :, 0], np.array(columns) + 0.5, atol=2)
 
 
 def test_sheet_of_squared_paper_has_cells_up_to_its_edges():
     picture = grid_sheet([" " * 6] * 5, margin=60, every=1)[10:-10, 10:-10]
-    assert find_grid(picture).n_rows == 5
+    assert len(find_grid(picture).nodes) == 6
     grid = find_grid(picture, is_sheet=True)
-    assert (grid.n_rows, grid.n_columns) == (7, 8)
+    assert grid.nodes.shape == (8, 9, 2)
     np.testing.assert_allclose(grid.corners, [[0, 0], [460, 0], [460, 400], [0, 400]], atol=3)
 
 
@@ -83,23 +83,3 @@ def test_lines_of_squared_paper_go_on_and_those_of_a_table_end():
 )
 def test_what_is_no_grid_has_none(picture):
     assert find_grid(picture[..., None]) is None
-
-
-def test_cells_are_cut_upright_without_lines_and_lead_back_to_the_picture():
-    sheet = grid_sheet(SUDOKU)
-    picture, _ = seen_from(sheet, [[120, 60], [700, 130], [640, 730], [40, 640]], 800, 800, 225.0)
-    grid = find_grid(picture)
-    cells = cut_cells(picture, grid)
-    assert [len(row) for row in cells] == [9] * 9
-    for text, row in zip(SUDOKU, cells, strict=True):
-        for sign, cell in zip(text, row, strict=True):
-            pixels = cell.pixels[3:-3, 3:-3]
-            assert (pixels.min() < 150) == (sign != " ")
-    height, width = cells[4][8].pixels.shape[:2]
-    np.testing.assert_allclose(
-        cells[4][8].points(np.array([[0, 0], [width, height]])),
-        [grid.nodes[4, 8], grid.nodes[5, 9]],
-        atol=1,
-    )
-    wide = cut_cells(picture, grid, margin=0.25)[4][8].pixels
-    assert wide.shape[0] == pytest.approx(1.5 * height, abs=2)

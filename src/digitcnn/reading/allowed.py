@@ -21,37 +21,37 @@ from digitcnn.reading.check_digits import CHECKS
 
 __all__ = ["Allowed", "Automaton"]
 
-_LONGEST = 100  # Digits of a number, and signs of a pattern or a text.
+_LONGEST = 100  # Most digits of a number, and most signs of a pattern or a text.
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """What a number may be.
 
-    Without anything that is any number of digits. What is given holds together: of a lexicon's
-    texts those are allowed that have the length, the pattern and the check digits too.
+    Without parameters, that is any number of digits. A number has to meet all parameters that are
+    given: the texts of a lexicon also need the length, the pattern and the check digits.
 
     Parameters
     ----------
     length : int, pair of int, str or None, default=None
-        How many digits: 5, (3, 5) or "3-5", with both ends.
+        Number of digits: 5, or an inclusive range as (3, 5) or "3-5".
     pattern : str or None, default=None
-        ``#`` stands for a digit, every other sign for itself, as in ``##.###,##``. ``|`` stands
-        between several patterns, and a backslash before a ``#``, ``|`` or backslash that is meant
-        as itself.
+        ``#`` stands for a digit and every other sign for itself, as in ``##.###,##``. ``|``
+        separates alternatives. A ``#``, ``|`` or backslash that stands for itself has a backslash
+        before it.
     lexicon : iterable of str or None, default=None
-        The texts that are allowed.
+        The texts that a number may be.
     check : {"luhn", "mod11", "ean13", "iban"} or None, default=None
-        The check digits: Luhn's formula; weights 1, 2, 3 and so on from the right modulo 11, as of
-        an ISBN-10, with an X for 10 at the end where that is among the symbols; 13 digits of an EAN
-        or ISBN-13; or an IBAN, whose letters come from the pattern, as
-        ``DE## #### #### #### #### ##``, or from the lexicon. Signs but letters and digits do not
-        count.
+        The check digits: Luhn's formula; weights 1, 2, 3 and so on from the right modulo 11, as in
+        an ISBN-10, with an X for 10 at the end if that is among the symbols; the 13 digits of an
+        EAN or ISBN-13; or an IBAN, which takes its letters from the pattern, as
+        ``DE## #### #### #### #### ##``, or the lexicon. All signs except letters and digits are
+        ignored.
 
     Raises
     ------
     ValueError
-        If one of these is not as described, or they allow nothing.
+        If a parameter is invalid, or if the parameters together allow no number.
     """
 
     length: Any = None
@@ -62,7 +62,7 @@ class Allowed:
     def __post_init__(self) -> None:
         object.__setattr__(self, "length", _checked_length(self.length))
         if self.pattern is not None and not isinstance(self.pattern, str):
-            raise ValueError(f"expected pattern to be text, got {self.pattern!r}")
+            raise ValueError(f"expected pattern to be a str, got {self.pattern!r}")
         if self.check is not None and self.check not in CHECKS:
             expected = ", ".join(map(repr, CHECKS))
             raise ValueError(f"expected check to be one of {expected} or None, got {self.check!r}")
@@ -70,51 +70,54 @@ class Allowed:
             object.__setattr__(self, "lexicon", _checked_lexicon(self.lexicon))
         elif self.check == "iban" and self.pattern is None:
             raise ValueError(
-                "expected a pattern with check 'iban', since letters are not read, got none. Give "
-                "one with the country, as 'DE## #### #### #### #### ##'"
+                "expected a pattern for check 'iban', got none. Letters are not read: give a "
+                "pattern with the country, as 'DE## #### #### #### #### ##'"
             )
         if not self._has_any():
             given = {"length": self.length, "pattern": self.pattern, "check": self.check}
             shown = [f"{name}={value!r}" for name, value in given.items() if value is not None]
             if self.lexicon is not None:
                 shown.append(f"a lexicon of {len(self.lexicon):,}")
-            raise ValueError(f"expected to allow some number, got none with {', '.join(shown)}")
+            raise ValueError(
+                f"expected parameters that allow a number, got {', '.join(shown)}, which together "
+                "allow none. Change one of them"
+            )
 
     def automaton(self, symbols: Sequence[str]) -> Automaton:
-        """The automaton of all that is allowed.
+        """The automaton that accepts the allowed numbers.
 
         Parameters
         ----------
         symbols : sequence of str
-            What is read, as "0123456789.,-". Other signs of a pattern or a text take no ink: they
-            are skipped.
+            The signs that can be read, as "0123456789.,-". The automaton skips the other signs of a
+            pattern or a text.
 
         Returns
         -------
         Automaton
-            The same one each time: do not change it.
+            A shared one: do not change it.
 
         Raises
         ------
         ValueError
-            If two texts differ only in signs that are not read, or there are too many states.
+            If two texts differ only in signs that cannot be read, or if there are too many states.
         """
         return _make_automaton(self, tuple(symbols))
 
     def written(self, text: str, symbols: Sequence[str]) -> list[tuple[str, int | None]]:
-        """What was read, as it is to be written: with the signs that take no ink.
+        """An accepted text, completed by the signs that cannot be read.
 
         Parameters
         ----------
         text : str
-            What the automaton has accepted.
+            A text that the automaton accepts.
         symbols : sequence of str
-            As for `automaton`.
+            As in `automaton`.
 
         Returns
         -------
         list of pairs (sign, place)
-            The place in `text`; None for a sign without ink.
+            The place is the sign's index in `text`, and None for a sign that cannot be read.
         """
         parts: Parts = (None,) * len(text)
         if self.lexicon is not None:
@@ -135,12 +138,12 @@ class Allowed:
 
     @property
     def signs(self) -> frozenset[str]:
-        """The signs that are written in a number besides digits that are free."""
+        """The signs of the pattern or of the lexicon's texts."""
         return frozenset().union(*(self.lexicon or (self.pattern or "",)))
 
     @property
     def has_spaces(self) -> bool:
-        """Whether a number may have gaps in it."""
+        """Whether a number may have spaces."""
         texts = self.lexicon or (self.pattern or "",)
         return any(sign.isspace() for text in texts for sign in text)
 
@@ -162,7 +165,7 @@ class Allowed:
         if self.pattern is None:
             paths: list[Path] = []
         else:
-            # Each sign of a text counts here, whether it takes ink or not.
+            # Here a text has to match the pattern with all its signs, readable or not.
             every = frozenset("".join(self.lexicon))
             paths = [TemplatePath(parts, self.check, every) for parts in self._templates()]
         return [
@@ -196,14 +199,14 @@ def _make_automaton(allowed: Allowed, symbols: tuple[str, ...]) -> Automaton:
 
 @lru_cache(maxsize=64)
 def _texts_by_ink(allowed: Allowed, symbols: tuple[str, ...]) -> dict[str, str]:
-    """The texts that are allowed, by their signs that are read."""
+    """The allowed texts by their signs that can be read."""
     known = frozenset(symbols)
     texts: dict[str, str] = {}
     for text in allowed._texts():
         ink = "".join(sign for sign in text if sign in known)
         if ink in texts:
             raise ValueError(
-                f"expected texts in the lexicon that differ in signs that are read, got "
+                "expected texts in the lexicon that differ in digits or separators, got "
                 f"{texts[ink]!r} and {text!r}"
             )
         texts[ink] = text
@@ -212,7 +215,7 @@ def _texts_by_ink(allowed: Allowed, symbols: tuple[str, ...]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _templates_of(pattern: str) -> list[Parts]:
-    """The patterns between ``|``."""
+    """The alternatives of a pattern, which ``|`` separates."""
     parts: list[str | None] = []
     templates = [parts]
     signs = iter(pattern)
@@ -224,7 +227,7 @@ def _templates_of(pattern: str) -> list[Parts]:
             meant = next(signs, "")
             if meant not in ("#", "|", "\\"):
                 raise ValueError(
-                    f"expected #, | or a backslash behind a backslash in pattern, got {pattern!r}"
+                    f"expected #, | or a backslash after a backslash in pattern, got {pattern!r}"
                 )
             parts.append(meant)
         else:
@@ -232,7 +235,8 @@ def _templates_of(pattern: str) -> list[Parts]:
     for parts in templates:
         if None not in parts or len(parts) > _LONGEST:
             raise ValueError(
-                f"expected pattern to have a # and at most {_LONGEST} signs, got {pattern!r}"
+                f"expected alternatives in pattern with a # and at most {_LONGEST} signs, got "
+                f"{pattern!r}"
             )
     return [tuple(parts) for parts in templates]
 
@@ -253,8 +257,8 @@ def _checked_length(length: Any) -> tuple[int, int] | None:
     )
     if not is_pair or not 1 <= ends[0] <= ends[1] <= _LONGEST:
         raise ValueError(
-            "expected length to be a number of digits, or the least and the most, as (3, 5) or "
-            f"'3-5', from 1 to {_LONGEST}, got {length!r}"
+            f"expected length to be an int from 1 to {_LONGEST}, or a range of them as (3, 5) or "
+            f"'3-5', got {length!r}"
         )
     return int(ends[0]), int(ends[1])
 
@@ -268,5 +272,5 @@ def _checked_lexicon(lexicon: Any) -> tuple[str, ...]:
                 f"expected texts in lexicon with a digit and at most {_LONGEST} signs, got {text!r}"
             )
     if not texts:
-        raise ValueError(f"expected lexicon to be some texts, got {lexicon!r}")
+        raise ValueError(f"expected lexicon to be an iterable of texts, got {lexicon!r}")
     return tuple(dict.fromkeys(texts))

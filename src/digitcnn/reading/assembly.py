@@ -1,4 +1,4 @@
-"""Numbers made of what was read: the best text that is allowed, with the place of each sign."""
+"""Numbers from the readings of lines: the best allowed text, with the place of each sign."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,18 +6,19 @@ import numpy as np
 
 from digitcnn.reading.allowed import Allowed
 from digitcnn.reading.decoding import Decoded, best_reading
-from digitcnn.reading.page import Digit, Line, Number, Polygon
+from digitcnn.reading.page import Digit, Line, Number
+from digitcnn.reading.polygons import Polygon
 from digitcnn.reading.strips import SIGNS, Strip, reaches
 
-# Of the probability of the best reading of all: an allowed one that is less likely was not written.
+# Least probability of an allowed reading, relative to the best one. With less it was not written.
 _LEAST_LIKELY = 1e-4
-_SIGNS_MISSING = 0.3  # Of the probability without separators: with them it is no lower.
+_SIGNS_MISSING = 0.3  # Least probability with separators, relative to that without.
 
 
 def best_allowed(
     log_probabilities: np.ndarray, symbols: Sequence[str], allowed: Allowed | None
 ) -> Decoded | None:
-    """The best reading that is allowed, unless it is far less likely than the best of all.
+    """The best allowed reading, unless it is far less probable than the best reading of all.
 
     Parameters
     ----------
@@ -50,16 +51,16 @@ def number_of(
     ----------
     decoded : Decoded
     confidence : float
-        Of the whole text.
+        Probability of the whole text.
     symbols : sequence of str
-        What was read with.
+        The symbols of `decoded.probabilities`.
     polygons : sequence of polygons
         The place of each symbol of the text.
     allowed : Allowed or None, default=None
-        What it was decoded with. Signs of its pattern that take no ink are put in, between those
-        that do, without any width.
+        The limits that the text was decoded with. The number also gets the signs of their pattern
+        that cannot be read, with a width of 0.
     n_alternatives : int, default=2
-        How many other symbols are named for each one.
+        Number of other symbols that each digit lists.
     """
     digits: list[Digit | str] = []
     written = [(sign, i) for i, sign in enumerate(decoded.text)]
@@ -76,7 +77,9 @@ def number_of(
 
 
 def _with_places(digits: list[Digit | str]) -> list[Digit]:
-    """Signs without ink stand behind the one before; those in front of all before the first."""
+    """Digits with places. A sign without ink is at the end of the digit before it, or, if there is
+    none, at the start of the first one.
+    """
     first = next(one for one in digits if isinstance(one, Digit)).polygon
     edge = first[0], first[3]
     placed = []
@@ -97,17 +100,17 @@ def lines_of(
     n_alternatives: int,
     is_one_number: bool,
 ) -> tuple[Line, ...]:
-    """The lines that have numbers that are allowed.
+    """The lines with allowed numbers.
 
     Parameters
     ----------
     strips : sequence of Strip
     place : callable
-        Gives corners (4, 2) of what was read as a polygon in the picture's pixels.
+        Takes corners (4, 2) of a strip to a polygon in the picture's pixels.
     allowed : Allowed or None
     n_alternatives : int
     is_one_number : bool
-        Whether a whole line is one number, if that is allowed.
+        Whether a whole line is read as one number, if such a number is allowed.
     """
     lines = (numbers_of_line(one, place, allowed, n_alternatives, is_one_number) for one in strips)
     return tuple(Line(tuple(numbers)) for numbers in lines if numbers)
@@ -120,7 +123,7 @@ def numbers_of_line(
     n_alternatives: int,
     is_one_number: bool,
 ) -> list[Number]:
-    """The numbers of one line, as `lines_of` has them."""
+    """The numbers of one line, for `lines_of`."""
     words = strip.words
     if allowed is not None and is_one_number and len(words) > 1:
         words = ((words[0][0], words[-1][1]), *words)
@@ -146,10 +149,10 @@ def numbers_of_line(
 def _read_word(
     strip: Strip, start: int, stop: int, allowed: Allowed | None
 ) -> tuple[Strip, Decoded] | None:
-    """The best reading of some steps, and the line with the symbols that it was read with.
+    """The best reading of some steps, and the strip reduced to the symbols that it was read with.
 
-    Separators that are allowed may be missing, as where they are printed or left out: they count
-    unless that is less likely.
+    Allowed separators may be missing, because a form has them printed or a writer left them out. So
+    the steps are read with and without them.
     """
     digits = "".join(sign for sign in strip.symbols if sign not in SIGNS)
     plain = strip.only(digits)

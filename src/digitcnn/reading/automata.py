@@ -1,4 +1,4 @@
-"""Automata of the strings that are allowed: of digits, of patterns and of lists of words."""
+"""Automata of the allowed strings: of digits, of patterns and of lists of words."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from digitcnn.reading.check_digits import Check, make_check
 DIGITS = frozenset("0123456789")
 # The signs of a pattern; None stands for a digit.
 Parts = tuple[str | None, ...]
-_MOST_STATES = 2**17  # A line takes some hundred megabytes then.
+_MOST_STATES = 2**17  # With so many, a line takes some hundred megabytes.
 _TOO_MANY = (
     f"expected a pattern, lexicon and check of at most {_MOST_STATES:,} states, got more. Give "
     "fewer patterns or texts"
@@ -20,12 +20,12 @@ _TOO_MANY = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Automaton:
-    """A deterministic finite automaton, which accepts the strings of symbols that are allowed.
+    """A deterministic finite automaton that accepts the allowed strings of symbols.
 
     Attributes
     ----------
     transitions : ndarray of int32 of shape (n_states, n_symbols)
-        The next state; -1 where a symbol is not allowed. State 0 is the start.
+        The next state, and -1 for a symbol that is not allowed. State 0 is the start.
     is_final : ndarray of bool of shape (n_states,)
     """
 
@@ -34,23 +34,23 @@ class Automaton:
 
 
 class Path:
-    """One way to be allowed, with check digits. A state is a place, and the check's state."""
+    """One kind of allowed strings, with check digits. A state is a place and the check's state."""
 
     start: Any
 
     def __init__(self, check: str | None, signs: str) -> None:
         counted = "".join(sign for sign in signs if _counts(sign) or sign == "#")
         self._check: Check | None = None if check is None else make_check(check, counted)
-        # A check digit of 10.
+        # X is a check digit of 10.
         self._takes_x = check == "mod11"
         self._first = (0, None if self._check is None else self._check.start)
 
     def step(self, state: Any, sign: str) -> Any:
-        """The state after a symbol; None where it is not allowed."""
+        """The state after a symbol; None if it is not allowed."""
         raise NotImplementedError
 
     def is_final(self, state: Any) -> bool:
-        """Whether what led to a state is allowed."""
+        """Whether the string that led to a state is allowed."""
         return self._check is None or self._check.is_valid(state[1])
 
     def accepts(self, text: str) -> bool:
@@ -70,7 +70,7 @@ class Path:
 
 
 class DigitsPath(Path):
-    """Digits alone, from a least to a most number of them, which None leaves open."""
+    """Strings of digits, of a range of lengths or, with None, of any length."""
 
     def __init__(self, length: tuple[int, int] | None, check: str | None) -> None:
         super().__init__(check, "")
@@ -84,21 +84,21 @@ class DigitsPath(Path):
         after = self._go(state, sign)
         if after is None or self._most is not None:
             return after
-        return min(after[0], self._least), after[1]  # all counts from there on are alike
+        return min(after[0], self._least), after[1]  # All larger counts are one state.
 
     def is_final(self, state: Any) -> bool:
         return state[0] >= self._least and super().is_final(state)
 
 
 class TemplatePath(Path):
-    """One pattern. Its places are behind what takes no ink.
+    """The strings of one pattern, without the signs that cannot be read.
 
     Parameters
     ----------
     parts : tuple of str or None
     check : str or None
     symbols : iterable of str
-        What takes ink, beside digits.
+        The signs that can be read, besides digits.
     """
 
     def __init__(self, parts: Parts, check: str | None, symbols: Iterable[str]) -> None:
@@ -123,7 +123,7 @@ class TemplatePath(Path):
         return state[0] == len(self.parts) and super().is_final(state)
 
     def _skip(self, state: Any) -> Any:
-        """Pass what takes no ink."""
+        """The state after the signs here that cannot be read."""
         while state is not None and state[0] < len(self.parts):
             part = self.parts[state[0]]
             if part is None or part in self._symbols:
@@ -138,7 +138,7 @@ def _counts(sign: str) -> bool:
 
 
 def explore(paths: Sequence[Path], symbols: Sequence[str]) -> Automaton:
-    """The automaton of what any of some paths accepts.
+    """The automaton that accepts what any of the paths accepts.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def explore(paths: Sequence[Path], symbols: Sequence[str]) -> Automaton:
     numbers = {start: 0}
     states = [start]
     rows = []
-    for state in states:  # which grows
+    for state in states:  # The loop adds to the list.
         row = []
         for sign in symbols:
             after = tuple(

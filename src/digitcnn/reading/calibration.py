@@ -1,22 +1,22 @@
-"""How often lines that are read with some probability are read rightly."""
+"""Calibration of the string recogniser: how often lines of a given probability are right."""
 
 import json
 import math
 from dataclasses import dataclass
 
-_CLOSEST = 1e-6  # To 0 and to 1: how close a probability comes.
+_CLOSEST = 1e-6  # Least distance of a probability from 0 and 1.
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was measured on lines that no training has seen.
+    """A calibration that was measured on lines outside of the training data.
 
     Attributes
     ----------
     slope, offset : float
-        Of the logit of a line's probability: so it becomes how often such lines are right [1]_.
+        A linear map of the logit of a line's probability, by Platt scaling [1]_.
     thresholds : tuple of pairs of float (error, confidence)
-        Of the lines with that confidence, or a higher one, this part was wrong. Errors rise.
+        The share of wrong lines among those with this confidence or a higher one. Errors increase.
 
     References
     ----------
@@ -29,12 +29,12 @@ class Calibration:
     thresholds: tuple[tuple[float, float], ...] = ()
 
     def confidence(self, probability: float) -> float:
-        """How sure a line is that is read with a probability."""
+        """The calibrated confidence of a line from its probability."""
         p = min(max(probability, _CLOSEST), 1 - _CLOSEST)
         return 1 / (1 + math.exp(-(self.slope * math.log(p / (1 - p)) + self.offset)))
 
     def threshold(self, max_error: float) -> float:
-        """The least confidence with which no larger part of the lines is wrong."""
+        """The lowest confidence from which on at most this share of the lines is wrong."""
         least = 1.0
         for error, confidence in self.thresholds:
             if error <= max_error:
@@ -47,6 +47,6 @@ class Calibration:
 
     @classmethod
     def from_json(cls, text: str) -> "Calibration":
-        """What `to_json` has written."""
+        """Read the result of `to_json`."""
         slope, offset, thresholds = json.loads(text)
         return cls(slope, offset, tuple((error, confidence) for error, confidence in thresholds))

@@ -2,27 +2,27 @@
 
 from typing import Any, Protocol
 
-# Bank codes end with a remainder of 1 by this number (ISO 7064, MOD 97-10).
+# The remainder of an IBAN by this number is 1 (ISO 7064, MOD 97-10).
 _IBAN_MODULUS = 97
 
 
 class Check(Protocol):
-    """An automaton. Its states can be hashed, and are few."""
+    """An automaton with few states, which can be hashed."""
 
     start: Any
 
     def step(self, state: Any, sign: str) -> Any:
-        """The state after a digit or a letter; None where it is not allowed there."""
+        """The state after a digit or letter; None if it is not allowed."""
 
     def is_valid(self, state: Any) -> bool:
-        """Whether what led to a state is a whole valid number."""
+        """Whether the string that led to a state is a complete, valid number."""
 
 
 class Luhn:
     """Luhn's formula, as on payment cards: every second digit from the right is doubled.
 
-    Which digits these are is not known before the end. So the state has both sums: without and with
-    the last digit doubled.
+    The end of the number decides which digits these are. So the state has both sums, without and
+    with the last digit doubled.
     """
 
     start = (0, 0)
@@ -41,8 +41,8 @@ class Luhn:
 class Mod11:
     """Weights 1, 2, 3 and so on from the right, and a sum of 0 modulo 11, as in an ISBN-10.
 
-    The last sign may be an X, which counts 10. A digit more moves all others to the next weight,
-    which adds their plain sum: the state has that too, and whether the X has come.
+    The last sign may be an X, which counts as 10. Each further digit moves all others to the next
+    weight, which adds their plain sum. So the state has both sums, and whether the X has come.
     """
 
     start = (0, 0, False)
@@ -80,13 +80,13 @@ class Ean13:
 class Iban:
     """The remainder of an international bank account number.
 
-    The weights of its digits depend on how many follow, and which of them are letters, which count
-    two digits. So the letters are known beforehand.
+    A digit's weight depends on the number of signs after it, and a letter counts as two digits. So
+    the places of the letters have to be known beforehand.
 
     Parameters
     ----------
     signs : str
-        The letters and digits of the number, where anything but a letter stands for a digit.
+        The letters and digits of the number. Any sign except a letter stands for a digit.
     """
 
     start = (0, 0)
@@ -119,7 +119,7 @@ def make_check(name: str, signs: str) -> Check:
     ----------
     name : {"luhn", "mod11", "ean13", "iban"}
     signs : str
-        For "iban" its letters and digits, as `Iban` takes them.
+        The letters and digits of an IBAN, as `Iban` takes them. Ignored by the other checks.
     """
     if name == "iban":
         return Iban(signs)

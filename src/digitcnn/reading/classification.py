@@ -1,4 +1,4 @@
-"""Groups of strokes as digits, with the probabilities of a classifier."""
+"""The classifier of single digits, with pictures of strokes as its input."""
 
 import os
 from collections.abc import Sequence
@@ -9,27 +9,27 @@ import numpy as np
 from digitcnn.architectures import PRETRAINED
 from digitcnn.preprocessing.placement import draw_centred
 
-_BOX = 20 / 28  # Of a picture's side: MNIST's digits are fitted into that.
+_BOX = 20 / 28  # Size of MNIST's digits, relative to the picture's side.
 
 
 class DigitClassifier:
-    """A fitted classifier that is asked about strokes.
+    """A fitted classifier for pictures of strokes.
 
     Parameters
     ----------
     model : str, path-like or estimator
-        A model file, "pretrained", or a fitted classifier of pictures of 28 by 28 pixels.
+        A model file, "pretrained", or a fitted classifier of square greyscale images.
 
     Attributes
     ----------
     classes : list of str
     is_pretrained : bool
-        Whether it is the model in the package.
+        Whether the model is the one in the package.
 
     Raises
     ------
     OSError, ValueError
-        If there is no such model, or it is none of single digits.
+        If the model does not exist, or is not one of single characters in square greyscale images.
     """
 
     def __init__(self, model: Any) -> None:
@@ -44,28 +44,29 @@ class DigitClassifier:
         elif not hasattr(model, "classes_"):
             raise ValueError(
                 "expected model to be 'pretrained', a model file or a fitted classifier, got "
-                f"{type(model).__name__} that is not fitted"
+                f"{type(model).__name__} that is not fitted. Fit it first"
             )
         self._model = model
         self.classes = [str(label) for label in model.classes_]
         wrong = [label for label in self.classes if len(label) != 1]
         if wrong:
             raise ValueError(
-                f"expected a model of single characters, got one with the class {wrong[0]!r}"
+                f"expected a model whose classes are single characters, got the class {wrong[0]!r}"
             )
         shape = getattr(model, "image_shape_", (28, 28, 1))
         if shape[0] != shape[1] or shape[2] != 1:
             found = " x ".join(map(str, shape))
-            raise ValueError(f"expected a model of square grey pictures, got one of {found}")
+            raise ValueError(f"expected a model of square greyscale images, got one of {found}")
         self._side = int(shape[0])
         self._range = getattr(model, "pixel_range_", (0, 255))
 
     def predict(self, strokes: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities of shape (n, n_classes) of pictures of strokes, 0 for the background.
+        """The probabilities, of shape (n, n_classes), for pictures of strokes.
 
         Parameters
         ----------
         strokes : sequence of ndarray of uint8 of shape (height, width)
+            0 for the background.
         """
         if not strokes:
             return np.zeros((0, len(self.classes)), np.float32)

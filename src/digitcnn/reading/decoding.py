@@ -1,4 +1,4 @@
-"""The best string in what a recogniser says of each step along a line."""
+"""The best string for a recogniser's probabilities along a line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _IMPOSSIBLE = -np.inf
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A string, and where it stands.
+    """A string with the steps of its symbols.
 
     Attributes
     ----------
@@ -21,9 +21,10 @@ class Decoded:
     spans : tuple of pairs of int
         The first and the last step of each symbol.
     probability : float
-        Of the whole text: the sum over all alignments.
+        Probability of the whole text: the sum over all alignments.
     probabilities : ndarray of float32 of shape (n_read, n_symbols)
-        Of all symbols at the steps of each one that was read. They add up to 1.
+        For each symbol that was read, the probabilities of all symbols at its steps. They add up to
+        1.
     """
 
     text: str
@@ -35,10 +36,10 @@ class Decoded:
 def best_reading(
     log_probabilities: np.ndarray, symbols: Sequence[str], automaton: Automaton | None = None
 ) -> Decoded | None:
-    """The string of the most probable alignment, of those strings that are allowed.
+    """The allowed string with the most probable alignment.
 
-    An alignment has a symbol or a blank for each step. Equal symbols are one, unless a blank is
-    between them: connectionist temporal classification [1]_.
+    An alignment has a symbol or a blank for each step. Equal symbols in a row count as one, unless
+    a blank separates them: connectionist temporal classification [1]_.
 
     Parameters
     ----------
@@ -46,12 +47,12 @@ def best_reading(
         Column 0 is the blank.
     symbols : sequence of str
     automaton : Automaton or None, default=None
-        What is allowed; None allows every string.
+        The allowed strings. None: all strings.
 
     Returns
     -------
     Decoded or None
-        None where nothing that is allowed is possible.
+        None if all allowed strings have the probability 0.
 
     References
     ----------
@@ -86,15 +87,15 @@ def score(log_probabilities: np.ndarray, read: Sequence[int]) -> float:
     ----------
     log_probabilities : ndarray of float of shape (n_steps, 1 + n_symbols)
     read : sequence of int
-        The number of each symbol, from 0.
+        The index of each symbol, from 0.
     """
-    columns = np.zeros(2 * len(read) + 1, np.intp)  # blanks around each symbol
+    columns = np.zeros(2 * len(read) + 1, np.intp)  # Blanks around each symbol.
     columns[1::2] = np.asarray(read, np.intp) + 1
-    may_skip = np.zeros(len(columns), bool)  # the blank between two symbols that differ
+    may_skip = np.zeros(len(columns), bool)  # The blank between two different symbols.
     may_skip[3::2] = columns[3::2] != columns[1:-2:2]
     emitted = log_probabilities[:, columns].astype(np.float64)
     alpha = np.full(len(columns), _IMPOSSIBLE)
-    alpha[0] = 0.0  # before the first step
+    alpha[0] = 0.0  # Before the first step.
     for step in emitted:
         before = np.concatenate([[_IMPOSSIBLE], alpha[:-1]])
         skipped = np.full(len(columns), _IMPOSSIBLE)
@@ -117,9 +118,10 @@ def runs_of(path: np.ndarray) -> tuple[tuple[int, int], ...]:
 class _Search:
     """Viterbi's algorithm over the product of an automaton and the alignments.
 
-    Each state of the automaton may stand at a blank. A node is a state with the symbol that has led
-    there, which may be repeated: the same symbol anew needs a blank, another one does not. So of
-    the nodes of a state the best one is needed, and the best one of another symbol.
+    Each state of the automaton may be at a blank. A node is a state with the symbol that led to it.
+    That symbol may be repeated. To occur a second time it needs a blank in between, which another
+    symbol does not need. So the search needs the best node of a state, and the best node with
+    another symbol.
     """
 
     def __init__(self, automaton: Automaton) -> None:
@@ -134,7 +136,7 @@ class _Search:
         states = nodes // n_symbols
         self._reached, node_starts = np.unique(states, return_index=True)
         self._of_states = _Segments(node_starts, len(nodes))
-        # Places are the nodes, then the states at a blank, and one that nothing leads to.
+        # Places are the nodes, then the states at a blank, then one that cannot be reached.
         self._n_nodes, self._n_states = len(nodes), n_states
         self._symbols = np.full(len(nodes) + n_states + 1, -1)
         self._symbols[: len(nodes)] = nodes % n_symbols
@@ -143,13 +145,13 @@ class _Search:
         )
 
     def best_path(self, log_probabilities: np.ndarray) -> np.ndarray | None:
-        """The column of each step of the best alignment; None where all are impossible."""
+        """The column of each step of the best alignment; None if all are impossible."""
         n_nodes, n_steps = self._n_nodes, len(log_probabilities)
         n_places = len(self._symbols)
         at_nodes, at_blanks = np.arange(n_nodes), np.arange(n_nodes, n_places - 1)
         came_from = np.zeros((n_steps, n_places), np.int32)
         scores = np.full(n_places, _IMPOSSIBLE)
-        scores[n_nodes] = 0.0  # at the start
+        scores[n_nodes] = 0.0  # The start.
         for t, step in enumerate(log_probabilities.astype(np.float64)):
             first, second = self._best_nodes(scores)
             best = np.where(scores[first] > scores[at_blanks], first, at_blanks)
@@ -184,7 +186,7 @@ class _Search:
             others = of_nodes.copy()
             others[best] = _IMPOSSIBLE
             next_best = self._of_states.argmax(others)
-            # Where there is no other one, that is any, the best itself too.
+            # Without another node the argmax is arbitrary, and may be the best node itself.
             is_one = others[next_best] > _IMPOSSIBLE
             second[self._reached] = np.where(is_one, next_best, nowhere)
         return first, second
@@ -192,7 +194,7 @@ class _Search:
 
 @lru_cache(maxsize=8)
 def _search_of(automaton: Automaton) -> _Search:
-    """The same for each line, since it takes some milliseconds to make."""
+    """The search of an automaton. Making one takes some milliseconds, so that lines share it."""
     return _Search(automaton)
 
 

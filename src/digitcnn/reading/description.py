@@ -1,4 +1,4 @@
-"""What was read as plain data, with what is doubtful in it: the JSON of the command and the API."""
+"""Pages as plain data with their doubtful numbers: the JSON of the command and the web API."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from digitcnn.reading.page import Number, Page
 
 
 def is_doubtful(number: Number, min_confidence: float) -> bool:
-    """Whether a number is less sure as a whole than its digits are to be."""
+    """Whether the confidence of a whole number is below that required of its digits."""
     return number.confidence < min_confidence
 
 
 def described(page: Page, min_confidence: float) -> dict[str, Any]:
-    """A page as plain data, with what is doubtful where that is asked for.
+    """A page as plain data, with its doubtful numbers marked.
 
     Parameters
     ----------
     page : Page
     min_confidence : float
-        What is less sure is doubtful; 0 asks for nothing of that.
+        Numbers with a lower confidence are doubtful. With 0 nothing is marked.
     """
     data = page.to_dict()
     if min_confidence:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from digitcnn.reading.rulings import Ruling, Rulings, erased, find_rulings
-from digitcnn.reading.views import View
+from digitcnn.reading.rulings import Ruling, Rulings, find_rulings
 
-_CROSSED = 0.6  # Of the grid's other lines: each line crosses so many.
-_BEYOND = 0.03  # Of a line's length: so far from its end it may still cross another.
-_DOUBLE = 0.3  # Of the usual distance of two lines: nearer ones are one line, drawn twice.
-_REGULAR, _EVEN = 0.15, 0.7  # Distances differ no more, and so many of them do not.
-_MOST_MISSING = 2  # Lines beside each other.
-_OVERSHOT = 0.25  # Of the same distance: lines that go further do not end at the grid.
-_EDGE = 0.6, 1.4  # Of the usual distance: what is left at a sheet's edge is cells.
+_CROSSED = 0.6  # Least share of the grid's other lines that each line crosses.
+_BEYOND = 0.03  # Largest distance of a crossing from a line's end, relative to its length.
+_DOUBLE = 0.3  # Least distance of two lines, relative to the usual one. Nearer ones are the same.
+# In a regular grid: largest relative difference of distances, and least share without a larger one.
+_REGULAR, _EVEN = 0.15, 0.7
+_MOST_MISSING = 2  # Lines side by side.
+_OVERSHOT = 0.25  # Largest part of the distance by which lines pass a grid that they end at.
+_EDGE = 0.6, 1.4  # Size of the cells at a sheet's edge, relative to the usual distance.
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +24,13 @@ class Grid:
     Attributes
     ----------
     nodes : ndarray of float of shape (n_rows + 1, n_columns + 1, 2)
-        x and y of the corners of its cells, in pixels of the picture.
+        x and y of the cells' corners, in pixels of the picture.
     is_closed : bool, default=True
-        Whether its lines end at the outermost ones; those of squared paper go on.
+        Whether the lines end at the outermost ones. Those of squared paper go on.
     """
 
     nodes: np.ndarray
     is_closed: bool = True
-
-    @property
-    def n_rows(self) -> int:
-        """Cells above each other."""
-        return len(self.nodes) - 1
-
-    @property
-    def n_columns(self) -> int:
-        """Cells beside each other."""
-        return self.nodes.shape[1] - 1
 
     @property
     def corners(self) -> np.ndarray:
@@ -49,7 +39,7 @@ class Grid:
 
     @property
     def area(self) -> float:
-        """In pixels of the picture."""
+        """The area in square pixels of the picture."""
         return float(cv2.contourArea(self.corners.astype(np.float32)))
 
 
@@ -63,15 +53,15 @@ def find_grid(
     pixels : ndarray of uint8 of shape (height, width, 1 or 3)
         The grid may be tilted by up to 15 degrees, seen in perspective, and bent.
     rulings : Rulings or None, default=None
-        The picture's lines; None looks for them.
+        The picture's lines. None: search for them.
     is_sheet : bool, default=False
-        Whether the picture is a sheet of paper without its surroundings: between the outermost
-        lines and its edges there are cells too.
+        Whether the picture shows a sheet of paper without its surroundings. Then there are cells
+        between the outermost lines and the edges too.
 
     Returns
     -------
     Grid or None
-        None where there are no two rows and two columns of cells.
+        None if there are fewer than two rows or two columns of cells.
     """
     lines = find_rulings(pixels) if rulings is None else rulings
     level, upright = _that_cross(lines.level, lines.upright)
@@ -86,44 +76,8 @@ def find_grid(
     return Grid(np.ascontiguousarray(nodes), is_closed)
 
 
-def cut_cells(
-    pixels: np.ndarray, grid: Grid, *, rulings: Rulings | None = None, margin: float = 0.0
-) -> list[list[View]]:
-    """The cells of a grid, upright and without its lines.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8 of shape (height, width, 1 or 3)
-        What the grid was found in.
-    grid : Grid
-    rulings : Rulings or None, default=None
-        The picture's lines, to be erased; None looks for them.
-    margin : float, default=0.0
-        What is shown around each cell, of its sides.
-
-    Returns
-    -------
-    list of list of View
-        A list for each row. `View.matrix` takes points of a cell to those of the picture.
-    """
-    lines = find_rulings(pixels) if rulings is None else rulings
-    view = View.of(erased(pixels, lines))
-    cells = []
-    for i in range(grid.n_rows):
-        row = []
-        for j in range(grid.n_columns):
-            corners = grid.nodes[[i, i, i + 1, i + 1], [j, j + 1, j + 1, j]]
-            middle = corners.mean(axis=0)
-            corners = middle + (corners - middle) * (1 + 2 * margin)
-            sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-            width, height = max(sides[0], sides[2]), max(sides[1], sides[3])
-            row.append(view.straightened(corners, max(2, round(width)), max(2, round(height))))
-        cells.append(row)
-    return cells
-
-
 def _crossing(level: Ruling, upright: Ruling) -> tuple[float, float]:
-    """x and y where two lines meet, were they long enough."""
+    """x and y where two lines meet, extended if necessary."""
     x = upright.middle
     for _ in range(4):
         y = float(_extended(level, x))
@@ -132,13 +86,13 @@ def _crossing(level: Ruling, upright: Ruling) -> tuple[float, float]:
 
 
 def _extended(line: Ruling, at: float) -> float:
-    """A line's curve, and beyond its ends its tangent."""
+    """A line's curve, or its tangent beyond the line's ends."""
     inside = min(max(at, line.start), line.stop)
     return float(line.curve(inside) + (at - inside) * line.curve.deriv()(inside))
 
 
 def _go_on(lines: list[Ruling], others: list[Ruling]) -> bool:
-    """Whether most of some lines go on beyond the first or the last line that they cross."""
+    """Whether most of the lines go on beyond the first or the last line that they cross."""
     step = abs(others[-1].middle - others[0].middle) / (len(others) - 1)
     first, last = (
         [_crossing(line, other)[0] for line in lines] for other in (others[0], others[-1])
@@ -176,13 +130,13 @@ def _that_cross(level: list[Ruling], upright: list[Ruling]) -> tuple[list[Ruling
 
 
 def _regular(nodes: np.ndarray, height: int | None) -> np.ndarray:
-    """Rows of nodes without doubles, and with those that are missing among regular ones.
+    """Rows of nodes without duplicates, and with those that are missing among regular ones.
 
     Parameters
     ----------
     nodes : ndarray of shape (n_lines, n_crossed, 2)
     height : int or None
-        Of a sheet that has cells up to its edges.
+        Height of a sheet that has cells up to its edges. None: no such sheet.
     """
     nodes = nodes[np.argsort(nodes[..., 1].mean(axis=1))]
     places = nodes[..., 1].mean(axis=1)
@@ -214,7 +168,7 @@ def _regular(nodes: np.ndarray, height: int | None) -> np.ndarray:
 
 
 def _at_edge(line: np.ndarray, next_line: np.ndarray, edge: float) -> np.ndarray:
-    """Where the lines that cross two others meet a sheet's edge."""
+    """The points where the lines that cross two others meet a sheet's edge."""
     steps = line - next_line
     parts = (edge - line[:, 1]) / np.where(np.abs(steps[:, 1]) < 1e-6, 1e-6, steps[:, 1])
     return line + np.clip(parts, 0, 2)[:, None] * steps

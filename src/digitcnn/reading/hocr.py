@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from digitcnn._version import __version__
-from digitcnn.reading.page import Box, Line, Number, Page, Polygon
+from digitcnn.reading.page import Line, Number, Page
+from digitcnn.reading.polygons import Box, Polygon
 
 _HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" \

@@ -1,43 +1,47 @@
-"""What is written on a page: components of its ink, without rulings, frames and specks."""
+"""The writing on a page: components of its ink, without rulings, frames and specks."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-# A ruling: as long a part of the page's side, or of digits' heights.
+from digitcnn.reading.polygons import box_around
+
+# Least length of a ruling, relative to the page's side and to a digit's height.
 _RULING_PART, _RULING_HEIGHTS = 0.5, 4.0
-_PART = 0.45  # Of a digit's height: what is lower is a part of one, a separator or a speck.
-_SPECK = 0.06  # Of a digit's height, in both directions: no part of anything.
-_PART_GAP = 0.25  # Of a digit's height: a part is no further from its digit.
-_INSIDE = 0.5  # Of a part's width: so much lies above or below its digit.
-_SAME = 0.7  # The same for two halves of one digit.
-_STACKED = 1.35  # Of a digit's height: two halves of one digit are together no higher.
-_THICKEST = 0.45  # Of a component's larger side: what is thicker is a shadow, no stroke.
-_BAR, _FULL = 0.2, 0.93  # The same for what fills its box.
-_SOLID = 0.005  # Of the picture: what is as thick and larger is no speck.
-# A frame or a grid: so large in the picture, so empty, and around so much other ink.
+# Relative to a digit's height:
+_PART = 0.45  # least height of a digit; lower components are parts of digits, separators or specks
+_SPECK = 0.06  # largest side of a speck
+_PART_GAP = 0.25  # largest distance of a part from its digit
+_STACKED = 1.35  # largest height of two halves of one digit together
+_HIGHEST = 3.0  # largest height of a component
+# Least share of its width that a part has above or below its digit, and one half above the other.
+_INSIDE, _SAME = 0.5, 0.7
+# Largest thickness of a stroke, relative to the component's larger side; the same for a component
+# that fills so much of its box. Thicker ones are shadows and solid things.
+_THICKEST, _BAR, _FULL = 0.45, 0.2, 0.93
+_SOLID = 0.005  # Least area of something solid, relative to the picture.
+# A frame or a grid: least side relative to the picture's, most ink in it, least other ink.
 _FRAME_SIDE, _FRAME_FILL, _FRAMED = 0.6, 0.2, 0.15
-_MANY = 2.2  # Width of a picture of several digits, of its height.
-_HIGHEST = 3.0  # Of a digit's height: what is higher is none.
+_MANY = 2.2  # Least width of a picture of several digits, relative to its height.
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Groups of strokes, each a digit, several that touch, or something else.
+    """Groups of strokes. A group is a digit, several digits that touch, or something else.
 
     Attributes
     ----------
     labels : ndarray of int32 of shape (height, width)
-        0 where nothing is written; i + 1 where group i is.
+        i + 1 for the strokes of group i, and 0 for everything else.
     boxes : ndarray of float of shape (n, 4)
         Left, top, right and bottom.
     height : float
-        Of a typical digit, in pixels.
+        Height of a typical digit, in pixels.
     ink : ndarray of uint8 of shape (height, width)
-        1 where anything is written, specks included; 0 where rulings were.
+        1 for ink and specks, 0 for paper and rulings.
     solid : ndarray of uint8 of shape (height, width)
-        1 where something large is too thick for strokes.
+        1 for large things that are too thick for strokes.
     """
 
     labels: np.ndarray
@@ -53,7 +57,7 @@ def find_components(mask: np.ndarray) -> Components:
     Parameters
     ----------
     mask : ndarray of uint8 of shape (height, width)
-        1 where ink is.
+        1 for ink.
     """
     n, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     typical = typical_height(stats[1:], mask.shape)
@@ -73,7 +77,7 @@ def find_components(mask: np.ndarray) -> Components:
     depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     thickness = 4 * np.bincount(labels.ravel(), depth.ravel(), n)[1:] / area
     is_thick = thickness > _THICKEST * np.maximum(width, height)
-    # A rectangle is no 1.
+    # A filled rectangle is not a 1.
     is_thick |= (thickness > _BAR * np.maximum(width, height)) & (area > _FULL * width * height)
     is_none |= is_thick
     is_solid = np.concatenate([[0], is_thick & (area > _SOLID * mask.size)]).astype(np.uint8)
@@ -83,14 +87,15 @@ def find_components(mask: np.ndarray) -> Components:
     places = np.zeros(n, np.int32)
     for i, owner in enumerate(used):
         places[1:][owners == owner] = i + 1
-    joined = np.array([_around(boxes[owners == owner]) for owner in used]).reshape(-1, 4)
+    joined = np.array([box_around(boxes[owners == owner]) for owner in used]).reshape(-1, 4)
     return Components(places[labels], joined, typical, mask, is_solid[labels])
 
 
 def typical_height(stats: np.ndarray, shape: tuple[int, ...]) -> float:
-    """The height of what most ink is in, of components' left, top, width, height and area (n, 5).
+    """The typical height of components, given by left, top, width, height and area, (n, 5).
 
-    The median over the ink: specks have none. A frame or a grid around the rest is not counted.
+    This is the median weighted by ink, of which specks have little. A frame or grid around the rest
+    does not count.
     """
     if not len(stats):
         return 0.0
@@ -106,17 +111,17 @@ def typical_height(stats: np.ndarray, shape: tuple[int, ...]) -> float:
 
 
 def without_rulings(mask: np.ndarray, typical: float) -> np.ndarray:
-    """Ink without ruled lines and frames; strokes that cross them stay whole."""
+    """Ink without ruled lines and frames. Strokes that cross them stay whole."""
     lines = np.zeros_like(mask)
     for axis in (1, 0):
         turned = mask if axis == 1 else mask.T
         length = int(max(_RULING_HEIGHTS * typical, 12))
         side = turned.shape[1]
-        # A stroke may be as long as a picture of few digits, but not where many stand side by side.
+        # A stroke may be as wide as a picture of few digits, but not as one of many digits.
         if length >= side and not side > _MANY * turned.shape[0]:
             continue
         length = min(length, side // 2)
-        # Lines that are not quite level are steps in pixels.
+        # In pixels, lines that are not quite level have steps.
         thick = cv2.dilate(np.ascontiguousarray(turned), np.ones((3, 1), np.uint8))
         runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
         n, found, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
@@ -134,9 +139,9 @@ def without_rulings(mask: np.ndarray, typical: float) -> np.ndarray:
 
 
 def _join_parts(boxes: np.ndarray, typical: float, kept: np.ndarray) -> np.ndarray:
-    """The component that each one belongs to; -1 for none.
+    """The component that each component belongs to; -1 for none.
 
-    The parts of a digit are above each other; broken strokes are parts too.
+    A part is above or below the rest of its digit. Broken strokes are parts too.
     """
     owners = np.where(kept, np.arange(len(boxes)), -1)
     is_large = kept & (boxes[:, 3] - boxes[:, 1] >= _PART * typical)
@@ -163,12 +168,8 @@ def _join_parts(boxes: np.ndarray, typical: float, kept: np.ndarray) -> np.ndarr
 
 
 def _relations(box: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much of the narrower of two lies above or below the other, and the gap between them."""
+    """The share of the narrower of two boxes above or below the other, and the gap between them."""
     shared = np.minimum(box[2], boxes[:, 2]) - np.maximum(box[0], boxes[:, 0])
     width = np.minimum(box[2] - box[0], boxes[:, 2] - boxes[:, 0])
     gap = np.maximum(box[1], boxes[:, 1]) - np.minimum(box[3], boxes[:, 3])
     return shared / np.maximum(width, 1), np.maximum(gap, 0)
-
-
-def _around(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

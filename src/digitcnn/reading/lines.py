@@ -2,30 +2,31 @@
 
 import numpy as np
 
-_OVERLAP = 0.4  # Of the lower box's height: neighbours in a line share that.
-_FAR = 5.0  # Of a digit's height: a wider gap ends a line, as between columns.
-# A wider gap ends a number: of a digit's height, and of the line's median gap.
+from digitcnn.reading.polygons import box_around
+
+_OVERLAP = 0.4  # Least overlap of neighbours in a line, relative to the lower one's height.
+_FAR = 5.0  # Largest gap in a line, relative to a digit's height. Columns have larger ones.
+# Largest gap in a number, relative to a digit's height and to the line's median gap.
 _APART, _WIDER = 0.9, 1.8
 
 
 def link_lines(boxes: np.ndarray, height: float) -> list[list[int]]:
-    """The lines that boxes stand in.
+    """The lines that boxes form.
 
-    Each box is linked to the nearest one at its right that it overlaps vertically, so that a
-    line may rise or fall.
+    Each box is linked to the nearest one on its right that overlaps it vertically. So a line may
+    rise or fall.
 
     Parameters
     ----------
     boxes : ndarray of shape (n, 4)
         Left, top, right and bottom.
     height : float
-        Of a digit.
+        Height of a digit.
 
     Returns
     -------
     list of list of int
-        Indices of the boxes, from left to right; lines from top to bottom, and of those beside
-        each other from left to right.
+        Indices of the boxes from left to right. The lines are in reading order.
     """
     if not len(boxes):
         return []
@@ -38,7 +39,7 @@ def link_lines(boxes: np.ndarray, height: float) -> list[list[int]]:
         gap = np.maximum(left - right[i], 0)
         may_follow = (middle > middle[i]) | ((middle == middle[i]) & (np.arange(len(boxes)) > i))
         may_follow &= (shared >= _OVERLAP * lower) & (gap <= _FAR * height)
-        # Of several the one that is as high on the page.
+        # Among several, a box at the same height wins.
         off = np.abs(top + bottom - top[i] - bottom[i]) / 2
         distance = middle - middle[i] + 2 * off
         links += [(float(distance[j]), i, j) for j in np.flatnonzero(may_follow).tolist()]
@@ -55,11 +56,11 @@ def link_lines(boxes: np.ndarray, height: float) -> list[list[int]]:
         while line[-1] in following:
             line.append(following[line[-1]])
         lines.append(line)
-    return [lines[i] for i in reading_order([_around(boxes[line]) for line in lines])]
+    return [lines[i] for i in reading_order([box_around(boxes[line]) for line in lines])]
 
 
 def reading_order(boxes: list[np.ndarray]) -> list[int]:
-    """Indices from top to bottom; of boxes beside each other from left to right."""
+    """Indices of boxes from top to bottom, and from left to right for boxes side by side."""
     rows: list[list[int]] = []
     for i in sorted(range(len(boxes)), key=lambda i: boxes[i][1] + boxes[i][3]):
         for row in reversed(rows[-1:]):
@@ -74,7 +75,7 @@ def reading_order(boxes: list[np.ndarray]) -> list[int]:
 
 
 def split_numbers(boxes: np.ndarray) -> list[list[int]]:
-    """The numbers of a line, of its digits' boxes (n, 4) from left to right."""
+    """Split a line, given by its digits' boxes (n, 4) from left to right, into numbers."""
     height = float(np.median(boxes[:, 3] - boxes[:, 1]))
     gaps = boxes[1:, 0] - np.maximum.accumulate(boxes[:-1, 2])
     widest = max(_APART * height, _WIDER * float(np.median(gaps)) if len(gaps) else 0.0)
@@ -84,7 +85,3 @@ def split_numbers(boxes: np.ndarray) -> list[list[int]]:
             numbers.append([])
         numbers[-1].append(i)
     return numbers
-
-
-def _around(boxes: np.ndarray) -> np.ndarray:
-    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])

@@ -1,4 +1,4 @@
-"""Which way up a page is: by how surely its digits are read in each quarter turn, and by tilt."""
+"""The orientation of a page: its quarter turn, by how well its digits are read, and its tilt."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,15 +10,15 @@ from digitcnn.preprocessing.shades import Shades
 from digitcnn.reading.layout import Components
 from digitcnn.reading.rulings import Rulings
 
-_MOST = 40  # Components that are asked about.
-_LEAST = 3  # Of fewer it cannot be told which way up they are.
-_SIDES = 0.5, 1.6  # Of a digit's height: other components are none.
-_SURER = 0.12  # Mean confidence; and so much is gained by a turn that is made.
-_GAIN = 0.7  # In all.
+_MOST = 40  # Most components that are classified.
+_LEAST = 3  # Least components for a decision.
+_SIDES = 0.5, 1.6  # Larger side of a digit's component, relative to a digit's height.
+# Least gain of the mean confidence, and of the sum of confidences, for a turn.
+_MEAN_GAIN, _GAIN = 0.12, 0.7
 _STEEPEST, _STEP = 16.0, 0.5  # Degrees.
-_LEAST_TILT = 2.5  # Degrees. Lines are read in spite of less.
-_CLEARER = 1.3  # Rows stand out so much more clearly in a tilt that is undone.
-_LINES = 3  # So many ruled lines tell a page's tilt.
+_LEAST_TILT = 2.5  # Degrees. Lines can be read with a smaller tilt.
+_CLEARER = 1.3  # Least gain in clearness of rows for a tilt, as a factor.
+_LINES = 3  # Least number of ruled lines that tell a page's tilt.
 
 
 def better_turn(
@@ -26,24 +26,24 @@ def better_turn(
     components: Components,
     predict: Callable[[Sequence[np.ndarray]], np.ndarray],
 ) -> tuple[int, float]:
-    """Clockwise quarter turns that bring a page upright, and how much they gain.
+    """The clockwise quarter turns that make a page upright, and their gain.
 
-    A page is taken for upright unless its digits are read clearly better in another turn. 0, 1, 6,
-    8 and 9 are read as well upside down, so that a page of nothing else stays as it is.
+    A page counts as upright unless its digits are read clearly better in another turn. 0, 1, 6, 8
+    and 9 are read equally well upside down: a page with no other digits stays as it is.
 
     Parameters
     ----------
     shades : Shades
     components : Components
     predict : callable
-        Gives the probabilities (n, n_classes) of pictures of strokes.
+        Gives the probabilities (n, n_classes) for pictures of strokes.
 
     Returns
     -------
     quarters : int
-        0 to 3.
+        From 0 to 3.
     gain : float
-        Of the mean confidence.
+        Increase of the mean confidence.
     """
     drawn = _drawn(shades, components)
     if len(drawn) < _LEAST:
@@ -52,13 +52,13 @@ def better_turn(
     sure = predict(turned).max(axis=1).reshape(4, len(drawn)).mean(axis=1)
     best = int(sure.argmax())
     gain = float(sure[best] - sure[0])
-    if gain < _SURER or gain * len(drawn) < _GAIN:
+    if gain < _MEAN_GAIN or gain * len(drawn) < _GAIN:
         return 0, 0.0
     return best, gain
 
 
 def _drawn(shades: Shades, components: Components) -> list[np.ndarray]:
-    """Pictures of components that may be digits, evenly taken from all of the page."""
+    """Pictures of components that may be digits, evenly chosen from the whole page."""
     sides = (components.boxes[:, 2:] - components.boxes[:, :2]).max(axis=1)
     least, most = (part * components.height for part in _SIDES)
     chosen = np.flatnonzero((sides >= least) & (sides <= most))
@@ -76,7 +76,7 @@ def _drawn(shades: Shades, components: Components) -> list[np.ndarray]:
 
 
 def tilt_of_lines(rulings: Rulings) -> float | None:
-    """Degrees by which ruled lines fall to the right; None where there are too few of them."""
+    """Degrees by which ruled lines fall to the right; None with too few of them."""
     slopes = [
         sign * (line.curve(line.stop) - line.curve(line.start)) / line.length
         for sign, lines in ((1, rulings.level), (-1, rulings.upright))
@@ -88,9 +88,9 @@ def tilt_of_lines(rulings: Rulings) -> float | None:
 
 
 def tilt_of_rows(components: Components) -> float:
-    """Degrees by which rows of digits fall to the right; 0 unless they clearly do.
+    """Degrees by which rows of digits fall to the right; 0 if that is not clear.
 
-    Along the rows the middles of digits stand at few heights [1]_.
+    Seen along the rows, the middles of digits are at few heights [1]_.
 
     References
     ----------
@@ -113,7 +113,7 @@ def tilt_of_rows(components: Components) -> float:
 
 
 def _clearness(middles: np.ndarray, degrees: float, height: float) -> float:
-    """How much the heights of points cluster, seen along a direction."""
+    """How strongly the heights of points cluster, seen along a direction."""
     angle = np.deg2rad(degrees)
     heights = middles[:, 1] * np.cos(angle) - middles[:, 0] * np.sin(angle)
     off = np.abs(heights[:, None] - heights) / height

@@ -9,6 +9,7 @@ from digitcnn.reading.grids import Grid, find_grid
 from digitcnn.reading.layout import Components
 from digitcnn.reading.orientation import better_turn, tilt_of_lines, tilt_of_rows
 from digitcnn.reading.paper import find_paper, sheet_size
+from digitcnn.reading.polygons import project
 from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.recognition import (
     Found,
@@ -174,9 +175,7 @@ class _Page:
             grid.corners, width, height
         )
         to_flat = np.linalg.inv(flat.matrix) @ view.matrix
-        nodes = np.concatenate([grid.nodes, np.ones((*grid.nodes.shape[:2], 1))], axis=2)
-        nodes = nodes @ to_flat.T
-        places = nodes[..., :2] / nodes[..., 2:]
+        places = project(to_flat, grid.nodes.reshape(-1, 2)).reshape(grid.nodes.shape)
         inks = find_ink(flat.pixels)
         found = self._reader.read(
             inks, lambda components: _cells_of(components, places), is_apart=True

@@ -14,21 +14,21 @@ from digitcnn._utils.text import first_line, shorten
 from digitcnn.tables.image_files import ImageFileError
 
 _PIXELS_PER_POINT = 200 / 72
-_MOST_PIXELS = 2**26  # Of a page, and of all pictures in it.
+_MOST_PIXELS = 2**26  # Of a page, and of all its pictures together.
 _MOST_BYTES = 2**28
 _MOST_OBJECTS = 200_000  # On a page.
-_PATIENCE = 20.0  # Seconds that drawing a page may take.
-# PDFium may be used by one thread at a time.
+_PATIENCE = 20.0  # Longest time to draw a page, in seconds.
+# Only one thread at a time may use PDFium.
 _lock = threading.Lock()
 
 
 def is_pdf(start: bytes) -> bool:
-    """Whether a file that begins so is a PDF."""
+    """Whether a file with this start is a PDF."""
     return b"%PDF-" in start[:1024]
 
 
 def count_pdf_pages(source: Path | BinaryIO) -> int:
-    """How many pages a PDF has.
+    """The number of pages of a PDF.
 
     Raises
     ------
@@ -42,30 +42,31 @@ def count_pdf_pages(source: Path | BinaryIO) -> int:
 def draw_pdf_page(
     source: Path | BinaryIO, number: int, longest_side: int
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """A page of a PDF on white.
+    """Draw a page of a PDF on white.
 
     Parameters
     ----------
     source : pathlib.Path or binary file
     number : int
-        From 0.
+        Number of the page, from 0.
     longest_side : int
-        Pixels of the drawn page at most.
+        Largest side of the drawn page, in pixels.
 
     Returns
     -------
     pixels : ndarray of uint8 of shape (height, width, 1 or 3)
     size : tuple of int (height, width)
-        Of the page at 200 dots per inch, or fewer where these were too many pixels.
+        Of the page at 200 pixels per inch, or at fewer if those are too many.
 
     Raises
     ------
     OSError
-        If there is no such file, or it may not be read.
+        If the file does not exist or cannot be opened.
     ImportError
         If pypdfium2 is not installed.
     ValueError
-        If the file is damaged, encrypted or too large, or the page takes too much memory or time.
+        If the file is damaged, encrypted or too large, or if the page takes too much memory or
+        time.
     """
     with _opened(source) as document:
         page = document[number]
@@ -82,7 +83,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
         import pypdfium2
     except ImportError as error:
         raise ImportError(
-            f"{name}: reading a PDF needs pypdfium2: pip install 'digitcnn[pdf]'"
+            f"{name}: expected pypdfium2 to read a PDF, got none. Run pip install 'digitcnn[pdf]'"
         ) from error
     content = _content(source)
     with _lock:
@@ -97,7 +98,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
                     f"{name}: expected a PDF that opens without a password, got an encrypted one. "
                     "Save it without a password first"
                 ) from error
-            raise ImageFileError(f"{name}: damaged, or no PDF file ({why})") from error
+            raise ImageFileError(f"{name}: damaged, or not a PDF file ({why})") from error
         finally:
             if document is not None:
                 document.close()
@@ -119,7 +120,7 @@ def _content(source: Path | BinaryIO) -> bytes:
 
 
 def name_of(source: Path | BinaryIO | None) -> str:
-    """What to call a source in errors."""
+    """A source's name in messages."""
     return str(source) if isinstance(source, Path) else "picture"
 
 

@@ -1,4 +1,4 @@
-"""What a picture may be given as, and the pixels in it."""
+"""Pixels from the forms in which a picture may be given."""
 
 import io
 import math
@@ -16,7 +16,7 @@ from digitcnn.preprocessing.shades import to_bytes
 from digitcnn.reading.pdf import count_pdf_pages, draw_pdf_page, is_pdf, name_of
 from digitcnn.tables.image_files import MOST_BYTES, count_images, read_sized_image
 
-LONGEST_SIDE = 1600  # Pixels. Larger pictures are reduced: a page's digits stay large enough.
+LONGEST_SIDE = 1600  # Pixels. Larger pictures are reduced, in which a page's digits can be read.
 _MOST_PIXELS = 2**26
 _MOST_PAGES = 1000
 _ROUNDING = 1e-9
@@ -25,12 +25,22 @@ Region = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Pixels to read, and how large the picture is that they were taken from."""
+    """Pixels to read, and the size of the picture that they come from.
 
-    pixels: np.ndarray  # uint8, (height, width, 1 or 3)
+    Attributes
+    ----------
+    pixels : ndarray of uint8 of shape (height, width, 1 or 3)
+        May be fewer than the picture's own.
+    height, width : int
+        In the picture's own pixels.
+    left, top : int
+        Place in the larger picture that it was cut from, in that picture's own pixels.
+    """
+
+    pixels: np.ndarray
     height: int
     width: int
-    left: int = 0  # In a larger picture that it was cut from.
+    left: int = 0
     top: int = 0
 
     def cut(self, region: Region) -> "Picture":
@@ -39,7 +49,7 @@ class Picture:
         Raises
         ------
         ValueError
-            If a region is not as `DigitReader.read` takes it, or nothing of it lies in the picture.
+            If `region` is not as `DigitReader.read` takes it, or lies outside of the picture.
         """
         left, top, width, height = _in_pixels(region, self.width, self.height)
         right, bottom = min(left + width, self.width), min(top + height, self.height)
@@ -57,9 +67,9 @@ class Picture:
 
 
 def _in_pixels(region: Any, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, width and height in pixels, of a region that may be given as parts of a picture.
+    """Left, top, width and height of a region in pixels.
 
-    Parts are told by a number with a decimal point, as 1.0 for all of it.
+    Ints are pixels, and floats are fractions of the picture's size, as 1.0 for all of it.
     """
     is_four = isinstance(region, tuple | list) and len(region) == 4
     if is_four and all(isinstance(side, int | np.integer) for side in region):
@@ -73,22 +83,22 @@ def _in_pixels(region: Any, width: int, height: int) -> tuple[int, int, int, int
             left, top = int((x + _ROUNDING) * width), int((y + _ROUNDING) * height)
             return left, top, math.ceil(right * width) - left, math.ceil(bottom * height) - top
     raise ValueError(
-        "expected region to be x, y, width and height, as whole numbers of pixels, or as parts of "
-        f"the picture from 0.0 to 1.0, got {region!r}"
+        "expected region to be x, y, width and height, as ints in pixels or as fractions of the "
+        f"picture from 0.0 to 1.0, got {region!r}"
     )
 
 
 class Source:
-    """What a picture is given as: a path, bytes, a binary file, one of Pillow's images, an array.
+    """A picture as it was given: a path, bytes, a binary file, an image of Pillow's or an array.
 
     Raises
     ------
     OSError
-        If there is no such file, or it may not be read.
+        If the file does not exist or cannot be opened.
     ValueError
-        If it is no picture, is damaged, or has too many pixels.
+        If it is not a picture, is damaged, or has too many pixels.
     TypeError
-        If it is none of these.
+        If it has another type.
     """
 
     def __init__(self, given: Any) -> None:
@@ -108,12 +118,12 @@ class Source:
         self._is_pdf = is_pdf(_start_of(self._file))
 
     def count_pages(self) -> int:
-        """How many pages it has: those of a PDF or a TIFF; of others there is one.
+        """The number of pages of a PDF or TIFF, and 1 for other pictures.
 
         Raises
         ------
         OSError, ValueError, ImportError
-            As the class, if there are more than 1,000, or pypdfium2 is needed and missing.
+            As the class. Also for more than 1,000 pages, and for a PDF without pypdfium2.
         """
         if self._n_pages is not None:
             return self._n_pages
@@ -136,20 +146,20 @@ class Source:
         Parameters
         ----------
         page : int or None, default=None
-            From 0. None takes the only one.
+            Number of the page, from 0. None: the only page.
         longest_side : int, default=1600
-            Pixels. What is larger is reduced to that.
+            Larger pages are reduced to this size, in pixels.
 
         Raises
         ------
         OSError, ValueError, ImportError
-            As `count_pages`, or if there is no such page.
+            As `count_pages`. Also if the page does not exist.
         """
         n_pages = self.count_pages()
         if page is None and n_pages > 1:
             raise ValueError(
-                f"{name_of(self._file)}: expected one page, got {n_pages:,}. Name one, as page=0, "
-                "or take all with read_pages"
+                f"{name_of(self._file)}: expected one page, got {n_pages:,}. Choose one, as "
+                "page=0, or read all with read_pages"
             )
         number = 0 if page is None else page
         if not isinstance(number, int | np.integer) or not 0 <= number < n_pages:
@@ -157,19 +167,19 @@ class Source:
         return self._decoded(int(number), longest_side)
 
     def open_region(self, whole: Picture, page: int | None, region: Region) -> Picture:
-        """A part of a page, with more of its pixels than the whole page is opened with.
+        """A part of a page, in more detail than `open` gives the whole page.
 
         Parameters
         ----------
         whole : Picture
-            What `open` has given.
+            The result of `open`.
         page : int or None
         region : tuple of float
 
         Raises
         ------
         ValueError
-            As `Picture.cut`.
+            See `Picture.cut`.
         """
         part = whole.cut(region)
         side = max(whole.width, whole.height)
@@ -194,19 +204,19 @@ def _start_of(file: Path | BinaryIO) -> bytes:
     if not isinstance(file, Path):
         file.seek(0)
         return file.read(1024)
-    if not file.is_file():  # which is told when it is opened as an image
+    if not file.is_file():  # The error comes when it is opened as an image.
         return b""
     with file.open("rb") as opened:
         return opened.read(1024)
 
 
 def _seekable(file: Any) -> Any:
-    """A binary file that can be read from its start."""
+    """A binary file that can be read from the start again."""
     if getattr(file, "seekable", lambda: False)() and not isinstance(file, io.TextIOBase):
         return file
-    content = file.read(MOST_BYTES + 1)  # more is refused, and a stream may have no end
+    content = file.read(MOST_BYTES + 1)  # More is refused later. A stream may be endless.
     if not isinstance(content, bytes):
-        raise TypeError("expected a file opened in binary mode, got one of text")
+        raise TypeError("expected a file opened in binary mode, got one opened in text mode")
     return io.BytesIO(content)
 
 
@@ -220,9 +230,10 @@ def _in_memory(given: Any) -> np.ndarray:
         return _checked(pixels)
     if isinstance(given, np.ndarray | list | tuple):
         try:
-            return _checked(np.asarray(given))
+            pixels = np.asarray(given)
         except ValueError as error:
             raise ValueError(f"expected an array of pixels, got {error}") from None
+        return _checked(pixels)
     raise TypeError(
         "expected a picture as a path, bytes, binary file, Pillow image or array, got "
         f"{type(given).__name__}"
@@ -232,18 +243,19 @@ def _in_memory(given: Any) -> np.ndarray:
 def _checked(pixels: np.ndarray) -> np.ndarray:
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise ValueError(
-            f"shape {pixels.shape}; expected (height, width) or (height, width, channels)"
+            "expected pixels of shape (height, width) or (height, width, channels), got shape "
+            f"{pixels.shape}"
         )
     if pixels.ndim == 3 and pixels.shape[2] > 4:
-        raise ValueError(f"{pixels.shape[2]} channels; expected 1 to 4")
+        raise ValueError(f"expected pixels with 1 to 4 channels, got {pixels.shape[2]}")
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8)
     if pixels.dtype.kind not in "uif":
-        raise ValueError(f"numbers of type {pixels.dtype}; expected real ones")
+        raise ValueError(f"expected pixels that are real numbers, got the type {pixels.dtype}")
     height, width = pixels.shape[:2]
     _check_size(height, width)
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        raise ValueError("NaN or infinity among the pixels")
+        raise ValueError("expected finite pixels, got NaN or infinity")
     return pixels.reshape(channels_last(pixels.shape))
 
 

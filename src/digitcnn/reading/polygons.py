@@ -1,4 +1,4 @@
-"""Places in a picture: upright boxes, and polygons, which may be turned."""
+"""Places in a picture: points, upright boxes, and polygons, which may be rotated."""
 
 import math
 
@@ -19,8 +19,20 @@ def box_of(polygon: Polygon) -> Box:
     return min(across), min(down), max(across) - min(across), max(down) - min(down)
 
 
+def box_around(boxes: np.ndarray) -> np.ndarray:
+    """Left, top, right and bottom around boxes given by these, (n, 4)."""
+    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+
+
+def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Map points, (n, 2), by a homography, (3, 3)."""
+    mapped = np.column_stack([points, np.ones(len(points))]) @ matrix.T
+    projected: np.ndarray = mapped[:, :2] / mapped[:, 2:]
+    return projected
+
+
 def polygon_around(polygons: list[Polygon]) -> Polygon:
-    """The smallest rectangle around polygons that is turned as they are on average."""
+    """The smallest rectangle around polygons with their average rotation."""
     corners = np.array(polygons, float)
     along = (corners[:, 1] - corners[:, 0]).sum(axis=0)
     length = math.hypot(*along)

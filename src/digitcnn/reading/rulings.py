@@ -1,37 +1,39 @@
-"""Ruled lines, of paper, tables and frames: found where they bend and tilt, and erased."""
+"""Ruled lines of paper, tables and frames: found, also bent and tilted ones, and erased."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-_SIDE = 900  # Pixels of the longer side: lines are looked for in a picture no larger.
-_WIDEST = 60  # Of a picture's side, lines are thinner than this part of it;
-_RUN = 28  # and runs of a line at least that part.
-_FAINTEST, _DEVIATIONS = 0.045, 3.0  # Contrast to the paper beside a line, and of noise.
-_SLOPES = np.linspace(-0.3, 0.3, 11)  # Lines are looked for along these.
-_GAP = 0.6  # Of a run: a line is interrupted no longer within a part,
-_FAR = 0.5  # and of the longest part, between two.
-_SHORTEST = 3.0  # Runs. What is shorter is no line.
-_BEND = 0.012  # Of a line's length: it lies no further from its curve, on average.
-_COVERED = 0.55  # Of a line: so much of it is drawn.
-_JOINED = 0.02  # Of the length of two parts of one line: they pass each other no further away.
-_THICKEST = 0.04  # Of its length: what is thicker is no line.
-_THIN = 0.65  # Of its length: so much of it is as thin as it usually is.
-_STROKE = 1.7  # Of a line's thickness: ink that is higher is a stroke that touches it.
+_SIDE = 900  # Longer side, in pixels, of the picture in which lines are searched.
+_WIDEST = 60  # Lines are thinner than the picture's side divided by this,
+_RUN = 28  # and their runs are at least as long as the side divided by this.
+# Least contrast to the paper beside a line: absolute, and in standard deviations of the noise.
+_FAINTEST, _DEVIATIONS = 0.045, 3.0
+_SLOPES = np.linspace(-0.3, 0.3, 11)  # Directions of the search.
+_GAP = 0.6  # Longest gap within a part, relative to a run,
+_FAR = 0.5  # and between two parts, relative to the longest part.
+_SHORTEST = 3.0  # Least length of a line, in runs.
+_BEND = 0.012  # Largest mean distance of a line from its curve, relative to its length.
+_COVERED = 0.55  # Least share of a line that is drawn.
+_JOINED = 0.02  # Largest distance between two parts of a line, relative to their length together.
+_THICKEST = 0.04  # Largest thickness, relative to the length.
+_THIN = 0.65  # Least share of a line that is as thin as its usual thickness.
+_STROKE = 1.7  # Ink higher than this, relative to the thickness, is a stroke that touches a line.
 
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A line that is nearly level, or nearly upright with rows and columns exchanged.
+    """A nearly level line, or a nearly upright one with rows and columns exchanged.
 
     Attributes
     ----------
     curve : numpy.polynomial.Polynomial
-        The row where the line passes a column.
+        Gives the line's row in a column.
     start, stop : float
-        The columns it reaches from and to.
+        The columns of its ends.
     thickness : float
+        In pixels.
     """
 
     curve: np.polynomial.Polynomial
@@ -41,7 +43,7 @@ class Ruling:
 
     @property
     def length(self) -> float:
-        """From its start to its stop."""
+        """The number of columns from its start to its stop."""
         return self.stop - self.start
 
     @property
@@ -59,9 +61,9 @@ class Rulings:
     level : list of Ruling
         From top to bottom.
     upright : list of Ruling
-        From left to right; their curves give the column for a row.
+        From left to right. Their curves give the column in a row.
     mask : ndarray of uint8 of shape (height, width)
-        1 where something narrow is darker than what is beside it.
+        1 for narrow things that are darker than their surroundings.
     """
 
     level: list[Ruling]
@@ -70,10 +72,10 @@ class Rulings:
 
 
 def find_rulings(pixels: np.ndarray) -> Rulings:
-    """Dark lines in a picture.
+    """Find the dark lines in a picture.
 
-    Runs along each of several slopes are what an opening by a segment leaves [1]_; closed, they
-    hang together as lines.
+    An opening by a segment in each of several directions leaves runs of ink [1]_. A closing joins
+    them to lines.
 
     Parameters
     ----------
@@ -103,21 +105,21 @@ def find_rulings(pixels: np.ndarray) -> Rulings:
         [_enlarged(line, scale) for line in _lines(turned, run)]
         for turned in (reduced, np.ascontiguousarray(reduced.T))
     )
-    # A row of digits' feet, or a column of their strokes, is thin in few places.
+    # The feet of a row of digits, or the strokes of a column, are thin in few places.
     level = [line for line in level if _thin_ink(mask, line)[1] >= _THIN]
     upright = [line for line in upright if _thin_ink(mask.T, line)[1] >= _THIN]
     return Rulings(level, upright, mask)
 
 
 def erased(pixels: np.ndarray, rulings: Rulings) -> np.ndarray:
-    """A picture without lines; strokes that touch or cross them stay whole.
+    """A picture without the given lines. Strokes that touch or cross them stay whole.
 
     Parameters
     ----------
     pixels : ndarray of uint8 of shape (height, width, 1 or 3)
-        What the lines were found in.
+        The picture in which the lines were found.
     rulings : Rulings
-        Those to erase.
+        The lines to erase.
     """
     mask = rulings.mask.copy()
     gone = np.zeros_like(mask)
@@ -127,10 +129,10 @@ def erased(pixels: np.ndarray, rulings: Rulings) -> np.ndarray:
         _erase(mask.T, gone.T, line)
     if not gone.any():
         return pixels
-    # Soft edges go too, unless they are a stroke's.
+    # Soft edges are erased too, except those of strokes.
     near = np.ones((3, 3), np.uint8)
     gone |= cv2.dilate(gone, near) & ~cv2.dilate(mask, near)
-    # The mean of what is blank around.
+    # The paper is the mean of the blank pixels around.
     blank = 1 - cv2.dilate(rulings.mask, near).astype(np.float32)
     window = (2 * (max(5, max(mask.shape) // _WIDEST) // 2) + 1,) * 2
     share = cv2.boxFilter(blank, -1, window)
@@ -143,14 +145,14 @@ def erased(pixels: np.ndarray, rulings: Rulings) -> np.ndarray:
 
 
 def _erase(mask: np.ndarray, gone: np.ndarray, line: Ruling) -> None:
-    """Move the ink of a line, where it is as thin as a line, from one mask to another."""
+    """Move the thin ink of a line from one mask to another."""
     (rows, columns), _ = _thin_ink(mask, line)
     mask[rows, columns] = 0
     gone[rows, columns] = 1
 
 
 def _thin_ink(mask: np.ndarray, line: Ruling) -> tuple[tuple[np.ndarray, np.ndarray], float]:
-    """The rows and columns where a line's ink is as thin as a line, and in what part of it."""
+    """The rows and columns of a line's thin ink, and the share of the line that is thin."""
     height, width = mask.shape
     columns = np.arange(max(0, int(line.start) - 2), min(width, int(line.stop) + 3))
     middles = np.rint(line.curve(np.clip(columns, line.start, line.stop))).astype(int)
@@ -158,7 +160,7 @@ def _thin_ink(mask: np.ndarray, line: Ruling) -> tuple[tuple[np.ndarray, np.ndar
     rows = middles[:, None] + np.arange(-reach, reach + 1)
     is_inside = (rows >= 0) & (rows < height)
     ink = (mask[np.clip(rows, 0, height - 1), columns[:, None]] > 0) & is_inside
-    # The ink nearest to the curve, and all that hangs together with it in its column.
+    # The ink nearest to the curve, and all ink connected with it in its column.
     near = int(line.thickness / 2 + 2)
     order = np.argsort(np.abs(np.arange(-near, near + 1)), kind="stable") + reach - near
     first = order[ink[:, order].argmax(axis=1)]
@@ -175,7 +177,7 @@ def _thin_ink(mask: np.ndarray, line: Ruling) -> tuple[tuple[np.ndarray, np.ndar
 
 
 def _lines(mask: np.ndarray, run: int) -> list[Ruling]:
-    """The lines of a mask that are nearly level, from top to bottom."""
+    """The nearly level lines of a mask, from top to bottom."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(_runs(mask, run), connectivity=8)
     parts = []
     for i in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= run):
@@ -204,9 +206,9 @@ def _lines(mask: np.ndarray, run: int) -> list[Ruling]:
 
 
 def _runs(mask: np.ndarray, length: int) -> np.ndarray:
-    """What lies in runs along one of the slopes, with short interruptions."""
+    """The ink in runs along one of the slopes, with short gaps closed."""
     height, width = mask.shape
-    thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # Closes the steps between pixels.
+    thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # This closes steps between pixels.
     found = np.zeros_like(mask)
     segment = np.ones((1, length), np.uint8)
     gap = np.ones((1, max(3, int(_GAP * length))), np.uint8)
@@ -224,7 +226,7 @@ def _runs(mask: np.ndarray, length: int) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Columns of a line, or of a part of one, the rows where it passes them, and its thickness."""
+    """The columns of a line or a part of one, its row in each, and its thickness."""
 
     columns: np.ndarray
     rows: np.ndarray
@@ -237,12 +239,12 @@ class _Part:
         return _Part(columns[order], rows, self.thickness)
 
     def line(self, shortest: float) -> Ruling | None:
-        """None where it is too short, thick, uneven or interrupted."""
+        """The line; None if it is too short, thick, uneven or interrupted."""
         length = float(self.columns[-1] - self.columns[0]) + 1
         if length < shortest or len(self.columns) < _COVERED * length:
             return None
         curve = np.polynomial.Polynomial.fit(self.columns, self.rows, 3)
-        for _ in range(2):  # Strokes that lie on a line pull at it.
+        for _ in range(2):  # Strokes on the line have pulled at the fit.
             off = np.abs(curve(self.columns) - self.rows)
             near = off <= max(1.0, 2.5 * float(np.median(off)))
             curve = np.polynomial.Polynomial.fit(self.columns[near], self.rows[near], 3)
@@ -253,7 +255,7 @@ class _Part:
 
 
 def _next_part(part: _Part, others: list[_Part]) -> int | None:
-    """Which of other parts goes on with one."""
+    """The index of the part that continues a part; None if there is none."""
     start, stop = part.columns[0], part.columns[-1]
     straight = np.polynomial.Polynomial.fit(part.columns, part.rows, 1)
     best, chosen = np.inf, None
@@ -269,7 +271,7 @@ def _next_part(part: _Part, others: list[_Part]) -> int | None:
 
 
 def _enlarged(line: Ruling, scale: int) -> Ruling:
-    """A line in a picture so many times larger."""
+    """A line in the coordinates of a picture that is larger by a factor."""
     if scale == 1:
         return line
     columns = np.linspace(line.start, line.stop, 12)

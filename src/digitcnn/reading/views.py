@@ -1,9 +1,11 @@
-"""Pixels of a part of a picture, straightened, with the way back to the picture."""
+"""Pixels of a part of a picture, straightened, with the map back to the picture."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from digitcnn.reading.polygons import project
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,7 @@ class View:
     ----------
     pixels : ndarray of uint8 of shape (height, width, 1 or 3)
     matrix : ndarray of float of shape (3, 3)
-        Takes points of these pixels, as (x, y, 1), to those of the picture they come from.
+        Maps points of these pixels, as (x, y, 1), to points of the picture that they come from.
     """
 
     pixels: np.ndarray
@@ -22,23 +24,22 @@ class View:
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> "View":
-        """The picture itself."""
+        """The view that shows a picture as it is."""
         return cls(pixels, np.eye(3))
 
     def points(self, places: np.ndarray) -> np.ndarray:
-        """Where points (n, 2) of these pixels are in the picture."""
-        found = np.column_stack([places, np.ones(len(places))]) @ self.matrix.T
-        return found[:, :2] / found[:, 2:]
+        """The places in the picture of points (n, 2) of these pixels."""
+        return project(self.matrix, places)
 
     def warped(self, matrix: np.ndarray, width: int, height: int) -> "View":
-        """Another view of this one.
+        """A view of this view.
 
         Parameters
         ----------
         matrix : ndarray of shape (3, 3)
-            Takes points of the new view to those of this one.
+            Maps points of the new view to points of this one.
         width, height : int
-            Of the new view.
+            Size of the new view.
         """
         pixels = cv2.warpPerspective(
             self.pixels,
@@ -57,25 +58,25 @@ class View:
         corners : ndarray of shape (4, 2)
             Clockwise from the upper left one.
         width, height : int
-            Of the new view.
+            Size of the new view.
         """
         rectangle = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         matrix = cv2.getPerspectiveTransform(rectangle, corners.astype(np.float32))
         return self.warped(matrix, width, height)
 
     def turned(self, quarters: int) -> "View":
-        """The same, turned clockwise by quarters of a turn."""
+        """The view turned clockwise by a number of quarter turns."""
         height, width = self.pixels.shape[:2]
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         pixels = np.ascontiguousarray(np.rot90(self.pixels, -quarters))
         height, width = pixels.shape[:2]
         rectangle = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        # The upper left corner of what is turned once was the lower left one.
+        # After one quarter turn the lower left corner is the upper left one.
         matrix = cv2.getPerspectiveTransform(rectangle, np.roll(corners, quarters, axis=0))
         return View(pixels, self.matrix @ matrix)
 
     def rotated(self, degrees: float) -> "View":
-        """The same, rotated clockwise about its middle and as large as it then is."""
+        """The view rotated clockwise, and large enough to show all of it."""
         height, width = self.pixels.shape[:2]
         angle = np.deg2rad(degrees)
         cosine, sine = np.cos(angle), np.sin(angle)

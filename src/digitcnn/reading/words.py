@@ -1,4 +1,4 @@
-"""Numbers told from words, by the signs that a line has been read as."""
+"""Numbers separated from words, by the signs that were read."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,31 +7,33 @@ import numpy as np
 
 from digitcnn.reading.strips import DIGITS, OTHER, Strip, signs_of
 
-# Of a number's signs, before and after the classifier has seen them; separators do not count.
+# Least share of a number's signs that are digits, before and after the classifier has read them.
+# Separators do not count.
 MAYBE_PART, DIGIT_PART = 0.5, 0.6
-# A line of so many signs, of which such a part are no digits, is text. In text only long numbers
-# count, all of whose digits are sure.
+# A line is text if it has at least so many signs and a larger share of others than digits. In text,
+# a number needs at least so many digits, all with such a confidence.
 _FEW, _TEXT_PART, _LONG, _SURE = 4, 0.4, 3, 0.9
 
-# A page of text has more words than that, and than numbers. A number in it has so many digits, more
-# of them among many words, and not only such as O, I, l, S and B look like.
+# A page is text if it has more words than this and than numbers. With more than so many words, the
+# second least number of digits holds for a number, else the first. Not all of its digits may be
+# ones that O, I, l, S and B look like.
 _TEXT, _MANY, _AMONG_FEW, _AMONG_MANY = 2, 6, 2, 4
 _LOOK_ALIKES = frozenset("0158")
 
-_LONGEST = 40  # Digits without a gap.
+_LONGEST = 40  # Most digits without a gap.
 
 
 def numbers_only(strips: Sequence[Strip], reject_below: float, least: float) -> list[Strip]:
-    """Lines without the words that are no numbers.
+    """Lines with only those words that are numbers.
 
     Parameters
     ----------
     strips : sequence of Strip
-        All of a page.
+        All lines of a page.
     reject_below : float
-        Numbers whose digits are less sure are left out.
+        Numbers whose digits have a lower mean confidence are left out.
     least : float
-        The part of a number's signs that are digits.
+        Least share of a number's signs that are digits.
     """
     numbers = [numbers_of(strip, reject_below, least) for strip in strips]
     n_numbers = sum(map(len, numbers))
@@ -39,13 +41,13 @@ def numbers_only(strips: Sequence[Strip], reject_below: float, least: float) -> 
     if n_words > max(_TEXT, n_numbers):
         shortest = _AMONG_MANY if n_words > _MANY else _AMONG_FEW
         numbers = [
-            tuple(word for word in words if _is_surely_number(strip, word, shortest))
+            tuple(word for word in words if _is_certain_number(strip, word, shortest))
             for strip, words in zip(strips, numbers, strict=True)
         ]
     return [replace(strip, words=words) for strip, words in zip(strips, numbers, strict=True)]
 
 
-def _is_surely_number(strip: Strip, word: tuple[int, int], shortest: int) -> bool:
+def _is_certain_number(strip: Strip, word: tuple[int, int], shortest: int) -> bool:
     """Whether a word is a number even on a page of text."""
     signs = strip.signs(*word)
     text = "".join(sign for sign, _ in signs if sign in DIGITS)
@@ -54,7 +56,7 @@ def _is_surely_number(strip: Strip, word: tuple[int, int], shortest: int) -> boo
         and OTHER not in (sign for sign, _ in signs)
         and all(p >= _SURE for sign, p in signs if sign in DIGITS)
         and not set(text) <= _LOOK_ALIKES
-        # Most strokes of texture are read as 1.
+        # Strokes of texture are mostly read as 1.
         and 2 * text.count("1") <= len(text)
     )
 
@@ -73,13 +75,13 @@ def numbers_of(strip: Strip, reject_below: float, least: float) -> tuple[tuple[i
     numbers = []
     for word in strip.words:
         signs = strip.signs(*word)
-        sure = [p for sign, p in signs if sign in DIGITS]
-        n_other = sum(sign == OTHER for sign, _ in signs)
-        if not 0 < len(sure) <= _LONGEST or len(sure) < least * (len(sure) + n_other):
+        confidences = [p for sign, p in signs if sign in DIGITS]
+        n_digits, n_other = len(confidences), sum(sign == OTHER for sign, _ in signs)
+        if not 0 < n_digits <= _LONGEST or n_digits < least * (n_digits + n_other):
             continue
-        if np.mean(sure) < reject_below:
+        if np.mean(confidences) < reject_below:
             continue
-        if is_text and (n_other or len(sure) < _LONG or min(sure) < _SURE):
+        if is_text and (n_other or n_digits < _LONG or min(confidences) < _SURE):
             continue
         numbers.append(word)
     return tuple(numbers)

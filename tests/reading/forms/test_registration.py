@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from digitcnn.reading.forms.registration import find_page, homography, outline_quad, project
+from digitcnn.reading.forms.registration import find_page, homography, outline_quad
 from digitcnn.reading.forms.schema import load_template
+from digitcnn.reading.polygons import project
 from form_sheets import FORM, VALUES, draw_form, photograph, place_of
 
 FRAMED = {**FORM, "anchors": {"frame": [10, 10, 130, 180]}}

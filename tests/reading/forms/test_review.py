@@ -10,7 +10,7 @@ from PIL import Image
 
 from digitcnn.reading import Digit, FormField, FormPage, Number
 from digitcnn.reading.forms.review import crop_field, make_review
-from digitcnn.reading.page import rectangle
+from digitcnn.reading.polygons import rectangle
 
 
 def page_of(picture=None):

@@ -37,8 +37,6 @@ class Crop:
         0 for paper, 255 for the strongest strokes. None: the box is empty.
     left, top : int
         Place of the strokes on the sheet, in pixels.
-    box_height : float
-        Height of the box, in pixels.
     is_dash : bool
         Whether the ink is too low for a digit.
     is_faint : bool
@@ -50,7 +48,6 @@ class Crop:
     strokes: np.ndarray | None
     left: int
     top: int
-    box_height: float
     is_dash: bool = False
     is_faint: bool = False
     certainty: float = 1.0
@@ -255,7 +252,7 @@ def _crop(
     field: FieldTemplate,
 ) -> Crop:
     """The strokes in a box, with their soft edges."""
-    empty = Crop(None, *origin, height)
+    empty = Crop(None, *origin)
     if not pixels.size:
         return empty
     top, left = pixels.min(axis=1)
@@ -280,7 +277,7 @@ def _crop(
     near[(here > 0) & (own == 0)] = 0
     full = float(np.quantile(shade[own > 0], _FULL))
     strokes = cv2.multiply(shade * near, 255 / max(full, 1e-6), dtype=cv2.CV_8U)
-    return Crop(strokes, origin[0] + left, origin[1] + top, height, is_dash)
+    return Crop(strokes, origin[0] + left, origin[1] + top, is_dash)
 
 
 def _main_parts(group: np.ndarray) -> np.ndarray:

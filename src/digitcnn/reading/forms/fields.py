@@ -12,12 +12,12 @@ from digitcnn.reading.assembly import numbers_of_line
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.forms.boxes import Crop, FieldInk
 from digitcnn.reading.forms.page import FormField
-from digitcnn.reading.forms.registration import project
 from digitcnn.reading.forms.sheet import Sheet
 from digitcnn.reading.forms.template import FieldTemplate, FormTemplate
 from digitcnn.reading.layout import find_components
 from digitcnn.reading.line_reading import read_lines, read_numbers
-from digitcnn.reading.page import Number, Polygon
+from digitcnn.reading.page import Number
+from digitcnn.reading.polygons import Polygon, project
 from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.strips import DIGITS, OTHER, Strip
 from digitcnn.reading.witnesses import refined_digit

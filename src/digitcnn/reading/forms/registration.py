@@ -1,4 +1,4 @@
-"""Where a form lies in a picture: scale, shift, rotation and perspective, as a homography."""
+"""The place of a form in a picture: scale, shift, rotation and perspective as a homography."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -9,24 +9,26 @@ import numpy as np
 from digitcnn.reading.forms.alignment import align, refine
 from digitcnn.reading.forms.template import FormTemplate
 from digitcnn.reading.paper import find_paper
+from digitcnn.reading.polygons import project
 
-_SIDE = 1000  # Pixels of the longer side that a page is looked for in.
-_MOST_SKEW = 1.7  # Of lengths across and down the page, one of the other, in perspective.
-# Of the picture's side: what is less wide, and darker by such a part than what is around it.
+_SIDE = 1000  # Longer side, in pixels, of the picture in which a page is searched.
+_MOST_SKEW = 1.7  # Largest ratio of lengths across and down the page, in perspective.
+# Largest width, relative to the picture's side, and least contrast to the surroundings.
 _MARK_WINDOW, _MARK_CONTRAST = 0.1, 0.35
 _LINE_WINDOW, _LINE_CONTRAST = 0.03, 0.12
-_MOST_MARKS = 18  # The largest spots that may be marks.
-_SOLID = 0.7  # Of the rectangle around a mark: a disc covers 0.79.
-_MARK_RATIO = 3.0  # Of a mark's area, to what it should be, or reversed.
+_MOST_MARKS = 18  # Only the largest spots may be marks.
+_SOLID = 0.7  # Least share of its bounding rectangle that a mark covers. A disc covers 0.79.
+_MARK_RATIO = 3.0  # Largest ratio of a mark's area to the expected one, and of that to the area.
 _MOST_FRAMES = 4
-_FRAME_PART = 0.04  # Of the picture's area at least.
-_SUPPORT = 0.7  # Of a frame's sides: ink.
+_FRAME_PART = 0.04  # Least area of a frame, relative to the picture's.
+_SUPPORT = 0.7  # Least share of a frame's sides that is ink.
 
-Homography = np.ndarray  # (3, 3); from the template's units to pixels, counted from corners.
+# (3, 3), from the template's units to pixels. A pixel's corner, not its middle, is a whole number.
+Homography = np.ndarray
 
 
 def find_page(pixels: np.ndarray, template: FormTemplate) -> list[Homography]:
-    """Where the form may lie in a picture, upright ones first; all are to be tried.
+    """The possible places of a form in a picture, upright ones first. Try all of them.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def find_page(pixels: np.ndarray, template: FormTemplate) -> list[Homography]:
     Raises
     ------
     ValueError
-        If the template's marks or its frame are not there.
+        If the picture does not show the template's marks or frame.
     """
     scale = min(1.0, _SIDE / max(pixels.shape[:2]))
     size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
@@ -54,12 +56,14 @@ def find_page(pixels: np.ndarray, template: FormTemplate) -> list[Homography]:
     found = [zoom @ one for quad in quads for one in _turned(corners, quad, is_sure=True)]
     if not found:
         what = "four corner marks" if anchors.mark_size else "the printed frame"
-        raise ValueError(f"expected a page with {what}, found none that fit the template")
+        raise ValueError(
+            f"expected a page with {what} as in the template, got none. Take the whole page in"
+        )
     return found
 
 
 def _places_without_anchors(small: np.ndarray, template: FormTemplate) -> list[Homography]:
-    """Where the paper lies, or the page on a scan that shows nothing else."""
+    """The places of the paper, or of the page on a scan that shows nothing else."""
     lines = _darker_than_around(small, _LINE_WINDOW, _LINE_CONTRAST)
     corners = _corners(template.width, template.height)
     paper = find_paper(small)
@@ -78,7 +82,7 @@ def _corners(width: float, height: float) -> np.ndarray:
 
 
 def _turned(corners: np.ndarray, quad: np.ndarray, is_sure: bool) -> Iterator[Homography]:
-    """A quadrilateral as the template's corners, in quarter turns that do not skew it much."""
+    """The homographies of a quadrilateral in those quarter turns that do not skew it much."""
     middle = corners.mean(axis=0)
     turns = []
     for k in range(4):
@@ -86,25 +90,18 @@ def _turned(corners: np.ndarray, quad: np.ndarray, is_sure: bool) -> Iterator[Ho
         turns.append((_skew(found, middle), found))
     least = min(skew for skew, _ in turns)
     for skew, found in turns:
-        # A square page may lie in any turn.
+        # A square page may have any turn.
         if skew <= max(_MOST_SKEW if is_sure else 0, 1.2 * least):
             yield found
 
 
 def homography(points: np.ndarray, images: np.ndarray) -> Homography:
-    """The one that maps four points to four others."""
+    """The homography that maps four points to four others."""
     return cv2.getPerspectiveTransform(points.astype(np.float32), images.astype(np.float32))
 
 
-def project(matrix: Homography, points: np.ndarray) -> np.ndarray:
-    """Points (n, 2) as a homography maps them."""
-    mapped = np.column_stack([points, np.ones(len(points))]) @ matrix.T
-    result: np.ndarray = mapped[:, :2] / mapped[:, 2:]
-    return result
-
-
 def _skew(matrix: Homography, place: np.ndarray) -> float:
-    """How many times as long one length becomes as another, at a place."""
+    """The largest ratio of two lengths at a place that were equal before the mapping."""
     step = 1e-3 * (1 + np.abs(place).max())
     origin, right, down = project(matrix, place + np.array([(0, 0), (step, 0), (0, step)]))
     _, lengths, _ = np.linalg.svd(np.column_stack([right - origin, down - origin]))
@@ -112,7 +109,7 @@ def _skew(matrix: Homography, place: np.ndarray) -> float:
 
 
 def scale_at(matrix: Homography, place: np.ndarray) -> float:
-    """Pixels for each unit of the template, at a place."""
+    """Pixels per unit of the template, at a place."""
     step = 1e-3 * (1 + np.abs(place).max())
     origin, right, down = project(matrix, place + np.array([(0, 0), (step, 0), (0, step)]))
     across, along = right - origin, down - origin
@@ -120,7 +117,7 @@ def scale_at(matrix: Homography, place: np.ndarray) -> float:
 
 
 def _darker_than_around(small: np.ndarray, window: float, contrast: float) -> np.ndarray:
-    """1 where something narrow is darker than its surroundings. A dark desk is wide."""
+    """1 for what is narrow and darker than its surroundings. A dark desk is not narrow."""
     grey = small.min(axis=2)
     span = max(3, int(window * max(grey.shape))) | 1
     around = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, np.ones((span, span), np.uint8))
@@ -128,7 +125,7 @@ def _darker_than_around(small: np.ndarray, window: float, contrast: float) -> np
 
 
 def _mark_quads(mask: np.ndarray, corners: np.ndarray, size: float) -> list[np.ndarray]:
-    """The four spots of a size that fit best, clockwise."""
+    """The four spots with the best fit to marks of a size, clockwise."""
     n, labels, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
     spots = []
     for i in range(1, n):
@@ -157,7 +154,7 @@ def _mark_quads(mask: np.ndarray, corners: np.ndarray, size: float) -> list[np.n
             if _skew(matrix, middle) > _MOST_SKEW:
                 continue
             expected = [(scale_at(matrix, corner) * size) ** 2 for corner in corners]
-            # Blur, threshold and shape change the area of all alike, and little.
+            # Blur, threshold and shape change all areas alike, and only a little.
             cost = float(np.abs(np.log(areas[turned] / np.array(expected))).max())
             if cost < best[0]:
                 best = cost, [points[order]]
@@ -165,7 +162,7 @@ def _mark_quads(mask: np.ndarray, corners: np.ndarray, size: float) -> list[np.n
 
 
 def _clockwise(points: np.ndarray) -> np.ndarray | None:
-    """The order of four points clockwise from the upper left one; None if they are not convex."""
+    """The clockwise order of four points from the upper left one; None if they are not convex."""
     around = points - points.mean(axis=0)
     order = np.argsort(np.arctan2(around[:, 1], around[:, 0]))
     quad = points[order]
@@ -177,7 +174,7 @@ def _clockwise(points: np.ndarray) -> np.ndarray | None:
 
 
 def _frame_quads(mask: np.ndarray) -> Iterator[np.ndarray]:
-    """The largest things in ink whose outline is four straight lines."""
+    """The largest shapes of ink with an outline of four straight lines."""
     closed = cv2.dilate(mask, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     extent = stats[:, 2] * stats[:, 3]
@@ -191,18 +188,18 @@ def _frame_quads(mask: np.ndarray) -> Iterator[np.ndarray]:
         cv2.polylines(sides, [np.round(quad - 0.5).astype(np.int32)], True, 1, 1)
         near = cv2.dilate(part, np.ones((7, 7), np.uint8))
         if (near[sides > 0] > 0).mean() >= _SUPPORT:
-            # The outline is drawn around dilated ink.
+            # The outline goes around dilated ink, a pixel too far out.
             inside = quad.mean(axis=0) - quad
             yield quad + inside / np.linalg.norm(inside, axis=1, keepdims=True)
 
 
 def outline_quad(part: np.ndarray) -> np.ndarray | None:
-    """The quadrilateral around what is 1 in a mask: straight lines through its outline.
+    """The quadrilateral around the 1s of a mask: straight lines through its outline.
 
     Returns
     -------
     ndarray of shape (4, 2) or None
-        Corners clockwise from the upper left one, counted from the corners of pixels.
+        Corners clockwise from the upper left one, in coordinates of `Homography`.
     """
     outline, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     points = max(outline, key=len)

@@ -15,12 +15,12 @@ import numpy as np
 from digitcnn._version import __version__
 from digitcnn.reading.forms.page import FormPage, is_doubtful
 
-_AROUND = 0.35  # Of a field's height: what is shown around it.
-_CROP_HEIGHT, _CROP_WIDTH = 96, 900  # Pixels at most.
+_AROUND = 0.35  # Margin of a crop around its field, relative to the field's height.
+_CROP_HEIGHT, _CROP_WIDTH = 96, 900  # Largest size of a crop, in pixels.
 
 
 def crop_field(page: FormPage, polygon: Sequence[tuple[float, float]]) -> np.ndarray | None:
-    """A field of a picture, laid straight, with something around it; None without its pixels."""
+    """A field cut out of its picture and straightened, with a margin; None without pixels."""
     pixels = page._picture
     if pixels is None:
         return None
@@ -43,15 +43,15 @@ def crop_field(page: FormPage, polygon: Sequence[tuple[float, float]]) -> np.nda
 def make_review(
     pages: Iterable[tuple[str, int, FormPage]], columns: Sequence[str], min_confidence: float
 ) -> str:
-    """The page for a human: one HTML file that loads no other.
+    """A page to correct doubtful readings: one HTML file that loads no other.
 
     Parameters
     ----------
     pages : iterable of (file, page number, FormPage)
     columns : sequence of str
-        Of what is read on a page.
+        The names of a page's fields and of its grids' cells.
     min_confidence : float
-        What is less sure is shown.
+        Fields with a lower confidence are shown, and those with a text that is not allowed.
     """
     rows: list[list[Any]] = []
     items: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ def _data_url(crop: np.ndarray | None) -> str:
 
 
 def _fill(data: str) -> str:
-    """The page's template with its data, in which nothing ends a script or begins a tag."""
+    """The page's template with its data. Nothing in the data can end a script or begin a tag."""
     folder = files("digitcnn.reading.forms") / "templates"
     html, style, script = (
         folder.joinpath(f"review.{kind}").read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def _fill(data: str) -> str:
     parts = {
         "policy": policy, "version": __version__, "style": style, "script": script, "data": safe,
     }  # fmt: skip
-    # In one pass: what is filled in is not looked at again.
+    # In one pass, so that inserted text is not searched for placeholders.
     pieces = html.split("{{")
     filled = [pieces[0]]
     for piece in pieces[1:]:

@@ -1,47 +1,51 @@
-"""Templates of forms as JSON: read, checked, and refused by the name of what is wrong."""
+"""Templates of forms as JSON: read, checked, and refused with the place of the mistake."""
 
-import itertools
 import json
 import math
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from string import digits
 from typing import Any, NoReturn
 
 from digitcnn._utils.text import shorten, some_of
 from digitcnn.reading.allowed import Allowed
-from digitcnn.reading.forms.template import Anchors, FieldTemplate, FormTemplate
-from digitcnn.reading.page import Box
+from digitcnn.reading.forms.template import (
+    Anchors,
+    FieldTemplate,
+    FormTemplate,
+    pattern_of_dates,
+)
+from digitcnn.reading.polygons import Box
 
 KINDS = ("digits", "number", "date", "boxes", "grid")
 _MOST_BYTES = 2**20
-_MOST_COVERED = 2.0  # Of the page's area, by fields.
+_MOST_COVERED = 2.0  # Total area of the fields, relative to the page's.
 _MOST_FIELDS, _MOST_CELLS, _MOST_LINES = 500, 10_000, 100
 _LARGEST = 1e6
 _MOST_TEXTS, _LONGEST = 10_000, 64
-_MOST_STATES = 2**17  # Of all that the fields of a template allow.
-_MOST_WHOLE_DIGITS = 12  # In front of a decimal point.
-_DIGITS = "0123456789"
+_MOST_STATES = 2**17  # Of the automata of all fields together.
+_MOST_WHOLE_DIGITS = 12  # Before a decimal point.
 _LIMITS = ("length", "pattern", "check", "lexicon")
 _NAME = re.compile(r"[^\W\d][\w .-]*", re.ASCII)
-# The parts of a date, each once, with separators between them.
+# The three parts of a date in any order, with or without separators.
 _DATE = re.compile(
     r"(?=.*DD)(?=.*MM)(?=.*YY)(?:DD|MM|YY(?:YY)?)(?:[.,/: -]?(?:DD|MM|YY(?:YY)?)){2}"
 )
 
 
 def load_template(source: Any) -> FormTemplate:
-    """A template, of the path of a JSON file, of its bytes or of what it holds.
+    """Read a template from the path of a JSON file, its bytes or its content.
 
     Raises
     ------
     OSError
-        If there is no such file, or it may not be read.
+        If the file does not exist or cannot be opened.
     ValueError
-        If it is none of a form: where, what was found there, and what is expected.
+        If it is not a template. The message has the place, what is expected and what is there.
     TypeError
-        If it is neither a path nor bytes nor a dictionary.
+        If `source` is not a path, bytes or a dict.
     """
     if isinstance(source, FormTemplate | dict):
         return source if isinstance(source, FormTemplate) else _Checker("template").form(source)
@@ -60,34 +64,34 @@ def load_template(source: Any) -> FormTemplate:
 
 
 def _parse(name: str, content: bytes) -> Any:
-    """The JSON in a file; keys that stand twice, NaN and infinity are refused."""
+    """The JSON of a file without duplicate keys, NaN and infinity."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         twice = next((key for i, key in enumerate(keys) if key in keys[:i]), None)
         if twice is not None:
-            raise ValueError(f"the key {shorten(twice)!r} twice in one object")
+            raise ValueError(f"an object with the key {shorten(twice)!r} twice")
         return dict(pairs)
 
     def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant}, which is no JSON")
+        raise ValueError(f"{constant}, which is not JSON")
 
     try:
         text = content.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except UnicodeDecodeError as error:
-        why = f"bytes that are no UTF-8 at byte {error.start}"
+        why = f"bytes that are not UTF-8 at byte {error.start}"
     except json.JSONDecodeError as error:
-        why = f"a mistake in line {error.lineno}, column {error.colno}: {error.msg}"
+        why = f"an error in line {error.lineno}, column {error.colno}: {error.msg}"
     except RecursionError:
-        why = "objects or lists too deep within each other"
+        why = "objects or lists that are nested too deeply"
     except ValueError as error:
         why = shorten(str(error))
     raise ValueError(f"{name}: expected a template in JSON, got {why}")
 
 
 class _Checker:
-    """Reads plain data as a template, and names the place of what is wrong."""
+    """Turns plain data into a template, or refuses it with the place of the mistake."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -123,7 +127,8 @@ class _Checker:
         if sum(field.rows * field.columns for field in found) > _MOST_CELLS:
             self.refuse(f"fields with at most {_MOST_CELLS:,} cells together", "more")
         if sum(field.box[2] * field.box[3] for field in found) > _MOST_COVERED * width * height:
-            self.refuse("fields that do not overlap so much", "twice the page's area")
+            most = f"{_MOST_COVERED:g} times the page's area"
+            self.refuse(f"fields with at most {most} together", "more. Make them overlap less")
         self.states(found)
         return FormTemplate(width, height, anchors, tuple(found))
 
@@ -168,7 +173,7 @@ class _Checker:
             self.fail(
                 f"{place}.name",
                 f"a name of at most {_LONGEST} letters, digits, spaces, dots and dashes that "
-                "begins with a letter",
+                "starts with a letter",
                 name,
             )
         if not isinstance(kind, str) or kind not in KINDS:
@@ -202,7 +207,7 @@ class _Checker:
             pattern = data.get("pattern", "DD.MM.YYYY")
             if not isinstance(pattern, str) or not _DATE.fullmatch(pattern):
                 self.fail(f"{place}.pattern", "DD, MM and YYYY or YY, with a sign between", pattern)
-            limits = {"pattern": _pattern_of_dates(pattern)}
+            limits = {"pattern": pattern_of_dates(pattern)}
             found = replace(found, date_pattern=pattern)
         else:
             limits = self.limits(place, data, kind)
@@ -214,12 +219,10 @@ class _Checker:
             raise ValueError(f"{self._name}: {place}: {error}") from None
 
     def limits(self, place: str, data: Any, kind: str) -> dict[str, Any]:
-        """What a number may be, as `Allowed` takes it."""
-        limits = {
-            key: data[key] for key in ("length", "pattern", "check", "lexicon") if key in data
-        }
+        """What a number may be, as parameters of `Allowed`."""
+        limits = {key: data[key] for key in _LIMITS if key in data}
         if kind == "boxes":
-            del limits["length"]  # some may be left empty
+            del limits["length"]  # Some boxes may be left empty.
         if isinstance(limits.get("pattern"), str) and len(limits["pattern"]) > _LONGEST:
             self.fail(f"{place}.pattern", f"at most {_LONGEST} signs", limits["pattern"])
         texts = limits.get("lexicon", [""])
@@ -238,18 +241,21 @@ class _Checker:
         return limits
 
     def states(self, fields: list[FieldTemplate]) -> None:
-        """Refuse what would take too long to look through."""
+        """Refuse fields that take too long to decode, because they allow too much."""
         n_states = 0
         for allowed in dict.fromkeys(one.allowed for one in fields):
             if allowed is not None:
                 try:
-                    n_states += len(allowed.automaton(_DIGITS).is_final)
+                    n_states += len(allowed.automaton(digits).is_final)
                 except ValueError as error:
                     message = f"{self._name}: {error}"
                 else:
                     if n_states <= _MOST_STATES:
                         continue
-                    message = f"{self._name}: expected fields that allow less together, got more"
+                    message = (
+                        f"{self._name}: expected fields with at most {_MOST_STATES:,} states "
+                        "together, got more. Allow fewer or shorter texts"
+                    )
                 raise ValueError(message)
 
     def keys(
@@ -292,12 +298,12 @@ class _Checker:
 
 
 def _is_number(data: Any) -> bool:
-    # Whole numbers may be too large for a float.
+    # An int may be too large for a float, on which isfinite would fail.
     return type(data) is int or (isinstance(data, float) and math.isfinite(data))
 
 
 def _shown(found: Any) -> str:
-    """What was found, in a few characters, however large it is."""
+    """A value in a few characters, also if it is large."""
     if isinstance(found, dict | list):
         kind = "an object" if isinstance(found, dict) else "a list"
         if len(found) > 8 or any(isinstance(one, dict | list | str) for one in found):
@@ -305,15 +311,3 @@ def _shown(found: Any) -> str:
     if isinstance(found, int) and abs(found) >= 10**30:  # which takes long to write out
         return "a number of many digits"
     return shorten(repr(found[:80] if isinstance(found, str) else found))
-
-
-def _pattern_of_dates(pattern: str) -> str:
-    """What days, months and years look like, for `Allowed`."""
-    signs = {
-        "DD": ("0#", "1#", "2#", "30", "31"),
-        "MM": ("0#", "10", "11", "12"),
-        "YYYY": ("19##", "20##"),
-        "YY": ("##",),
-    }
-    parts = re.findall("DD|MM|YYYY|YY|.", pattern)
-    return "|".join(map("".join, itertools.product(*(signs.get(one, (one,)) for one in parts))))

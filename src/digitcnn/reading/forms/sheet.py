@@ -1,4 +1,4 @@
-"""A page as it would lie straight on a scanner."""
+"""A page straightened, as if it lay straight on a scanner."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,15 @@ from digitcnn.preprocessing.shades import uneven_shades
 from digitcnn.reading.forms.registration import Homography, scale_at
 from digitcnn.reading.forms.template import FormTemplate
 
-_SIDE = 56  # Pixels of a box's shorter side, if the picture has so many.
-_ENLARGED = 1.5  # Times the picture's own pixels.
-_LEAST_SIDE, _MOST_SIDE = 400, 2600  # Pixels of a page.
-_PAD = 0.03  # Of the page's longer side: seen around it.
-_RIM = 0.008  # Of the paper's longer side: its edge, and the shadow of that.
-_DEVIATIONS, _FAINTEST = 5.0, 0.06  # Of the noise; of the paper's light: ink is no fainter.
-# Second differences in both directions: of smooth strokes they are small, of noise 6 deviations.
+_SIDE = 56  # Shorter side of a box in pixels, if the picture has so many.
+_ENLARGED = 1.5  # Largest scale, relative to the picture.
+_LEAST_SIDE, _MOST_SIDE = 400, 2600  # Longer side of a sheet, in pixels.
+_PAD = 0.03  # Margin around the page, relative to its longer side.
+_RIM = 0.008  # Width of the paper's edge and its shadow, relative to the paper's longer side.
+# Least contrast of ink: standard deviations of the noise, and relative to the paper's light.
+_DEVIATIONS, _FAINTEST = 5.0, 0.06
+# Second differences in both directions. They are small in smooth strokes, and in noise their
+# standard deviation is 6 times its own.
 _ROUGHNESS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -26,11 +28,11 @@ class Sheet:
     Attributes
     ----------
     contrast : ndarray of float32 of shape (height, width)
-        Of ink and print against the paper around it: 0 for paper, 1 at most.
+        Contrast of ink and print to the paper around it, from 0 for paper to 1.
     faintest : float
-        The least contrast of what is no noise.
+        The least contrast above the noise.
     typical : float
-        The contrast of most of what is printed or written.
+        The mean contrast of print and writing.
     to_sheet : ndarray of shape (3, 3)
         From the template's units to the sheet's pixels.
     to_picture : ndarray of shape (3, 3)
@@ -45,13 +47,13 @@ class Sheet:
 
 
 def rectify(pixels: np.ndarray, place: Homography, template: FormTemplate) -> Sheet:
-    """A page laid straight, as large as its smallest boxes need it.
+    """Straighten a page, at the size that its smallest boxes need.
 
     Parameters
     ----------
     pixels : ndarray of uint8 of shape (height, width, 1 or 3)
     place : ndarray of shape (3, 3)
-        Where the page lies: from the template's units to pixels.
+        The page's place: from the template's units to pixels.
     template : FormTemplate
     """
     sides = [min(f.box[2] / f.columns, f.box[3] / f.rows) for f in template.fields]
@@ -63,7 +65,7 @@ def rectify(pixels: np.ndarray, place: Homography, template: FormTemplate) -> Sh
     width, height = (round((side + 2 * pad) * scale) for side in (template.width, template.height))
     to_sheet = np.array([[scale, 0, pad * scale], [0, scale, pad * scale], [0, 0, 1]])
     to_picture = place @ np.linalg.inv(to_sheet)
-    # OpenCV counts from the middle of the first pixel.
+    # OpenCV counts from the middle of the first pixel, `Homography` from its corner.
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     straight = cv2.warpPerspective(
         pixels,
@@ -74,7 +76,7 @@ def rectify(pixels: np.ndarray, place: Homography, template: FormTemplate) -> Sh
     )
     edge = round(pad * scale) if template.anchors is None else 0
     if edge:
-        # Beyond the paper's edges is the desk: it would be taken for the paper's shade.
+        # The desk beyond the paper's edges would count as the paper's shade.
         page = np.ascontiguousarray(straight[edge:-edge, edge:-edge])
         straight = cv2.copyMakeBorder(page, edge, edge, edge, edge, cv2.BORDER_REFLECT_101)
     shades = uneven_shades(straight.reshape(height, width, -1), True)

@@ -1,20 +1,27 @@
-"""What a form's template says: the page, what to find it by, and its fields."""
+"""The content of a form's template: the page, its anchors and its fields."""
 
+import itertools
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from digitcnn.reading.allowed import Allowed
-from digitcnn.reading.page import Box
+from digitcnn.reading.polygons import Box
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """What a page is found by: four marks, or a printed frame, each given by its corners.
+    """Four marks, or a printed frame, by which a page is found.
 
-    The corners stand clockwise from the upper left one. `mark_size` is 0 for a frame.
+    Attributes
+    ----------
+    corners : tuple of four pairs of float (x, y)
+        The middles of the marks, or the frame's corners, clockwise from the upper left one.
+    mark_size : float
+        Width and height of a mark; 0 for a frame.
     """
 
     corners: tuple[Point, Point, Point, Point]
@@ -23,7 +30,23 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True)
 class FieldTemplate:
-    """A place of the page that is written in, and what may stand there."""
+    """A place for writing on the page, and the texts that it may have.
+
+    Attributes
+    ----------
+    name, kind : str
+    box : tuple of float (x, y, width, height)
+    rows, columns : int
+        Number of boxes in each direction.
+    gap : float
+        Between two boxes.
+    length : int, pair of int, str or None
+        As in the template.
+    allowed : Allowed or None
+        None for any text.
+    date_pattern : str
+        The order of DD, MM and YYYY or YY; empty if the field is not a date.
+    """
 
     name: str
     kind: str
@@ -37,11 +60,11 @@ class FieldTemplate:
 
     @property
     def has_single_digits(self) -> bool:
-        """Whether each of its boxes holds one digit at most."""
+        """Whether each box has at most one digit."""
         return self.kind == "boxes" or (self.kind == "grid" and self.length == 1)
 
     def is_valid(self, text: str) -> bool:
-        """Whether a text that is allowed is a day of the calendar, in a field for one."""
+        """Whether an allowed text is a day of the calendar. Always true if this is not a date."""
         if not self.date_pattern:
             return True
         parts = {}
@@ -53,12 +76,12 @@ class FieldTemplate:
         return any(_is_day(int(year), int(parts["MM"]), int(parts["DD"])) for year in years)
 
     def as_text(self, text: str) -> str:
-        """A text that is allowed as it is told: with a decimal point, if a comma was written."""
+        """An allowed text as a result: a number has a decimal point also if a comma was written."""
         return text.replace(",", ".") if self.kind == "number" else text
 
     @property
     def columns_of_csv(self) -> list[str]:
-        """The names of what is read here: the field's, or one for each cell of a grid."""
+        """The field's name, or the names of a grid's cells."""
         if self.kind != "grid":
             return [self.name]
         places = [(i, j) for i in range(self.rows) for j in range(self.columns)]
@@ -67,14 +90,14 @@ class FieldTemplate:
 
 @dataclass(frozen=True, slots=True)
 class FormTemplate:
-    """A form, in units of its own: millimetres, points, pixels.
+    """A form, in any unit of length: millimetres, points or pixels.
 
     Attributes
     ----------
     width, height : float
-        Of the page.
+        Size of the page.
     anchors : Anchors or None
-        None for the page's own edges.
+        None: the page is found by its edges.
     fields : tuple of FieldTemplate
     """
 
@@ -90,3 +113,15 @@ def _is_day(year: int, month: int, day: int) -> bool:
     except ValueError:
         return False
     return True
+
+
+def pattern_of_dates(pattern: str) -> str:
+    """A pattern for `Allowed` of the possible days, months and years."""
+    signs = {
+        "DD": ("0#", "1#", "2#", "30", "31"),
+        "MM": ("0#", "10", "11", "12"),
+        "YYYY": ("19##", "20##"),
+        "YY": ("##",),
+    }
+    parts = re.findall("DD|MM|YYYY|YY|.", pattern)
+    return "|".join(map("".join, itertools.product(*(signs.get(one, (one,)) for one in parts))))
