@@ -1,4 +1,4 @@
-"""A line of digits as a whole, read by a network that needs no cuts between them."""
+"""The network that reads a line of digits as a whole, without cuts between the digits."""
 
 import math
 from collections.abc import Sequence
@@ -14,32 +14,32 @@ from digitcnn.preprocessing.shades import Shades, mean_depth
 from digitcnn.reading.calibration import Calibration
 from digitcnn.reading.layout import Components
 
-# What the network tells apart, after the blank; the last one stands for every other sign.
+# The network's classes after the blank. The last one stands for every other sign.
 SYMBOLS = "0123456789.,-/*"
-HEIGHT = 32  # Pixels of a line as the network takes it,
+HEIGHT = 32  # Of a line in the network's input, in pixels,
 BODY = 20  # and of a digit in it.
-STEP = 2  # Columns for each of the network's answers.
+STEP = 2  # Columns for each output of the network.
 
 _MODEL_FILE = "strings.onnx"
 _MARGIN = 8  # Columns beside the first and the last sign.
-_WIDEST = 4096  # Columns of a line. What is wider is no line of digits.
-# Of a typical component: lower and higher ones tell nothing about where the line runs.
+_WIDEST = 4096  # Most columns of a line. Wider ones are not lines of digits.
+# Height, relative to a typical one, of the components that tell a line's course.
 _LARGE = 0.6, 1.7
-_STEEPEST = 0.35  # Of a line that rises or falls.
-_FULL_INK = 75  # Percentile of the contrast of strokes that counts as full ink.
-_THINNEST = 2.0  # Pixels of a stroke in the line: what is thinner is drawn with a thicker pen.
+_STEEPEST = 0.35  # Largest slope of a line.
+_FULL_INK = 75  # Percentile of the strokes' contrast that counts as full ink.
+_THINNEST = 2.0  # Least thickness of strokes in the line, in pixels. Thinner ones are thickened.
 
 
 @dataclass(frozen=True, slots=True)
 class CutLine:
-    """A line as the network takes it.
+    """A line as input of the network.
 
     Attributes
     ----------
     pixels : ndarray of uint8 of shape (HEIGHT, width)
-        255 where there is ink.
+        0 for paper, 255 for ink.
     matrix : ndarray of float of shape (2, 3)
-        From places in these pixels to places in the picture.
+        Maps places in these pixels to places in the picture.
     """
 
     pixels: np.ndarray
@@ -47,11 +47,11 @@ class CutLine:
 
     @property
     def scale(self) -> float:
-        """Pixels of the line for one of the picture."""
+        """Pixels of the line per pixel of the picture."""
         return 1 / float(self.matrix[0, 0])
 
     def columns_of(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The first and the last column of boxes (n, 4) of the picture."""
+        """The first and the last column of boxes (n, 4) in the picture."""
         forward = np.linalg.inv(np.vstack([self.matrix, [0, 0, 1]]))[0]
         left, right = (
             forward[0] * boxes[:, side] + forward[1] * boxes[:, 1] + forward[2] for side in (0, 2)
@@ -59,7 +59,7 @@ class CutLine:
         return left, right
 
     def polygon(self, first: int, last: int) -> np.ndarray:
-        """The corners, of shape (4, 2), of the ink in some columns, in the picture."""
+        """The corners (4, 2), in the picture, of the ink from a first to a last column."""
         inked = self.pixels[:, first : last + 1] > 96
         rows = np.flatnonzero(inked.any(axis=1))
         columns = np.flatnonzero(inked.any(axis=0))
@@ -72,20 +72,20 @@ class CutLine:
 
 
 class LineRecogniser:
-    """The string recogniser in the package; any number of threads may ask it."""
+    """The string recogniser in the package. Any number of threads may use it."""
 
     def __init__(self) -> None:
         self._loaded: tuple[Any, Calibration] | None = None
 
     @property
     def calibration(self) -> Calibration:
-        """How sure it is of whole lines."""
+        """The calibration of its probabilities of whole lines."""
         return self._load()[1]
 
     def read(self, lines: Sequence[CutLine]) -> list[np.ndarray]:
-        """Logarithms of probabilities, (n_steps, 1 + len(SYMBOLS)), of each line.
+        """The logarithms of probabilities, (n_steps, 1 + len(SYMBOLS)), of each line.
 
-        A step is two columns; the first probability is that of the blank.
+        A step is two columns. The first probability is that of the blank.
         """
         session, _ = self._load()
         return [
@@ -103,7 +103,7 @@ class LineRecogniser:
             )
             told = session.get_modelmeta().custom_metadata_map.get("calibration")
             calibration = Calibration() if told is None else Calibration.from_json(told)
-            # Of several threads that come here at once each may make one; the last one stays.
+            # Several threads at once may each load one. The last one stays.
             self._loaded = session, calibration
         return self._loaded
 
@@ -111,7 +111,7 @@ class LineRecogniser:
 def cut_line(
     shades: Shades, components: Components, line: Sequence[int], size: float = 1.0
 ) -> CutLine | None:
-    """Cut a line out, level and of one size, without the ink of other lines.
+    """Cut a line out: level, with digits of a fixed size, without the ink of other lines.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def cut_line(
     Returns
     -------
     CutLine or None
-        None where it is too long for one.
+        None if it is too long for a line of digits.
     """
     boxes = components.boxes[list(line)]
     heights, widths = boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]
@@ -140,7 +140,7 @@ def cut_line(
     width += width % STEP
     if width > _WIDEST:
         return None
-    # From the picture to the line: a shear that makes it level, and its size.
+    # From the picture to the line: a shear that makes it level, and its scale.
     forward = np.array(
         [
             [scale, 0, _MARGIN - left * scale],
@@ -159,7 +159,7 @@ def cut_line(
 
 
 def cut_digit(strokes: np.ndarray) -> CutLine:
-    """A picture of one digit's strokes as a line.
+    """The strokes of one digit as a line.
 
     Parameters
     ----------
@@ -180,14 +180,14 @@ def cut_digit(strokes: np.ndarray) -> CutLine:
 
 
 def _drawn(ink: np.ndarray, forward: np.ndarray, width: int) -> np.ndarray:
-    """Ink, 0 to 1, as a line's pixels, with a pen that does not vanish."""
+    """Ink, from 0 to 1, as a line's pixels. Thin strokes are thickened before they vanish."""
     scale = float(forward[0, 0])
     if scale < 1:
         missing = round(_THINNEST / scale - _thickness(ink))
         if missing > 0:
             pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (missing + 1, missing + 1))
             ink = cv2.dilate(ink, pen)
-        # Else single pixels would be taken out of many.
+        # Without a blur the reduction would pick single pixels.
         ink = cv2.GaussianBlur(ink, (0, 0), 0.4 / scale)
     pixels = cv2.warpAffine(ink, forward, (width, HEIGHT), flags=cv2.INTER_LINEAR)
     return np.rint(pixels * 255).astype(np.uint8)
@@ -196,9 +196,9 @@ def _drawn(ink: np.ndarray, forward: np.ndarray, width: int) -> np.ndarray:
 def _ink_of(
     shades: Shades, components: Components, line: Sequence[int], rows: slice, columns: slice
 ) -> np.ndarray:
-    """How much ink there is, 0 to 1, without rulings and other lines.
+    """The amount of ink, from 0 to 1, without rulings and other lines.
 
-    The paper's grain stays: the threshold that would remove it removes thin strokes too.
+    The paper's grain stays: a threshold that removes it removes thin strokes too.
     """
     labels = components.labels[rows, columns]
     is_mine = np.isin(labels, np.asarray(line) + 1)
@@ -218,7 +218,7 @@ def _thickness(ink: np.ndarray) -> float:
 
 
 def _course(boxes: np.ndarray, body: float) -> tuple[float, float]:
-    """The row of a line's middle at column 0, and by how much it falls from column to column."""
+    """The row of a line's middle at column 0, and its slope in rows per column."""
     across = (boxes[:, 0] + boxes[:, 2]) / 2
     down = (boxes[:, 1] + boxes[:, 3]) / 2
     if len(boxes) < 3 or np.ptp(across) < 3 * body:

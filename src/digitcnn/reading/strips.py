@@ -1,4 +1,4 @@
-"""A line as what may be read at each step along it."""
+"""Lines as probabilities of signs at each step along them."""
 
 import itertools
 import math
@@ -13,24 +13,26 @@ from digitcnn.reading.recogniser import STEP, SYMBOLS, CutLine
 
 DIGITS = "0123456789"
 OTHER = SYMBOLS[-1]
-SIGNS = SYMBOLS[len(DIGITS) :]  # What is no digit, and is read only where it is asked for.
+SIGNS = SYMBOLS[len(DIGITS) :]  # Separators and other signs, which are read only on request.
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A line, as what may be read at each step along it.
+    """A line as probabilities of signs at each step along it.
 
     Attributes
     ----------
     log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(symbols))
-        The first column is the blank's.
+        The first column is for the blank.
     symbols : str
+        The signs of the other columns.
     words : tuple of pairs of int
-        The steps, first and after the last, that stand together, without a wide gap.
+        Groups of signs without a wide gap: the first step, and the one after the last.
     outline : callable
-        Gives the corners (4, 2) in the picture of what stands at the steps from a first to a last.
+        Takes a first and a last step to the corners (4, 2) of what is written there, in the
+        picture.
     calibration : Calibration or None, default=None
-        How sure a reading of some probability is; None where that is the probability.
+        Maps a reading's probability to its confidence. None: both are equal.
     """
 
     log_probabilities: np.ndarray
@@ -54,7 +56,7 @@ class Strip:
         cut : CutLine
         log_probabilities : ndarray of float32 of shape (n_steps, 1 + len(SYMBOLS))
         words : sequence of pairs of float
-            Columns of the cut line where words begin and end, from left to right.
+            Columns of the cut line where words start and end, from left to right.
         calibration : Calibration
         """
         # The middle of each gap, and both ends.
@@ -70,14 +72,14 @@ class Strip:
 
     @classmethod
     def of_digit(cls, probabilities: np.ndarray, symbols: str, corners: np.ndarray) -> "Strip":
-        """A single sign, of the classes of a classifier."""
+        """A single sign with the probabilities of a classifier."""
         with np.errstate(divide="ignore"):
             logs = np.log(np.concatenate([[0.0], probabilities]))[None]
         return cls(logs.astype(np.float32), symbols, ((0, 1),), lambda first, last: corners)
 
     @classmethod
     def joined(cls, strips: Sequence["Strip"]) -> "Strip":
-        """Strips beside each other as one; what stands in none of their words is left out."""
+        """Strips side by side as one. Only their words are kept."""
         if len(strips) == 1:
             return strips[0]
         starts = np.cumsum([0, *(len(strip.log_probabilities) for strip in strips)]).tolist()
@@ -99,7 +101,7 @@ class Strip:
         )
 
     def signs(self, start: int, stop: int) -> list[tuple[str, float]]:
-        """The signs of the best path between two steps, and how sure each is."""
+        """The signs of the best path between two steps, with the probability of each."""
         part = self.log_probabilities[start:stop]
         if not len(part):
             return []
@@ -109,7 +111,7 @@ class Strip:
         ]
 
     def only(self, symbols: Collection[str]) -> "Strip":
-        """The same where no other signs are told from blank paper."""
+        """The strip with only some symbols. The others count as blank."""
         kept = [i + 1 for i, sign in enumerate(self.symbols) if sign in symbols]
         gone = [0, *(i + 1 for i, sign in enumerate(self.symbols) if sign not in symbols)]
         blank = np.logaddexp.reduce(self.log_probabilities[:, gone], axis=1)
@@ -120,19 +122,19 @@ class Strip:
 
 
 def signs_of(logs: np.ndarray) -> list[tuple[int, int, int]]:
-    """The symbols of the best path, each as its number, and its first and last step."""
+    """The symbols of the best path as tuples (index, first step, last step)."""
     best = logs.argmax(axis=1)
     return [(int(best[first]) - 1, first, last) for first, last in runs_of(best)]
 
 
 def reaches(signs: Sequence[tuple[int, int, int]], start: int, stop: int) -> list[tuple[int, int]]:
-    """The first and the last step that belong to each sign: halfway to its neighbours.
+    """The first and last step that belong to each sign: up to halfway to its neighbours.
 
     Parameters
     ----------
     signs : sequence of tuples of int (symbol, first, last)
     start, stop : int
-        Of the word, the latter after its last step.
+        First step of the word, and the one after its last.
     """
     edges = [
         start,

@@ -1,4 +1,4 @@
-"""Digits that stand alone, read by a classifier of single digits beside the recogniser of lines."""
+"""Digits that touch no others, read by a classifier in addition to the string recogniser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ from digitcnn.reading.layout import Components
 from digitcnn.reading.recogniser import BODY, STEP, SYMBOLS, CutLine, LineRecogniser, cut_digit
 from digitcnn.reading.strips import DIGITS, OTHER, Strip, reaches, signs_of
 
-_HIGH = 0.55  # Of a digit's height: what is lower is a sign, or a part.
-_NEAR = 0.45 * BODY / STEP  # Steps: a part of a digit lies no further from where it was read.
-_WIDE = 1.25  # Of a component's height: what is wider is more than one digit.
-_LEAST = 1e-6  # A classifier is never surer than that.
-_SURE = 0.8  # So sure a classifier knows a digit from another sign.
-_TRUST = 0.5  # In the recogniser, beside the classifier in the package.
-# Nothing but a blank, among all symbols.
+_HIGH = 0.55  # Least height, relative to a digit's. Lower components are separators or parts.
+_NEAR = 0.45 * BODY / STEP  # Largest distance, in steps, of a part from where its digit was read.
+_WIDE = 1.25  # Largest width, relative to the height. Wider components are several digits.
+_LEAST = 1e-6  # Lower limit of the classifier's and the recogniser's probabilities.
+_SURE = 0.8  # Least probability with which the classifier tells a digit from another sign.
+_TRUST = 0.5  # Weight of the recogniser, relative to the package's classifier.
+# The logarithms of probabilities of a certain blank.
 _BLANK = np.where(np.arange(1 + len(SYMBOLS)) == 0, 0.0, -np.inf)
 
 
@@ -30,21 +30,22 @@ def refined(
     components: Components,
     classifier: DigitClassifier,
 ) -> list[Strip]:
-    """Lines whose digits that touch no others were read by a classifier of single digits too.
+    """Lines in which a classifier has also read the digits that touch no others.
 
-    The probabilities of both are multiplied, as of independent witnesses [1]_. A model of
-    somebody's own decides alone: it knows a hand that the recogniser does not.
+    The probabilities of recogniser and classifier are multiplied, as for independent witnesses
+    [1]_. A user's own classifier decides alone, because it knows a handwriting that the recogniser
+    does not.
 
     Parameters
     ----------
     strips : sequence of Strip
     lines : sequence of sequence of int
-        The components of each.
+        The components of each line.
     cuts : sequence of CutLine
     shades : Shades
     components : Components
     classifier : DigitClassifier
-        Of digits.
+        A classifier of digits.
 
     References
     ----------
@@ -70,7 +71,7 @@ def refined(
         mass = np.logaddexp.reduce(one[columns])
         one[columns] = mass + _both(one[columns], answer, classifier)
         if is_sure:
-            # A bar is a letter among letters: the classifier knows it among digits.
+            # The recogniser may take a 1 for a letter, which the classifier does not.
             share = np.logaddexp.reduce(one[none]) + np.log(answer)
             one[columns] = np.logaddexp(one[columns], share)
             one[none] = -np.inf
@@ -87,17 +88,17 @@ def refined_digit(
     classifier: DigitClassifier,
     recogniser: LineRecogniser,
 ) -> np.ndarray:
-    """What a classifier says of a single digit, with the recogniser as a second witness.
+    """A classifier's probabilities of a single digit, combined with the recogniser's.
 
     Parameters
     ----------
     answer : ndarray of shape (n_classes,)
         The classifier's probabilities.
     strokes : ndarray of uint8 of shape (height, width)
-        Of the digit, as the classifier has seen it.
+        The digit as it was given to the classifier.
     classifier : DigitClassifier
+        A user's own classifier decides alone.
     recogniser : LineRecogniser
-        It is not asked beside a model of somebody's own.
     """
     if not (classifier.is_pretrained and set(classifier.classes) <= set(DIGITS)):
         return answer
@@ -109,7 +110,7 @@ def refined_digit(
 
 
 def _both(logs: np.ndarray, answer: np.ndarray, classifier: DigitClassifier) -> np.ndarray:
-    """The product of a recogniser's and a classifier's probabilities of digits, as logarithms."""
+    """The logarithms of the product of a recogniser's and a classifier's probabilities."""
     trust = _TRUST if classifier.is_pretrained else 0.0
     digits = trust * np.maximum(logs, np.log(_LEAST)) + np.log(np.maximum(answer, _LEAST))
     found: np.ndarray = digits - np.logaddexp.reduce(digits)
@@ -118,7 +119,7 @@ def _both(logs: np.ndarray, answer: np.ndarray, classifier: DigitClassifier) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """Components in which one sign was read, or none, and the steps that belong to it."""
+    """Components in which one sign or none was read, and the steps that belong to them."""
 
     components: tuple[int, ...]
     start: int
@@ -128,7 +129,7 @@ class _Alone:
 
 
 def _alone(strip: Strip, line: Sequence[int], cut: CutLine, components: Components) -> list[_Alone]:
-    """The components that may be digits that touch no others."""
+    """The components that may be digits and touch no others."""
     boxes = components.boxes[list(line)]
     left, right = (columns / STEP for columns in cut.columns_of(boxes))
     heights = (boxes[:, 3] - boxes[:, 1]) * cut.scale
@@ -140,7 +141,7 @@ def _alone(strip: Strip, line: Sequence[int], cut: CutLine, components: Componen
         inside = np.flatnonzero((read >= left[i]) & (read <= right[i]))
         near = inside if len(inside) else np.flatnonzero(np.abs(read - middle) <= _NEAR)
         if len(near):
-            # One that has several signs in it is none of theirs alone.
+            # A component with several signs belongs to all of them.
             for k in near if len(inside) else near[np.abs(read[near] - middle).argmin()][None]:
                 owned[int(k)].append(i)
         elif heights[i] >= _HIGH * BODY:
@@ -163,20 +164,20 @@ def _alone(strip: Strip, line: Sequence[int], cut: CutLine, components: Componen
 
 
 def _of_one_sign(logs: np.ndarray) -> np.ndarray:
-    """The logarithm of the probability that some steps are each sign, or, first, none."""
+    """The logarithms of the probabilities that the steps have no sign or just the given one."""
     before = np.concatenate([[0.0], np.cumsum(logs[:, 0])]).astype(np.float64)
     found = np.full(logs.shape[1], -np.inf)
     inside = np.full(logs.shape[1], -np.inf)
     for t, step in enumerate(logs.astype(np.float64)):
         inside = np.logaddexp(inside, before[t]) + step
         found = np.logaddexp(found + step[0], inside)
-    # It ends in the sign or in blanks after it; the way through blanks alone is none.
+    # A path ends in the sign or in blanks after it. The path of blanks alone has no sign.
     found[0] = before[-1]
     return found
 
 
 def _draw(shades: Shades, components: Components, owned: Sequence[int]) -> np.ndarray:
-    """The strokes of components, cut out."""
+    """A picture of the strokes of some components."""
     margin = 3
     boxes = components.boxes[list(owned)]
     left, top = np.maximum(boxes[:, :2].min(axis=0).astype(int) - margin, 0)
@@ -185,6 +186,6 @@ def _draw(shades: Shades, components: Components, owned: Sequence[int]) -> np.nd
     here = components.labels[rows, columns]
     group = np.isin(here, np.asarray(owned) + 1).astype(np.uint8)
     contrast = shades.contrast[rows, columns].copy()
-    # Ink of neighbours is none of this digit's soft edge.
+    # The ink of neighbours is not a soft edge of this digit.
     contrast[(here > 0) & (group == 0)] = 0
     return draw_group(replace(shades, contrast=contrast, mask=group), group)
