@@ -14,8 +14,8 @@ from digitcnn.reading.recogniser import CutLine, LineRecogniser, cut_line
 from digitcnn.reading.strips import DIGITS, Strip
 from digitcnn.reading.witnesses import refined
 
-# Sizes of a typical component in a line that is cut out, relative to a digit's. A component is one
-# digit, several that touch, or one with a tail: the right size is the one that is read more surely.
+# Sizes of a typical component in the network's input, relative to a digit. A component may be one
+# digit, several that touch, or one with a tail. The size with the more probable reading is right.
 SIZES = 1.15, 1.4, 0.95
 _SURE = 0.9  # Probability from which on a line is not read in another size.
 
@@ -24,7 +24,7 @@ Words = Sequence[Sequence[int]]  # A line: its words, each as its components, fr
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """A line's words, the pixels that were read, and what they say."""
+    """A line's words, the pixels that were read, and the probabilities of its signs."""
 
     words: Words
     cut: CutLine
@@ -51,8 +51,8 @@ def read_lines(
     components : Components
     lines : sequence of words
     recogniser : LineRecogniser
-    size : float, default=1.0
-        Of a typical component, relative to a digit's.
+    size : float, default=1.15
+        Size of a typical component, relative to a digit.
     """
     cuts = [
         cut_line(shades, components, [i for word in words for i in word], size) for words in lines
@@ -78,19 +78,19 @@ def read_numbers(
     classifier: DigitClassifier,
     size: float = SIZES[0],
 ) -> list[Strip]:
-    """Ask the classifier too, read what is not sure in other sizes, and keep what is surer.
+    """Read lines with the classifier too, and those that are uncertain in the other sizes.
 
     Parameters
     ----------
     lines : sequence of ReadLine
-        Of `read_lines`.
+        Results of `read_lines`.
     numbers : sequence of sequence of int
-        The words of each line that are numbers. The others are left out.
+        The indices of each line's words that are numbers. The others are left out.
     shades, components, recogniser
-        As for `read_lines`.
+        As in `read_lines`.
     classifier : DigitClassifier
-        Of digits.
-    size : float
+        A classifier of digits.
+    size : float, default=1.15
         The one of `SIZES` in which the lines were read.
     """
 
@@ -103,22 +103,22 @@ def read_numbers(
         return refined(strips, parts, cuts, shades, components, classifier)
 
     found = refine(lines, range(len(lines)))
-    sureness = [_sureness(strip) for strip in found]
+    probabilities = [_probability(strip) for strip in found]
     for other_size in SIZES:
-        unsure = [i for i, one in enumerate(sureness) if one < _SURE]
-        if other_size == size or not unsure:
+        uncertain = [i for i, one in enumerate(probabilities) if one < _SURE]
+        if other_size == size or not uncertain:
             continue
-        words = [lines[i].words for i in unsure]
+        words = [lines[i].words for i in uncertain]
         again = read_lines(shades, components, words, recogniser, other_size)
-        others = {i: other for i, other in zip(unsure, again, strict=True) if other is not None}
+        others = {i: other for i, other in zip(uncertain, again, strict=True) if other is not None}
         for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
-            if _sureness(strip) > sureness[i]:
-                found[i], sureness[i] = strip, _sureness(strip)
+            if _probability(strip) > probabilities[i]:
+                found[i], probabilities[i] = strip, _probability(strip)
     return found
 
 
-def _sureness(strip: Strip) -> float:
-    """Probability of the numbers; none is less sure than any."""
+def _probability(strip: Strip) -> float:
+    """The probability of a strip's numbers; -1 without numbers."""
     digits = strip.only(DIGITS)
     read = [best_reading(digits.log_probabilities[a:b], DIGITS) for a, b in digits.words]
     found = [one.probability for one in read if one is not None and one.text]
@@ -126,6 +126,6 @@ def _sureness(strip: Strip) -> float:
 
 
 def _columns_of(boxes: np.ndarray, cut: CutLine) -> tuple[float, float]:
-    """The columns of a cut line where a word begins and ends."""
+    """The columns of a cut line where a word starts and ends."""
     left, right = cut.columns_of(boxes)
     return float(left.min()), float(right.max())

@@ -1,4 +1,4 @@
-"""Pages: sheets on a desk, tilted and turned ones, on lined paper, and grids."""
+"""Pages: sheets on a desk, tilted and turned pages, lined paper, and grids."""
 
 from collections.abc import Sequence
 
@@ -24,22 +24,24 @@ from digitcnn.reading.rulings import Ruling, Rulings, erased, find_rulings
 from digitcnn.reading.strips import DIGITS, Strip
 from digitcnn.reading.views import View
 
-_LEAST_TILT = 1.5  # Degrees: a page whose ruled lines fall or rise less is not rotated.
-# Of the merit: a page is levelled if that becomes better, or no worse, with fewer pieces of lines.
+_LEAST_TILT = 1.5  # Degrees. Pages whose ruled lines have a smaller tilt are not rotated.
+# Least gain in merit, as a factor, for a page to be levelled: usually, and with fewer pieces of
+# lines.
 _LEVELLED, _WHOLE = 1.05, 0.85
-# A page of which so many digits are sure, and so much of the ink is digits, is upright; and one is
-# turned if it then is like that.
+# Least share of confident digits, and of ink in digits, of an upright page,
 _SURE_PART, _SHARE = 0.9, 0.6
-_TURNED = 0.8, 0.7
-# Lines of paper: of the picture's side, as long, or so many with the same length.
+_TURNED = 0.8, 0.7  # and of a page after a turn.
+# A line of paper is at least so long, relative to the picture's side, or one of so many that are at
+# least so long.
 _ACROSS, _LONG, _COMPANY = 0.94, 0.5, 3
-_THIN = 0.015  # Of its length. A digit's stroke is thicker.
-_GRID_PART = 0.2  # Of the page: a smaller grid is a part of it among others.
-_HEIGHTS = 0.25, 1.0  # A digit's, of its cell.
-_INSIDE, _SLACK = 0.75, 0.12  # So many digits stand in one cell, but for this part of its sides.
-_WORD_GAP = 0.3  # Of a digit's height: components that are nearer are one word.
-_BETTER = 1.25  # Of the merit: numbers that are not written in cells are read better as lines.
-_FILLED = 4  # Cells of a grid at least.
+_THIN = 0.015  # Largest thickness, relative to the length. A digit's stroke is thicker.
+_GRID_PART = 0.2  # Least area of a grid that is the page's content, relative to the page.
+_HEIGHTS = 0.25, 1.0  # Height of a digit, relative to its cell.
+# Least share of digits that are in one cell, and tolerance, relative to the cell's sides.
+_INSIDE, _SLACK = 0.75, 0.12
+_WORD_GAP = 0.3  # Largest gap in a word, relative to a digit's height.
+_BETTER = 1.25  # Gain in merit, as a factor, from which on a grid's page is read as lines.
+_FILLED = 4  # Least number of digits in a grid.
 
 
 def read_as(
@@ -49,7 +51,7 @@ def read_as(
     recogniser: LineRecogniser,
     reject_below: float,
 ) -> tuple[Sequence[Strip], View]:
-    """The lines of a picture that shows a page, a line or a single digit.
+    """Read the lines of a picture with a page, a line or a single digit.
 
     Parameters
     ----------
@@ -58,18 +60,19 @@ def read_as(
     classifier : DigitClassifier
     recogniser : LineRecogniser
     reject_below : float
-        Numbers whose digits are less sure are left out.
+        Numbers whose digits have a lower mean confidence are left out.
 
     Returns
     -------
     strips : sequence of Strip
         With places in the pixels of the view.
     view : View
+        The picture as it was read.
 
     Raises
     ------
     ValueError
-        If the classifier has other classes than digits, and there may be several.
+        If the classifier has other classes than digits, and the layout is not "single".
     """
     view = View.of(pixels)
     if layout == "single":
@@ -78,7 +81,7 @@ def read_as(
     if others:
         raise ValueError(
             f"expected a model of digits to read a {layout}, got one with the class {others[0]!r}. "
-            "It reads pictures of single characters"
+            "Use the layout 'single'"
         )
     reader = LineReader(classifier, recogniser, reject_below)
     if layout == "line":
@@ -89,7 +92,7 @@ def read_as(
 
 
 def read_page(picture: View, reader: LineReader) -> tuple[Sequence[Strip], View]:
-    """The lines of a page.
+    """Read the lines of a page.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ def read_page(picture: View, reader: LineReader) -> tuple[Sequence[Strip], View]
     strips : sequence of Strip
         With places in the pixels of the view.
     view : View
-        The page upright and straightened.
+        The upright, straightened page.
     """
     corners = find_paper(picture.pixels)
     if corners is not None:
@@ -114,14 +117,14 @@ def read_page(picture: View, reader: LineReader) -> tuple[Sequence[Strip], View]
 
 
 class _Page:
-    """How a page is read, that is a sheet of paper alone or not."""
+    """The way a page is read: a sheet of paper alone, or a picture with surroundings."""
 
     def __init__(self, reader: LineReader, is_sheet: bool) -> None:
         self._reader = reader
         self._is_sheet = is_sheet
 
     def read(self, view: View) -> tuple[Found | None, View]:
-        """What is on a page in any quarter turn, and the view in which it is upright."""
+        """The content of a page in any quarter turn, and the view in which it is upright."""
         found, inks, upright = self._read_in(view)
         if found is not None:
             if found.sure_part >= _SURE_PART and found.share >= _SHARE:
@@ -142,7 +145,7 @@ class _Page:
         return found, upright
 
     def _read_in(self, view: View) -> tuple[Found | None, list[Ink], View]:
-        """What is on a page in this turn, what may be ink on it, and the view without tilt."""
+        """The content of a page in this turn, its possible ink, and the view without tilt."""
         rulings = find_rulings(view.pixels)
         tilt = None if self._is_sheet else tilt_of_lines(rulings)
         if tilt is not None and abs(tilt) >= _LEAST_TILT:
@@ -169,7 +172,7 @@ class _Page:
         return found, inks, view
 
     def _read_grid(self, view: View, grid: Grid, rulings: Rulings) -> tuple[Found | None, View]:
-        """The rows of a grid whose cells have one number each; None where it is just paper."""
+        """The rows of a grid whose cells have one number each; None if it is only the paper's."""
         width, height = sheet_size(grid.corners)
         flat = View(erased(view.pixels, rulings), view.matrix).straightened(
             grid.corners, width, height
@@ -188,7 +191,7 @@ class _Page:
 
 
 def _without_lines(pixels: np.ndarray, rulings: Rulings, is_lattice: bool) -> np.ndarray:
-    """A picture without the lines of its paper."""
+    """A picture without the paper's lines."""
     height, width = pixels.shape[:2]
     level = _lines_of_paper(rulings.level, width, is_lattice)
     upright = _lines_of_paper(rulings.upright, height, is_lattice)
@@ -196,7 +199,7 @@ def _without_lines(pixels: np.ndarray, rulings: Rulings, is_lattice: bool) -> np
 
 
 def _lines_of_paper(lines: list[Ruling], side: int, is_lattice: bool) -> list[Ruling]:
-    """The lines that are none of a digit's strokes."""
+    """The lines that are not strokes of digits."""
     company = [line for line in lines if line.length >= _LONG * side]
     return [
         line
@@ -208,7 +211,7 @@ def _lines_of_paper(lines: list[Ruling], side: int, is_lattice: bool) -> list[Ru
 
 
 def _cells_of(components: Components, nodes: np.ndarray) -> list[list[list[int]]] | None:
-    """The components in each cell, row by row; None unless cells are written in.
+    """The components in each cell, row by row; None if the writing does not keep to cells.
 
     Parameters
     ----------
@@ -243,7 +246,7 @@ def _cells_of(components: Components, nodes: np.ndarray) -> list[list[list[int]]
             continue
         row, column = int(rows[i]), int(columns[i])
         before = cells[row][last[row]] if last[row] >= 0 else []
-        # A word goes on in the next cell.
+        # A word may go on in the next cell.
         if before and boxes[i, 0] - boxes[before, 2].max() < _WORD_GAP * components.height:
             column = int(last[row])
         cells[row][column].append(i)
@@ -252,7 +255,7 @@ def _cells_of(components: Components, nodes: np.ndarray) -> list[list[list[int]]
 
 
 def _places(x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The row and column of the cell that points are in; -1 or the number of them outside."""
+    """The row and column of each point's cell; outside, -1 or the number of rows or columns."""
     rows, columns = np.zeros(len(x), int), np.zeros(len(x), int)
     for i in range(len(x)):
         heights = [np.interp(x[i], line[:, 0], line[:, 1]) for line in nodes]
@@ -263,7 +266,7 @@ def _places(x: np.ndarray, y: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray
 
 
 def _is_level(levelled: Found, found: Found) -> bool:
-    """Whether a page is better read levelled than as it is."""
+    """Whether a page is read better after levelling than before."""
     n_words = [sum(len(strip.words) for strip in one.strips) for one in (levelled, found)]
     least = _WHOLE if n_words[0] < n_words[1] else _LEVELLED
     return levelled.merit > least * found.merit

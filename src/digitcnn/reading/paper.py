@@ -1,29 +1,27 @@
-"""Paper that lies on something else, as a quadrilateral."""
+"""Paper on a darker ground, as a quadrilateral."""
 
 import cv2
 import numpy as np
 
-_SIDE = 320  # Pixels of the longer side: paper is looked for in a picture so small.
-_NARROWEST = 40  # Of the shorter side then.
-_INK = 0.06  # Of the side: gaps as wide, of strokes and rulings, are closed.
-_LEAST, _MOST = 0.08, 0.97  # Of the picture's area.
-_LIKE = 0.88  # Of the union of a shape and its quadrilateral: both have so much in common.
-_ANGLE = 0.6  # Cosine; corners are between 53 and 127 degrees.
-_LONGEST = 6.0  # A side, of the shortest one.
-_EDGE = 0.7  # Of each side: so much is brighter inside than outside.
-_STEP = 12  # Of 255: by so much.
-_WITHIN = 3  # Pixels inside and outside of an edge.
-_SEARCHED = (
-    0.08  # Of a side: so far on both sides of a shape's edge its sheet's edge is looked for.
-)
-_SHRUNK = 0.006  # Of the paper's sides: what is cut off with its edge.
+_SIDE = 320  # Longer side, in pixels, of the picture in which paper is searched,
+_NARROWEST = 40  # and least length of its shorter side.
+_INK = 0.06  # Width of the strokes and rulings that are closed, relative to the side.
+_LEAST, _MOST = 0.08, 0.97  # Area, relative to the picture's.
+_LIKE = 0.88  # Least area of a shape, relative to its quadrilateral's.
+_ANGLE = 0.6  # Largest cosine of a corner's angle, which is between 53 and 127 degrees.
+_LONGEST = 6.0  # Longest side, relative to the shortest one.
+_EDGE = 0.7  # Least share of each side that is lighter inside than outside,
+_STEP = 12  # by so much of 255.
+_WITHIN = 3  # Pixels inside and outside of an edge that are compared.
+_SEARCHED = 0.08  # Largest distance of a sheet's edge from its shape's, relative to a side.
+_SHRUNK = 0.006  # Width of the paper's edge that is cut off, relative to its sides.
 
 
 def find_paper(pixels: np.ndarray) -> np.ndarray | None:
-    """The corners of a light sheet that lies on a darker ground, all of it in the picture.
+    """The corners of a light sheet on a darker ground that is completely in the picture.
 
-    Shapes that a threshold leaves in lightness or colour are quadrilaterals if a polygon with four
-    corners [1]_ is as good as they are.
+    Thresholds in lightness and colour give shapes. A shape is a quadrilateral if a polygon with
+    four corners [1]_ is a good approximation of it.
 
     Parameters
     ----------
@@ -32,7 +30,7 @@ def find_paper(pixels: np.ndarray) -> np.ndarray | None:
     Returns
     -------
     ndarray of float of shape (4, 2), or None
-        x and y, clockwise from the upper left corner. None where there is no such sheet, or it
+        x and y, clockwise from the upper left corner. None if there is no such sheet, or if it
         fills the picture.
 
     References
@@ -48,7 +46,7 @@ def find_paper(pixels: np.ndarray) -> np.ndarray | None:
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         small = small.reshape(*small.shape[:2], -1)
     light = small.max(axis=2) if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-    # Strokes on paper are closed, and so is the grain of what is under it.
+    # The filter removes strokes on the paper, and the grain of the ground.
     window = max(3, int(_INK * max(light.shape)) | 1)
     smooth_light = cv2.medianBlur(light, 5).astype(np.float32)
     best, corners = 0.0, None
@@ -76,7 +74,7 @@ def find_paper(pixels: np.ndarray) -> np.ndarray | None:
 
 
 def _channels(small: np.ndarray) -> list[np.ndarray]:
-    """Pictures in which paper may be lighter than its ground."""
+    """Channels in which paper may be lighter than its ground."""
     if small.shape[2] == 1:
         return [small[..., 0]]
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
@@ -90,7 +88,7 @@ def _channels(small: np.ndarray) -> list[np.ndarray]:
 
 
 def _quadrilaterals(mask: np.ndarray) -> list[np.ndarray]:
-    """The shapes of a mask that have four corners."""
+    """The shapes of a mask with four corners."""
     height, width = mask.shape
     opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
     contours, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -115,7 +113,7 @@ def _quadrilaterals(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def _fitted_corners(light: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Corners where lines through the edges of a sheet meet: it may be bent or torn."""
+    """Corners where lines through a sheet's edges meet. The sheet may be bent or torn."""
     lines = []
     for i in range(4):
         start, side = corners[i], corners[(i + 1) % 4] - corners[i]
@@ -127,7 +125,7 @@ def _fitted_corners(light: np.ndarray, corners: np.ndarray) -> np.ndarray:
         shades = _sampled(light, places.reshape(-1, 2)).reshape(len(along), len(reach))
         if len(reach) < 2 * _WITHIN + 3:
             return corners
-        # The step from outside to inside is where both differ most.
+        # The edge is where outside and inside differ most.
         sums = np.cumsum(np.pad(shades, ((0, 0), (1, 0))), axis=1)
         means = (sums[:, _WITHIN:] - sums[:, :-_WITHIN]) / _WITHIN
         steps = means[:, _WITHIN:] - means[:, :-_WITHIN]
@@ -135,7 +133,7 @@ def _fitted_corners(light: np.ndarray, corners: np.ndarray) -> np.ndarray:
         clear = steps.max(axis=1) > _STEP
         if clear.sum() < _EDGE * len(along):
             return corners
-        # The line that most of them are near: of the lines through two of them.
+        # Of the lines through two of the points, the one with most points near to it.
         x, y = along[clear] * length, off[clear].astype(float)
         best, chosen = 0, None
         for j in range(0, len(x) - 6, 2):
@@ -157,7 +155,7 @@ def _fitted_corners(light: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _clockwise(corners: np.ndarray) -> np.ndarray:
-    """Clockwise, from the one at the upper left."""
+    """Corners in clockwise order from the upper left one."""
     middle = corners.mean(axis=0)
     order = np.argsort(np.arctan2(*(corners - middle).T[::-1]))
     corners = corners[order]
@@ -165,7 +163,7 @@ def _clockwise(corners: np.ndarray) -> np.ndarray:
 
 
 def _merit(corners: np.ndarray, light: np.ndarray) -> float:
-    """Area of a quadrilateral that is lighter than what is around; 0 for another shape."""
+    """The area of a quadrilateral that is lighter than its surroundings; 0 for other shapes."""
     sides = np.roll(corners, -1, axis=0) - corners
     lengths = np.linalg.norm(sides, axis=1)
     cosines = np.sum(sides * np.roll(sides, 1, axis=0), axis=1) / (lengths * np.roll(lengths, 1))
@@ -187,6 +185,6 @@ def _sampled(image: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def sheet_size(corners: np.ndarray) -> tuple[int, int]:
-    """Width and height of a sheet in the pixels that show it."""
+    """The width and height of a sheet, in pixels."""
     lengths = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     return max(8, round(max(lengths[0], lengths[2]))), max(8, round(max(lengths[1], lengths[3])))

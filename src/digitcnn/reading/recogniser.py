@@ -120,7 +120,7 @@ def cut_line(
     line : sequence of int
         The components of the line.
     size : float, default=1.0
-        Of a typical component in the line, in parts of `BODY`.
+        Size of a typical component in the line, relative to `BODY`.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def cut_line(
     """
     boxes = components.boxes[list(line)]
     heights, widths = boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]
-    # The bar of a frame is higher than any digit.
+    # The bar of a frame is higher than a digit.
     typical = _weighted_median(heights, widths)
     is_large = (heights >= _LARGE[0] * typical) & (heights <= _LARGE[1] * typical)
     body = _weighted_median(heights[is_large], widths[is_large])

@@ -1,4 +1,4 @@
-"""The lines of digits in a picture's pixels."""
+"""The ink of a picture, and the lines of digits in it."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,27 +19,28 @@ from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
 from digitcnn.reading.witnesses import refined, refined_digit
 from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, number_of_line, numbers_of, numbers_only
 
-_MOST_COMPONENTS = 1500  # Of a page: texture has more.
-_SURE = 0.9  # A digit.
-_FEW_PARTS = 3  # Components of a picture in which digits have no company.
+_MOST_COMPONENTS = 1500  # Of a page. Texture has more.
+_SURE = 0.9  # Least probability of a confident digit.
+_FEW_PARTS = 3  # Most components of a picture in which a digit may stand alone.
 
-# Of texture a few parts look like digits, and many like 1.
+# Texture has few digits in little of its ink, or many 1s as a large share of its digits.
 _FEW_DIGITS, _LEAST_SHARE = 4, 0.5
 _MANY_ONES, _ONES = 8, 0.7
-_PLAIN = 0.06  # Standard deviation of the contrast: a solid thing is no more uneven.
-_PAPER = 0.5  # Of a picture.
-_BESIDE = 0.04  # Of the picture's shorter side: what is so near to something solid is its edge.
+_PLAIN = 0.06  # Largest standard deviation of the contrast in something solid.
+_PAPER = 0.5  # Share of a picture from which on apparent ink is paper.
+_BESIDE = 0.04  # Width of the edge of something solid, relative to the picture's shorter side.
 
-_LEAST_RATING = 40.0  # Of `rate_group`: noise and shadows are rated lower.
+_LEAST_RATING = 40.0  # Least result of `rate_group`. Noise and shadows have a lower one.
 
 
-# The lines of a page, each as its words, each as its components; or that it is none of such lines.
+# Takes components to the lines of a page. Each line is a list of words, which are lists of
+# components. None: they do not form lines of that kind.
 Grouping = Callable[[Components], "list[list[list[int]]] | None"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """What may be ink, and the groups of strokes in it."""
+    """A guess about what is ink, and the groups of strokes in it."""
 
     shades: Shades
     components: Components
@@ -47,17 +48,17 @@ class Ink:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What ink says, if it is ink.
+    """The content of a guess about ink.
 
     Attributes
     ----------
     ink : Ink
     strips : tuple of Strip
-        The lines that have numbers, and the words of these that are.
+        The lines with numbers. Their words are the numbers.
     merit : float
-        The guess about ink with the highest one is right.
+        The guess with the highest merit is right.
     sure_part, share : float
-        Of the digits, the sure ones, and of the ink, theirs.
+        The share of confident digits, and the share of ink in digits.
     """
 
     ink: Ink
@@ -77,15 +78,15 @@ class _Guess:
 
 
 class LineReader:
-    """How lines are read, whatever page they are on.
+    """Reads the lines of any kind of page.
 
     Parameters
     ----------
     classifier : DigitClassifier
-        Of digits.
+        A classifier of digits.
     recogniser : LineRecogniser
     reject_below : float
-        Numbers whose digits are less sure are left out.
+        Numbers whose digits have a lower mean confidence are left out.
     """
 
     def __init__(
@@ -105,26 +106,26 @@ class LineReader:
         is_apart: bool = False,
         is_one_line: bool = False,
     ) -> Found | None:
-        """The lines of a picture, in the guess about its ink that is right.
+        """The lines of a picture in the best guess about its ink.
 
-        Dark and light strokes are both tried. The guess is right whose ink is digits, surely read,
-        and stands out.
+        Dark and light strokes are both tried. In the best guess the ink has much contrast, is
+        mostly digits, and is read with confidence.
 
         Parameters
         ----------
         inks : sequence of Ink
         grouping : callable
-            Gives the lines of components; None where they have none of that kind.
+            Gives the lines of components; None if they do not form lines of that kind.
         is_apart : bool, default=False
-            Whether words have nothing to do with each other, as those in the cells of a table.
+            Whether words are independent of each other, as in the cells of a table.
 
         is_one_line : bool, default=False
-            Whether the picture shows a line: if none is found, other sizes are tried.
+            Whether the picture shows a line. If none is found, it is read in the other sizes.
 
         Returns
         -------
         Found or None
-            None where there is no number.
+            None if there is no number.
         """
         grouped = [(ink, grouping(ink.components)) for ink in inks]
         lines = [(ink, one) for ink, one in grouped if one is not None]
@@ -163,9 +164,8 @@ class LineReader:
         is_one_line: bool,
         size: float,
     ) -> tuple[_Guess, list[list[int]], tuple[float, float, float]] | None:
-        """The guess about the ink that is right, the numbers in its lines, and its merit.
-
-        The numbers are those of the words in each line. None where there is no number.
+        """The best guess about the ink, the indices of each line's words that are numbers, and its
+        merit, `sure_part` and `share`. None if there is no number.
         """
         best, most = None, 0.0
         for ink, one in lines:
@@ -200,7 +200,7 @@ class LineReader:
 def read_single(
     pixels: np.ndarray, classifier: DigitClassifier, recogniser: LineRecogniser
 ) -> list[Strip]:
-    """The digit in a picture of one digit, as the one of one line."""
+    """The digit in a picture of one digit, as a line."""
     strokes = find_strokes(pixels)
     if strokes is None:
         return []
@@ -215,7 +215,7 @@ def read_single(
 
 
 def find_ink(pixels: np.ndarray) -> list[Ink]:
-    """What may be ink: two shades, or dark or light strokes in uneven light.
+    """Guesses about what is ink: two shades, or dark or light strokes in uneven light.
 
     Parameters
     ----------
@@ -233,28 +233,28 @@ def find_ink(pixels: np.ndarray) -> list[Ink]:
 
 
 def _beside_solid(shades: Shades, solid: np.ndarray) -> np.ndarray | None:
-    """Where in uneven light the edges of something solid seem to be strokes; None for nowhere."""
-    # Where most of a picture seems to be ink, that is paper, and what is solid in it is in a loop.
+    """Where edges of something solid look like strokes in uneven light; None for nowhere."""
+    # If most of a picture seems to be ink, that is paper, and solid things are inside of loops.
     if not solid.any() or shades.mask.mean() > _PAPER:
         return None
     reach = 2 * int(_BESIDE * min(solid.shape)) + 1
     window = np.ones((reach, reach), np.uint8)
     inside = cv2.erode(solid, window)
     beside: np.ndarray = cv2.dilate(solid, window)
-    # A shadow has something in it.
+    # There may be writing in a shadow.
     if inside.any() and float(shades.contrast[inside > 0].std()) > _PLAIN:
         beside = beside & ~solid & 1
     return beside
 
 
 def one_line(components: Components) -> list[list[list[int]]]:
-    """All that is written as one line."""
+    """All components as one line."""
     order = np.argsort(components.boxes[:, 0], kind="stable").tolist()
     return [_words_in(components.boxes, order)]
 
 
 def lines_of_page(components: Components) -> list[list[list[int]]]:
-    """Neighbours at about the same height."""
+    """Lines of neighbours at about the same height."""
     lines = link_lines(components.boxes, components.height)
     return [_words_in(components.boxes, line) for line in lines]
 
@@ -282,10 +282,10 @@ def _guess(
 
 
 def _merit(ink: Ink, strips: Sequence[Strip], n_signs: int) -> tuple[float, float, float]:
-    """Contrast of the digits, their part of all ink, and their confidence; 0 for noise.
+    """The merit of a guess, its share of confident digits, and its share of ink in digits.
 
-    Signs that are in no number have no confidence. Besides, the part of the digits that is sure,
-    and the part of all ink.
+    The merit grows with the contrast of the digits, their share of the ink and their confidence,
+    where signs outside of numbers count as 0. It is 0 for noise.
     """
     shades = ink.shades
     digits: list[tuple[str, float]] = []

@@ -10,15 +10,15 @@ from digitcnn.reading.strips import DIGITS, OTHER, Strip, signs_of
 # Least share of a number's signs that are digits, before and after the classifier has read them.
 # Separators do not count.
 MAYBE_PART, DIGIT_PART = 0.5, 0.6
-# A line is text if it has at least so many signs and a larger share of others than digits. In text,
-# a number needs at least so many digits, all with such a confidence.
-_FEW, _TEXT_PART, _LONG, _SURE = 4, 0.4, 3, 0.9
+# A line of at least _FEW signs is text if more than this share of them are not digits.
+_FEW, _TEXT_PART = 4, 0.4
+# In text, a number has at least _LONG digits, each with the probability _SURE.
+_LONG, _SURE = 3, 0.9
 
-# A page is text if it has more words than this and than numbers. With more than so many words, the
-# second least number of digits holds for a number, else the first. Not all of its digits may be
-# ones that O, I, l, S and B look like.
+# A page is text if it has more than _TEXT words, and more words than numbers. A number in it has at
+# least _AMONG_FEW digits, or _AMONG_MANY on a page of more than _MANY words.
 _TEXT, _MANY, _AMONG_FEW, _AMONG_MANY = 2, 6, 2, 4
-_LOOK_ALIKES = frozenset("0158")
+_LOOK_ALIKES = frozenset("0158")  # Of O, I, l, S and B. A number in text has other digits too.
 
 _LONGEST = 40  # Most digits without a gap.
 
