@@ -1,6 +1,6 @@
 """Changed files guided by the lines that they reach: python tests/fuzz/guided.py models 600
 
-The first argument is models, tables or images, the second the seconds. It takes atheris, installed
+The first argument is models, tables, images or templates, the second the seconds. It takes atheris, installed
 apart. What it finds, the test of that name finds again.
 """
 
@@ -15,6 +15,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 READERS = {
     "models": ("_utils.array_file", "serialization.schema"),
     "images": ("tables.image_files",),
+    "templates": ("reading.forms.schema", "reading.forms.template"),
     "tables": ("tables.files", "tables.csv_reader", "tables.columns", "tables.readers"),
 }
 
