@@ -1,7 +1,7 @@
 """Changed files guided by the lines that they reach: python tests/fuzz/guided.py models 600
 
-The first argument is models, tables, images or templates, the second the seconds. It takes atheris, installed
-apart. What it finds, the test of that name finds again.
+The first argument is models, tables, images or templates, and the second the time in seconds. It
+needs atheris, which is installed separately. The test of that name finds the same files again.
 """
 
 import inspect
