@@ -22,6 +22,9 @@ class AsData:
             Texts, numbers, lists and dictionaries only, as in JSON. Confidences are rounded to 4
             decimals and places to 1.
         """
+        return self._as_dict()
+
+    def _as_dict(self) -> dict[str, Any]:
         raise NotImplementedError
 
 
@@ -67,6 +70,9 @@ class Placed(AsData):
         str
             A text of the same length.
         """
+        return self._masked(min_confidence)
+
+    def _masked(self, min_confidence: float) -> str:
         return self.text if self.confidence >= min_confidence else "?"
 
 
@@ -108,7 +114,7 @@ class Digit(Placed):
     polygon: Polygon
     alternatives: tuple[tuple[str, float], ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def _as_dict(self) -> dict[str, Any]:
         alternatives = [[text, round(p, 4)] for text, p in self.alternatives]
         return {**placed_as_dict(self), "alternatives": alternatives}
 
@@ -144,10 +150,10 @@ class _Group(Placed):
     def box(self) -> Box:
         return box_of(tuple(corner for part in self._parts for corner in rectangle(*part.box)))
 
-    def masked(self, min_confidence: float) -> str:
+    def _masked(self, min_confidence: float) -> str:
         return self._between.join(part.masked(min_confidence) for part in self._parts)
 
-    def to_dict(self) -> dict[str, Any]:
+    def _as_dict(self) -> dict[str, Any]:
         parts = [part.to_dict() for part in self._parts]
         return {**placed_as_dict(self), self._parts_name: parts}
 
@@ -250,7 +256,7 @@ class Page(_Group, Document):
         """x, y, width and height of the picture."""
         return 0, 0, self.width, self.height
 
-    def to_dict(self) -> dict[str, Any]:
+    def _as_dict(self) -> dict[str, Any]:
         return {
             "width": self.width,
             "height": self.height,

@@ -46,10 +46,10 @@ class FormField(Placed):
     number: Number | None
     is_allowed: bool = True
 
-    def masked(self, min_confidence: float) -> str:
+    def _masked(self, min_confidence: float) -> str:
         return self.number.masked(min_confidence) if self.text and self.number else self.text
 
-    def to_dict(self) -> dict[str, Any]:
+    def _as_dict(self) -> dict[str, Any]:
         return {
             **placed_as_dict(self),
             "is_allowed": self.is_allowed,
@@ -120,7 +120,7 @@ class FormPage(Document):
             raise KeyError(f"expected the name of a grid, got {name!r}")
         return list(rows.values())
 
-    def to_dict(self) -> dict[str, Any]:
+    def _as_dict(self) -> dict[str, Any]:
         return {
             "width": self.width,
             "height": self.height,
