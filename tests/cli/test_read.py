@@ -152,7 +152,7 @@ def test_picture_without_numbers_is_no_error(folder, run):
         (["scans/a9.png", "--length", "none"], "expected length to be"),
         (["scans/a9.png", "--pattern", "abc"], "expected pattern to have"),
         (["scans/a9.png", "--check", "sum"], "expected check to be one of 'luhn'"),
-        (["scans/a9.png", "--check", "iban"], "expected a pattern with check 'iban'"),
+        (["scans/a9.png", "--check", "iban"], "expected a pattern for check 'iban'"),
         (["scans/a9.png", "--lexicon", "nowhere.txt"], "nowhere.txt"),
         (["scans/a9.png", "--lexicon", "scans/a10.png"], "expected a text file in UTF-8"),
         (["scans/a9.png", "--lexicon", "words.txt"], "expected texts in lexicon with a digit"),

@@ -235,8 +235,8 @@ def _templates_of(pattern: str) -> list[Parts]:
     for parts in templates:
         if None not in parts or len(parts) > _LONGEST:
             raise ValueError(
-                f"expected alternatives in pattern with a # and at most {_LONGEST} signs, got "
-                f"{pattern!r}"
+                f"expected pattern to have a # and at most {_LONGEST} signs in each alternative, "
+                f"got {pattern!r}"
             )
     return [tuple(parts) for parts in templates]
 
