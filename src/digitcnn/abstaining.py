@@ -89,7 +89,7 @@ class AbstainingClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """
 
     classes_: np.ndarray
-    classifier_: BaseEstimator
+    classifier_: Any
     threshold_: float
     reject_label_: Any
 

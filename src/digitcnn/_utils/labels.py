@@ -51,7 +51,10 @@ def hold_out(y: np.ndarray, fraction: float, random_state: Any) -> list[np.ndarr
     """
     rows = np.arange(len(y))
     try:
-        return train_test_split(rows, test_size=fraction, stratify=y, random_state=random_state)
+        parts: list[np.ndarray] = train_test_split(
+            rows, test_size=fraction, stratify=y, random_state=random_state
+        )
+        return parts
     except ValueError as error:
         raise ValueError(
             f"expected enough images of each class to hold out validation_fraction={fraction}, got "

@@ -144,7 +144,8 @@ def check_pixel_scale(
             stacklevel=5,
         )
     if not is_found and (low < black or high > white):
-        return np.clip(X, black, white)
+        clipped: np.ndarray = np.clip(X, black, white)
+        return clipped
     return X
 
 

@@ -145,7 +145,8 @@ def _on_scale_of(clf: Any, pixels: np.ndarray) -> np.ndarray:
     black, white = networks_of(clf)[0].pixel_range_
     if (black, white) == (0, 255):
         return pixels
-    return (black + pixels * ((white - black) / 255)).astype(np.float32)
+    scaled: np.ndarray = (black + pixels * ((white - black) / 255)).astype(np.float32)
+    return scaled
 
 
 def name_errors(measures: dict[str, Any], files: list[str] | None) -> None:

@@ -316,4 +316,4 @@ def _count_held_out(options: argparse.Namespace, y: np.ndarray) -> int:
             f"of each of the {len(classes)} classes and leaves one to train on, got "
             f"{options.validation_fraction:g} of {len(y):,} digits"
         )
-    return n_held
+    return int(n_held)

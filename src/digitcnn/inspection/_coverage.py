@@ -80,6 +80,12 @@ class CoverageDisplay:
     True
     """
 
+    ax_: Any
+    figure_: Any
+    line_: Any
+    target_error_rate_line_: Any
+    threshold_line_: Any
+
     def __init__(
         self,
         coverage: ArrayLike,

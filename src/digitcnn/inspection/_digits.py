@@ -56,6 +56,11 @@ class DigitGridDisplay:
     array([178, 182, 177])
     """
 
+    axes_: NDArray[Any]
+    figure_: Any
+    images_: list[Any]
+    bars_: Any
+
     def __init__(
         self, pictures: Sequence[Sequence[NDArray[Any]]], classes: ArrayLike, counts: ArrayLike
     ) -> None:

@@ -60,6 +60,10 @@ class DistortionDisplay:
     (7, 8, 8, 1)
     """
 
+    ax_: Any
+    figure_: Any
+    images_: list[Any]
+
     def __init__(self, picture: NDArray[Any], distorted: NDArray[Any]) -> None:
         self.picture = picture
         self.distorted = distorted

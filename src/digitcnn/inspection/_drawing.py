@@ -73,10 +73,11 @@ def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float
     if ax is None:
         from matplotlib import pyplot
 
-        return pyplot.subplots(
+        grid: np.ndarray = pyplot.subplots(
             n, 1, sharex=True, squeeze=False, figsize=figsize, height_ratios=heights,
             layout="constrained",
-        )[1][:, 0]  # fmt: skip
+        )[1]  # fmt: skip
+        return grid[:, 0]
     given = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
     if len(given) == n:
         return given

@@ -71,6 +71,10 @@ class ErrorGalleryDisplay:
     True
     """
 
+    ax_: Any
+    figure_: Any
+    images_: list[Any]
+
     def __init__(
         self,
         pictures: Sequence[NDArray[Any]],

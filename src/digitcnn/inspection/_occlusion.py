@@ -162,6 +162,10 @@ class OcclusionDisplay:
     4
     """
 
+    ax_: Any
+    figure_: Any
+    im_: Any
+
     def __init__(
         self,
         picture: NDArray[Any],

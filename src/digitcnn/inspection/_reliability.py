@@ -72,6 +72,8 @@ class ReliabilityDisplay(CalibrationDisplay):
     True
     """
 
+    bars_: Any
+
     def __init__(
         self,
         prob_true: ArrayLike,

@@ -69,6 +69,10 @@ class TrainingCurveDisplay:
     array([3])
     """
 
+    axes_: NDArray[Any]
+    figure_: Any
+    reductions: NDArray[Any]
+
     def __init__(
         self,
         *,

@@ -263,7 +263,8 @@ def mean_depth(mask: np.ndarray, metric: int = cv2.DIST_L2) -> float:
         A distance type of OpenCV.
     """
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    return cv2.sumElems(cv2.distanceTransform(padded, metric, 3))[0] / cv2.countNonZero(mask)
+    distances = cv2.sumElems(cv2.distanceTransform(padded, metric, 3))[0]
+    return float(distances / cv2.countNonZero(mask))
 
 
 def border(image: np.ndarray) -> np.ndarray:

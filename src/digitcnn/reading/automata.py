@@ -76,7 +76,7 @@ class DigitsPath(Path):
         super().__init__(check, "")
         self._least = 1 if length is None else length[0]
         self._most = None if length is None else length[1]
-        self.start = self._first
+        self.start: Any = self._first
 
     def step(self, state: Any, sign: str) -> Any:
         if not (sign in DIGITS or (self._takes_x and sign == "X")) or state[0] == self._most:
@@ -106,7 +106,7 @@ class TemplatePath(Path):
         self.parts = parts
         self._symbols = frozenset(symbols) | DIGITS
         self._last = max((i for i, part in enumerate(parts) if part is None), default=-1)
-        self.start = self._skip(self._first)
+        self.start: Any = self._skip(self._first)
 
     def step(self, state: Any, sign: str) -> Any:
         place = state[0]

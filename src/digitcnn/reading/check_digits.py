@@ -25,7 +25,7 @@ class Luhn:
     with the last digit doubled.
     """
 
-    start = (0, 0)
+    start: tuple[int, int] = (0, 0)
 
     def step(self, state: tuple[int, int], sign: str) -> tuple[int, int]:
         if not sign.isdigit():
@@ -45,7 +45,7 @@ class Mod11:
     weight, which adds their plain sum. So the state has both sums, and whether the X has come.
     """
 
-    start = (0, 0, False)
+    start: tuple[int, int, bool] = (0, 0, False)
 
     def step(self, state: tuple[int, int, bool], sign: str) -> tuple[int, int, bool] | None:
         weighted, plain, has_ended = state
@@ -63,7 +63,7 @@ class Mod11:
 class Ean13:
     """Thirteen digits with the weights 1 and 3 in turn, and a sum of 0 modulo 10."""
 
-    start = (0, 0)
+    start: tuple[int, int] = (0, 0)
 
     def step(self, state: tuple[int, int], sign: str) -> tuple[int, int] | None:
         n_digits, total = state
@@ -89,7 +89,7 @@ class Iban:
         The letters and digits of the number. Any sign except a letter stands for a digit.
     """
 
-    start = (0, 0)
+    start: tuple[int, int] = (0, 0)
 
     def __init__(self, signs: str) -> None:
         # The country and the check digits go to the end.

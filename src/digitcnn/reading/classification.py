@@ -33,7 +33,7 @@ class DigitClassifier:
     """
 
     def __init__(self, model: Any) -> None:
-        self.is_pretrained = isinstance(model, str) and model == PRETRAINED
+        self.is_pretrained: bool = isinstance(model, str) and model == PRETRAINED
         self._is_stored = isinstance(model, str | os.PathLike)
         if self._is_stored:
             from digitcnn.serialization.initial import model_path
@@ -47,7 +47,7 @@ class DigitClassifier:
                 f"{type(model).__name__} that is not fitted. Fit it first"
             )
         self._model = model
-        self.classes = [str(label) for label in model.classes_]
+        self.classes: list[str] = [str(label) for label in model.classes_]
         wrong = [label for label in self.classes if len(label) != 1]
         if wrong:
             raise ValueError(

@@ -171,4 +171,5 @@ def _at_edge(line: np.ndarray, next_line: np.ndarray, edge: float) -> np.ndarray
     """The points where the lines that cross two others meet a sheet's edge."""
     steps = line - next_line
     parts = (edge - line[:, 1]) / np.where(np.abs(steps[:, 1]) < 1e-6, 1e-6, steps[:, 1])
-    return line + np.clip(parts, 0, 2)[:, None] * steps
+    points: np.ndarray = line + np.clip(parts, 0, 2)[:, None] * steps
+    return points

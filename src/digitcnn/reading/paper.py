@@ -70,7 +70,8 @@ def find_paper(pixels: np.ndarray) -> np.ndarray | None:
         return None
     middle = corners.mean(axis=0)
     corners = corners + (middle - corners) * 2 * _SHRUNK
-    return corners / min(scale, 1.0)
+    found: np.ndarray = corners / min(scale, 1.0)
+    return found
 
 
 def _channels(small: np.ndarray) -> list[np.ndarray]:
@@ -181,7 +182,8 @@ def _merit(corners: np.ndarray, light: np.ndarray) -> float:
 def _sampled(image: np.ndarray, places: np.ndarray) -> np.ndarray:
     columns = np.clip(places[:, 0].round().astype(int), 0, image.shape[1] - 1)
     rows = np.clip(places[:, 1].round().astype(int), 0, image.shape[0] - 1)
-    return image[rows, columns]
+    sampled: np.ndarray = image[rows, columns]
+    return sampled
 
 
 def sheet_size(corners: np.ndarray) -> tuple[int, int]:

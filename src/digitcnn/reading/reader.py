@@ -105,7 +105,9 @@ class DigitReader(BaseReader[Page]):
         self.length = length
         self.pattern = pattern
         # An iterator would be used up by the first picture.
-        self.lexicon = list(lexicon) if isinstance(lexicon, Iterator) else lexicon
+        self.lexicon: Iterable[str] | None = (
+            list(lexicon) if isinstance(lexicon, Iterator) else lexicon
+        )
         self.check = check
         self._loaded: tuple[Any, Any] | None = None
         self._limits: tuple[tuple[Any, ...], Allowed | None] | None = None

@@ -190,7 +190,8 @@ def _drawn(ink: np.ndarray, forward: np.ndarray, width: int) -> np.ndarray:
         # Without a blur the reduction would pick single pixels.
         ink = cv2.GaussianBlur(ink, (0, 0), 0.4 / scale)
     pixels = cv2.warpAffine(ink, forward, (width, HEIGHT), flags=cv2.INTER_LINEAR)
-    return np.rint(pixels * 255).astype(np.uint8)
+    drawn: np.ndarray = np.rint(pixels * 255).astype(np.uint8)
+    return drawn
 
 
 def _ink_of(

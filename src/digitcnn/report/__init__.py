@@ -229,4 +229,5 @@ def _render(**content: Any) -> str:
     )
     environment.filters["percent"] = lambda part: f"{part:.2%}"
     template = environment.from_string(own["html"])
-    return template.render(policy=policy, style=own["css"], script=own["js"], **content)
+    page: str = template.render(policy=policy, style=own["css"], script=own["js"], **content)
+    return page

@@ -123,7 +123,8 @@ def _parameters_of(part: Any) -> dict[str, Any]:
     """The parameters of an estimator; for a network those that it was trained with."""
     if isinstance(part, DigitCNNClassifier):
         return part._parameters_as_fitted()
-    return part.get_params(deep=False)
+    parameters: dict[str, Any] = part.get_params(deep=False)
+    return parameters
 
 
 def describe_data(pictures: np.ndarray, data: str | None) -> Facts:

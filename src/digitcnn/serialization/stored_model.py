@@ -46,6 +46,14 @@ class StoredModel:
     validation_confidences_: np.ndarray | None
     validation_correct_: np.ndarray | None
 
+    is_pipeline: bool
+    classes_: np.ndarray
+    n_features_in_: int | None
+    feature_names_in_: np.ndarray
+    image_shape_: tuple[int, int, int]
+    pixel_range_: tuple[float, float]
+    normalizer: dict[str, object] | None
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         model = read_model(path)
         self._networks = [_StoredNetwork(kept) for kept in model.networks]

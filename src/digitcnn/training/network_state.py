@@ -33,7 +33,7 @@ class NetworkState:
     _state_key: object
 
     def __init__(self, plan: NetworkPlan) -> None:
-        self.plan = plan
+        self.plan: NetworkPlan = plan
 
     @property
     def is_trained(self) -> bool:

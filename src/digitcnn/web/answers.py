@@ -51,8 +51,8 @@ class Answers:
             self._model = StoredModel(path)
             self._described = describe_model(path)
         self._name = model if model == PRETRAINED else Path(model).name
-        self.labels = [str(label) for label in self._model.classes_]
-        self.side = int(self._model.image_shape_[0])
+        self.labels: list[str] = [str(label) for label in self._model.classes_]
+        self.side: int = int(self._model.image_shape_[0])
         # A first answer at start: it imports and builds what the next ones need, so it is slower.
         self._classify(np.zeros((1, self.side, self.side), np.uint8))
         self._reader.read(np.kron(np.eye(9) < 1, np.ones((4, 4))))

@@ -196,7 +196,8 @@ def _answered(
 
 
 def _type_of(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind: str = request.headers.get("content-type", "").partition(";")[0]
+    return kind.strip().lower()
 
 
 def _options_of(request: Request, known: dict[str, Callable[[str], Any]]) -> dict[str, Any]:

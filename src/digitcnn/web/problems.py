@@ -37,7 +37,7 @@ class RequestError(Exception):
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
 
 def too_slow(seconds: float) -> RequestError:

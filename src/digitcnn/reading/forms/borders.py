@@ -82,7 +82,8 @@ def _shrunk(mask: np.ndarray) -> np.ndarray:
     n = max(1, mask.shape[1] // _STEP)
     thick = cv2.dilate(np.ascontiguousarray(mask), np.ones((3, 1), np.uint8))
     ink = cv2.resize(thick.astype(np.float32), (n, mask.shape[0]), interpolation=cv2.INTER_AREA)
-    return ink.reshape(mask.shape[0], n)
+    steps: np.ndarray = ink.reshape(mask.shape[0], n)
+    return steps
 
 
 def _track(ink: np.ndarray, guess: np.ndarray, slack: float) -> tuple[np.ndarray, np.ndarray]:
@@ -185,4 +186,5 @@ def crossings(mask: np.ndarray, borders: Borders) -> np.ndarray:
         crosses = (above & wide_below) | (below & wide_above)
         crosses = cv2.morphologyEx(crosses[None], cv2.MORPH_CLOSE, span[:, reach:])[0]
         kept |= (np.abs(rows - path) <= half).astype(np.uint8) * crosses
-    return kept & mask
+    remaining: np.ndarray = kept & mask
+    return remaining

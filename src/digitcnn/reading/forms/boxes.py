@@ -287,7 +287,8 @@ def _main_parts(group: np.ndarray) -> np.ndarray:
         return group
     is_part = stats[:, 4] >= _PART * stats[1:, 4].max()
     is_part[0] = False
-    return is_part.astype(np.uint8)[labels]
+    parts: np.ndarray = is_part.astype(np.uint8)[labels]
+    return parts
 
 
 def _polygons(rows: np.ndarray, columns: np.ndarray, x: int, y: int) -> list[np.ndarray]:

@@ -73,7 +73,8 @@ def _read_string(
     (strip,) = read_numbers([whole], [[0]], shades, components, recogniser, classifier)
 
     def outline(first: int, last: int) -> np.ndarray:
-        return strip.outline(first, last) + np.array([crop.left, crop.top])
+        points: np.ndarray = strip.outline(first, last) + np.array([crop.left, crop.top])
+        return points
 
     return Strip(strip.log_probabilities, strip.symbols, strip.words, outline, strip.calibration)
 
@@ -81,7 +82,8 @@ def _read_string(
 def _corners(crop: Crop, strokes: np.ndarray) -> np.ndarray:
     left, top, width, height = cv2.boundingRect(strokes)
     corners = [(0, 0), (width, 0), (width, height), (0, height)]
-    return np.array(corners, float) + np.array([crop.left + left, crop.top + top])
+    points: np.ndarray = np.array(corners, float) + np.array([crop.left + left, crop.top + top])
+    return points
 
 
 def _joined(strips: Sequence[Strip]) -> Strip:

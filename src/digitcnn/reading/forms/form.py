@@ -54,8 +54,8 @@ class Form(BaseReader[FormPage]):
     """
 
     def __init__(self, template: Any, reader: DigitReader | None = None) -> None:
-        self.template = load_template(template)
-        self.reader = DigitReader() if reader is None else reader
+        self.template: FormTemplate = load_template(template)
+        self.reader: DigitReader = DigitReader() if reader is None else reader
 
     @property
     def columns(self) -> list[str]:

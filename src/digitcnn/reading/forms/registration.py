@@ -97,7 +97,10 @@ def _turned(corners: np.ndarray, quad: np.ndarray, is_sure: bool) -> Iterator[Ho
 
 def homography(points: np.ndarray, images: np.ndarray) -> Homography:
     """The homography that maps four points to four others."""
-    return cv2.getPerspectiveTransform(points.astype(np.float32), images.astype(np.float32))
+    found: Homography = cv2.getPerspectiveTransform(
+        points.astype(np.float32), images.astype(np.float32)
+    )
+    return found
 
 
 def _skew(matrix: Homography, place: np.ndarray) -> float:
@@ -121,7 +124,8 @@ def _darker_than_around(small: np.ndarray, window: float, contrast: float) -> np
     grey = small.min(axis=2)
     span = max(3, int(window * max(grey.shape))) | 1
     around = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, np.ones((span, span), np.uint8))
-    return (grey < (1 - contrast) * around.astype(np.float32)).astype(np.uint8)
+    darker: np.ndarray = grey < (1 - contrast) * around.astype(np.float32)
+    return darker.astype(np.uint8)
 
 
 def _mark_quads(mask: np.ndarray, corners: np.ndarray, size: float) -> list[np.ndarray]:
