@@ -37,8 +37,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
     learning rate by a schedule.
 
     Pass images as rows of pixels, (n, height * width), or as arrays of shape (n, height, width) or
-    (n, height, width, channels). Each batch is converted to float32 when it is used; uint8 images
-    need the least memory.
+    (n, height, width, channels). Images of uint8 need the least memory.
 
     Parameters
     ----------
@@ -478,8 +477,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         ValueError
             If the images have another size, or are plainly on another scale.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        labels: np.ndarray = self.classes_[best]
+        labels: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
         return labels
 
     def confidence_threshold(self, target_error_rate: float) -> float:

@@ -258,7 +258,7 @@ def test_without_a_random_state_the_drawn_seed_is_kept_until_the_end(
     kill(-1)
     clf.fit(X, y)
     with monkeypatch.context() as patch:
-        patch.setattr(digitcnn.training.base, "_draw_seed", lambda random_state: content["seed"])
+        patch.setattr(digitcnn.training.base, "draw_seed", lambda random_state: content["seed"])
         assert_equal(clf, make_classifier(**parameters, random_state=None).fit(X, y))
     # The next fit draws anew.
     assert list(tmp_path.iterdir()) == []

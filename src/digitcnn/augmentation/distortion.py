@@ -32,7 +32,7 @@ class Distortion:
     elastic_sigma : float, default=4.0
         Standard deviation of the Gaussian that smooths the field, in pixels.
     fill_mode : {"nearest", "constant"}, default="nearest"
-        How pixels from outside the image are filled: with the nearest pixel, or the background.
+        Fill for pixels from outside the image: the nearest pixel, or the background.
 
     References
     ----------
@@ -162,8 +162,7 @@ def draw_elastic(
     """
     rows, columns = smoothing_factors(distortion, side)
     noise = draw_smooth_noise(distortion, n, side, rng)
-    displacements: np.ndarray = rows @ noise @ columns.T
-    return displacements
+    return np.asarray(rows @ noise @ columns.T)
 
 
 def smoothing_factors(
@@ -315,8 +314,7 @@ def apply_view(images: np.ndarray, view: np.ndarray, **fill: Any) -> np.ndarray:
     ndarray of shape (n, height, width, channels), float32
     """
     n = len(images)
-    # A power of two, so that few numbers of images are compiled for, and at least one: JAX takes
-    # nothing out of nothing.
+    # A power of two, so that few sizes are compiled, and at least one: JAX needs an image.
     missing = (1 << max(0, n - 1).bit_length()) - n
     filled = np.concatenate([images, np.zeros((missing, *images.shape[1:]), images.dtype)])
     return warp(filled, np.repeat(view[None], n + missing, axis=0), **fill)[:n]

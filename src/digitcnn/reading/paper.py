@@ -70,8 +70,8 @@ def find_paper(pixels: np.ndarray) -> np.ndarray | None:
         return None
     middle = corners.mean(axis=0)
     corners = corners + (middle - corners) * 2 * _SHRUNK
-    found: np.ndarray = corners / min(scale, 1.0)
-    return found
+    unscaled: np.ndarray = corners / min(scale, 1.0)
+    return unscaled
 
 
 def _channels(small: np.ndarray) -> list[np.ndarray]:

@@ -42,10 +42,6 @@ class StoredModel:
         As `digitcnn.load`.
     """
 
-    n_features_in_: int | None
-    validation_confidences_: np.ndarray | None
-    validation_correct_: np.ndarray | None
-
     is_pipeline: bool
     classes_: np.ndarray
     n_features_in_: int | None
@@ -53,6 +49,8 @@ class StoredModel:
     image_shape_: tuple[int, int, int]
     pixel_range_: tuple[float, float]
     normalizer: dict[str, object] | None
+    validation_confidences_: np.ndarray | None
+    validation_correct_: np.ndarray | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         model = read_model(path)

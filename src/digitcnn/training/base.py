@@ -17,7 +17,7 @@ from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.convergence import warn_if_at_chance
 from digitcnn.training.data import TrainingData
 from digitcnn.training.defaults import count_batches, resolve_auto
-from digitcnn.training.network_plan import NetworkPlan, plan_network
+from digitcnn.training.network_plan import NetworkPlan, draw_seed, plan_network
 from digitcnn.training.plan import TrainingPlan, check_goes_on, plan_training
 from digitcnn.training.stored_network import StoredNetwork
 from digitcnn.training.trainer import NetworkTrainer
@@ -148,7 +148,7 @@ class BaseNetworkClassifier(BaseEstimator):
             )
             return planned, divided
 
-        seed = self._trainer.network.plan.seed if goes_on else _draw_seed(self.random_state)
+        seed = self._trainer.network.plan.seed if goes_on else draw_seed(self.random_state)
         planned, divided = plan(seed)
         if parameters["checkpoint_dir"] is None:
             return planned, divided, None
@@ -317,10 +317,3 @@ class BaseNetworkClassifier(BaseEstimator):
             f"{type(self).__name__} is fitted with what it learned up to epoch {self.n_iter_}."
         )
         raise interrupt
-
-
-def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """Draw a seed for the network; from the operating system if `random_state` is None."""
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    return int(np.random.SeedSequence(random_state).generate_state(1)[0] >> 1)

@@ -1,8 +1,7 @@
 """Checkpoints, from which a training that was killed resumes.
 
-Each training has one file, in the container format of model files, which is replaced after each
-epoch. Its name is a fingerprint of everything that determines the result, so one folder can hold
-many trainings.
+Each training has one file, in the container format of model files, replaced after each epoch. Its
+name is a fingerprint of what determines the result, so one folder can hold many trainings.
 """
 
 import errno

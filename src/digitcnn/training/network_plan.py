@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from digitcnn.architectures import Architecture, choose_dropout, count_outputs, get_layers
 from digitcnn.layers import BatchNormalization
 from digitcnn.training.defaults import BATCH_SIZE, choose_learning_rate, choose_momentum
@@ -194,3 +196,10 @@ def _limit_momentum(layers: Architecture, n_batches: int) -> float | None:
     own = max((one.momentum for one in layers if isinstance(one, BatchNormalization)), default=0.0)
     limited = choose_momentum(own, n_batches)
     return limited if limited < own else None
+
+
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """Draw a seed for the network; from the operating system if `random_state` is None."""
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    return int(np.random.SeedSequence(random_state).generate_state(1)[0] >> 1)
