@@ -1,7 +1,7 @@
 """Loaders of digits: scikit-learn's sample, MNIST, CSV and Parquet files, image files."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from digitcnn.tables.labels import tidy_labels
 from digitcnn.tables.readers import iter_table, read_table
 from digitcnn.tables.streaming import shuffled, write_pixels
 
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
 __all__ = [
     "load_mnist",
     "load_sample_digits",
@@ -23,6 +26,12 @@ __all__ = [
 ]
 
 
+@overload
+def load_sample_digits(
+    *, normalize: bool = True, return_X_y: Literal[True] = True
+) -> tuple[np.ndarray, np.ndarray]: ...
+@overload
+def load_sample_digits(*, normalize: bool = True, return_X_y: Literal[False]) -> "Bunch": ...
 def load_sample_digits(*, normalize: bool = True, return_X_y: bool = True) -> Any:
     """Load scikit-learn's 1,797 handwritten digits, without a download.
 
