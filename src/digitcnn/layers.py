@@ -1,7 +1,7 @@
-"""What a network may consist of, as plain data, and the shapes of what each layer makes.
+"""The layers of networks as plain data, and their output shapes.
 
-A layer has the name, the settings and the defaults of Keras's layer of that name, but that images
-have their channels last whatever is set for Keras.
+A layer has the name, the settings and the defaults of Keras's layer of that name, but always
+expects channels last.
 """
 
 from collections.abc import Iterable, Iterator

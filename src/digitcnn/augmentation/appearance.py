@@ -1,7 +1,7 @@
 """Random corruptions of training images, as by pens, scanners and cameras.
 
-Distortions move a digit's strokes about; these leave them where they are and change their width,
-their sharpness, the paper's and the ink's shade, and the noise.
+Distortions move the strokes of a digit. Corruptions change their width and sharpness, the shades of
+background and strokes, and the noise.
 """
 
 from functools import lru_cache

@@ -1,7 +1,7 @@
 """Random distortions of images.
 
-The affine part gives what Keras's ``ImageDataGenerator`` gives for the same angles, shifts and
-factors. The elastic part is Simard's. Both together are one interpolation of an image.
+The affine part equals that of Keras's ``ImageDataGenerator`` for the same angles, shifts and
+factors. The elastic part is Simard's. Both together need one interpolation per image.
 """
 
 from collections.abc import Callable
@@ -121,7 +121,7 @@ def affine_matrices(parameters: AffineParameters, side: tuple[int, int]) -> np.n
 
 @lru_cache(maxsize=64)
 def _smoothing_factors(side: int, sigma: float) -> np.ndarray:
-    """A matrix B of shape (side, k), k small, such that B B' smooths a line as a Gaussian would.
+    """A matrix B of shape (side, k) with small k, such that B B' smooths a line like a Gaussian.
 
     Smoothing a field R of independent normal numbers is A R A', with A the matrix of the
     convolution. With A = U S V', the numbers in V' R V are again independent and normal, and all

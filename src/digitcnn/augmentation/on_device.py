@@ -1,8 +1,8 @@
 """Batches of training images made on the accelerator that trains.
 
 Only the random numbers are drawn on the CPU, as in `digitcnn.augmentation.batches`, so that a batch
-is the same on both but for rounding. The images go to the device as they were given, as bytes at
-best, and stay there.
+is the same on both, except for rounding. The images are copied to the device in their own type
+(uint8 is best), and remain there.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Keras models of the named architectures, from their descriptions, and back.
 
-Every layer is given its name, its seed, its precision and its data format. So building a network
-draws nothing from a global random generator, counts up none of Keras's automatic names of layers,
-leaves the global settings of Keras alone and depends on none of them.
+Every layer gets its name, seed, precision and data format explicitly. So building a network uses no
+global random generator and no automatic layer names of Keras, and neither changes Keras's global
+settings nor depends on them.
 """
 
 import re

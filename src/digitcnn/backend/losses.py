@@ -1,7 +1,7 @@
 """The loss: cross-entropy with label smoothing.
 
-A network is trained with it by Keras's own steps (`make_loss`), by the compiled ones
-(`smoothed_crossentropy`), and watched by it on other images (`score`).
+Keras's own steps train with `make_loss`, the compiled steps with `smoothed_crossentropy`, and
+`score` computes the validation loss.
 """
 
 from typing import Any

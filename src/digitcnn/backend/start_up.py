@@ -1,7 +1,7 @@
 """The import of Keras and its backend, without what the backend says as it starts.
 
-TensorFlow tells everybody which kernels it has, and that there is no GPU. It reads how much of this
-to say once, when it is imported, from the environment, but some lines come before it has read that.
+TensorFlow logs which kernels it has, and that there is no GPU. It reads its log level from the
+environment when it is imported, but logs some lines before that.
 """
 
 import os
@@ -86,10 +86,10 @@ def _filtered_standard_error() -> Iterator[None]:
             held.seek(0)
             rest = b"".join(line for line in held if not _CHATTER.match(line))
             if rest:
-                with suppress(OSError):  # nobody reads it
+                with suppress(OSError):  # standard error is closed
                     os.write(2, rest)
 
 
 def _flush() -> None:
-    with suppress(OSError, AttributeError, ValueError):  # nobody reads it, or there is none
+    with suppress(OSError, AttributeError, ValueError):  # standard error is closed, or None
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """The structure of a model: what it computes and trains, without weights, seeds and names.
 
-Two models that a user's function makes in two calls are two objects. Where it can be known that
-they differ in nothing but their initial weights, one that is compiled serves for both.
+Two calls of a user's function return two models. If these differ only in their initial weights, one
+compiled model can serve for both.
 """
 
 import inspect

@@ -1,7 +1,7 @@
 """Parsing of pixels and labels in CSV files.
 
-A CSV of plain digits is parsed with NumPy, a block at a time. From anything else on, a slower
-reader goes on cell by cell, which understands more and can name the place of an error.
+A CSV of plain digits is parsed with NumPy, block by block. From the first block with anything else
+on, a slower reader parses cell by cell: it supports more syntax, and its errors name the cell.
 """
 
 import math

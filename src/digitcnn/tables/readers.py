@@ -1,7 +1,7 @@
 """Reading of tables of digits, one picture per row, in CSV and Parquet files.
 
-Pixel columns are told by their names. Every reader answers with pixels that are exactly what the
-table holds, or with an error that names the first cell at fault.
+Pixel columns are found by their names. Every reader returns exactly the pixels in the table, or
+raises an error that names the first bad cell.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,15 +1,15 @@
-"""Training a network: the loop, schedules, progress, checkpoints, and SciKeras's part in it."""
+"""Training of networks: loop, schedules, progress, checkpoints, and the SciKeras wrapper."""
 
 
 def clear_cache() -> None:
-    """Forget the compiled networks that are kept for reuse. Fitted estimators lose nothing.
+    """Delete the compiled networks that are kept for reuse. Fitted estimators keep their weights.
 
     Examples
     --------
     >>> from digitcnn.training import clear_cache
     >>> clear_cache()
     """
-    # Here and not above: what reads a checkpoint needs no Keras.
+    # Imported here, because reading a checkpoint must not import Keras.
     from digitcnn.backend import cache
 
     cache.clear_cache()

@@ -30,18 +30,18 @@ _LOCK = "training.lock"
 
 
 class Progress(NamedTuple):
-    """How far a training has come, after a whole number of epochs.
+    """The state of a training after a whole number of epochs.
 
     Parameters
     ----------
     history : History
         The figures of the training so far.
     state : list of ndarray
-        Weights, dropout's seeds, the optimizer's moments.
+        Weights, seeds of dropout, moments of the optimizer.
     memory : list of dict
-        What its callbacks remember: numbers, None, lists of arrays.
+        State of the callbacks: numbers, None, lists of arrays.
     is_finished : bool
-        Whether no epoch is left.
+        Whether the training is complete.
     """
 
     history: History
@@ -56,7 +56,7 @@ class Checkpoint:
     Parameters
     ----------
     folder : str or path-like
-        Made where there is none.
+        Created if missing.
     identity : dict
         Everything that determines the result of the training, as JSON data.
     seed : int

@@ -25,24 +25,24 @@ class NetworkPlan:
     n_classes : int
         Number of outputs.
     pixel_range : tuple of two floats
-        What becomes 0 and 1.
+        The pixel values that become 0 and 1.
     seed : int
-        Of the initial weights, the dropout, the batches, and of what is held out.
+        Seed of the initial weights, the dropout, the batches and the holdout set.
     dropout : float or None
-        None is the architecture's own.
+        None uses the default of the architecture.
     momentum : float or None
-        Of the averages that normalisation reads with; None is the architecture's own.
+        Momentum of batch normalisation; None uses the default of the architecture.
     precision : {"float32", "bfloat16"}
     optimizer : str or dict
-        As `digitcnn.backend.optimizers.make_optimizer` takes it.
+        As in `digitcnn.backend.optimizers.make_optimizer`.
     learning_rate : float
-        Of a named optimizer.
+        Learning rate of a named optimizer.
     weight_decay : float
-        Of a named optimizer.
+        Weight decay of a named optimizer.
     label_smoothing : float
-        Part of the target that is spread over all classes.
+        Fraction of the target that is spread over all classes.
     device : str
-        What `digitcnn.backend.devices.device_scope` takes.
+        As in `digitcnn.backend.devices.device_scope`.
     """
 
     architecture: str | Callable[..., Any]
@@ -61,16 +61,16 @@ class NetworkPlan:
 
     @property
     def is_own(self) -> bool:
-        """Whether the network is a user's, and none of the named ones."""
+        """Whether the network is a user's rather than a named one."""
         return not isinstance(self.architecture, str)
 
     @property
     def start_learning_rate(self) -> float | None:
-        """Where each training starts; None where a Keras optimizer has a schedule of its own."""
+        """Initial learning rate of a training; None if a Keras optimizer has its own schedule."""
         if isinstance(self.optimizer, str):
             return self.learning_rate
         config = self.optimizer["config"]
-        while "inner_optimizer" in config:  # of one that scales the loss
+        while "inner_optimizer" in config:  # an optimizer that scales the loss
             config = config["inner_optimizer"]["config"]
         rate = config["learning_rate"]
         return float(rate) if isinstance(rate, int | float) else None

@@ -144,7 +144,7 @@ def plan_distortion(parameters: dict[str, Any], image_shape: tuple[int, ...]) ->
     Parameters
     ----------
     parameters : dict
-        The estimator's, checked.
+        The checked parameters.
     image_shape : tuple of int (height, width, channels)
     """
     from digitcnn.augmentation.distortion import Distortion
@@ -157,7 +157,7 @@ def plan_distortion(parameters: dict[str, Any], image_shape: tuple[int, ...]) ->
         zoom_range=(float(low), float(high)),
         shift_range=parameters["shift_range"],
         shear_range=parameters["shear_range"],
-        # A field that is smoothed over fewer pixels is larger by as much.
+        # Smoothing over fewer pixels leaves a larger field, in inverse proportion.
         elastic_alpha=parameters["elastic_alpha"] * scale**2,
         elastic_sigma=parameters["elastic_sigma"] * scale,
         fill_mode=parameters["fill_mode"],
@@ -177,16 +177,16 @@ def check_goes_on(
     was : dict
         Parameters that the network was trained with.
     now : dict
-        Those of the training that is to go on.
+        Parameters of the training that continues.
     image_shape : tuple of int (height, width, channels)
-        The network's.
+        Shape of the network's images.
     pixel_range : tuple of two floats
-        The network's.
+        Pixel range of the network.
 
     Raises
     ------
     ValueError
-        If one has changed.
+        If one of them has changed.
     """
     sides = now["image_shape"]
     in_use: dict[str, Any] = {"pixel_range": pixel_range}
@@ -207,7 +207,7 @@ def _fields(plan: Any) -> dict[str, Any]:
 
 
 def _identify(name: str, value: Any) -> Any:
-    """What a checkpoint knows a parameter by."""
+    """Identify the value of a parameter for a checkpoint."""
     try:
         return as_plain(value)
     except ValueError as error:
@@ -218,10 +218,10 @@ def _identify(name: str, value: Any) -> Any:
 
 
 def _are_same(one: Any, other: Any) -> bool:
-    """Whether two values of a parameter say the same."""
+    """Whether two values of a parameter are equal."""
     if one is other:
         return True
     try:
         return bool(as_plain(one) == as_plain(other))
-    except ValueError:  # a function of which nobody can say what it does
+    except ValueError:  # a value that cannot be identified
         return False
