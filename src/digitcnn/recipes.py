@@ -169,7 +169,7 @@ def get_recipe(recipe: str) -> Recipe:
         If there is none.
     """
     if recipe not in RECIPES:
-        raise ValueError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
+        raise ValueError(f"expected a recipe of {', '.join(RECIPES)}, got {recipe!r}")
     return RECIPES[recipe]
 
 

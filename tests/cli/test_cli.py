@@ -345,7 +345,7 @@ def test_info_of_a_model_and_of_the_sample(capsys, model):
         (["evaluate", "m", "sample", "--errors", "e.xlsx"], "expected the name of a CSV"),
         (["train", "nowhere.csv"], "nowhere.csv"),
         (["train", "smaple"], "smaple"),
-        (["train", "--recipe", "fats"], "no recipe 'fats'; there are fast"),
+        (["train", "--recipe", "fats"], "expected a recipe of fast, best"),
         (["train", "--epochs", "0"], "'0': expected a whole number from 1 to 4294967295"),
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--out", "no/such/folder/m"], "there is no folder no/such/folder"),

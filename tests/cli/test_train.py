@@ -376,7 +376,7 @@ def test_mistakes_are_found_before_keras_is_imported(place):
         ("numbers.csv",): "got one digit of '0', '1', '2', '3', '4' and 395 more",
         ("t.csv", "--validation-fraction", "0.01"): "got 0.01 of 400 digits",
         ("t.csv", "--validation-fraction", "0.99"): "got 0.99 of 400 digits",
-        ("t.csv", "--recipe", "fats"): "there is no recipe 'fats'",
+        ("t.csv", "--recipe", "fats"): "got 'fats'",
         ("t.csv", "--architecture", "compcat"): "Did you mean 'compact'?",
         ("t.csv", "--out", "models/"): "models/: expected a file's name, got a folder",
         ("t.csv", "--out", "t.csv/m.digitcnn"): "there is no folder t.csv",

@@ -174,7 +174,7 @@ def _own_scope(device: str) -> AbstractContextManager[Any]:
         return nullcontext()
     found = _list_devices(name.partition(":")[0])
     if name not in found:
-        raise ValueError(f"device={device!r} was not found; there is {', '.join(found) or 'none'}")
+        raise ValueError(f"expected a device of {', '.join(found) or 'none'}, got {device!r}")
     if name == "cpu:0" and keras.backend.backend() == "torch":
         # For PyTorch "cpu:0" is another device than "cpu": moving a parameter there makes a copy
         # that is no parameter.

@@ -94,7 +94,8 @@ def build_own(
         model = architecture(image_shape, n_classes, **options)
         if not isinstance(model, keras.Model):
             raise TypeError(
-                f"architecture={architecture!r} returned {type(model).__name__}, not a keras.Model"
+                f"expected architecture={architecture!r} to return a keras.Model, got a "
+                f"{type(model).__name__}"
             )
         _check_is_new(model, architecture)
         try:
@@ -109,19 +110,20 @@ def build_own(
             ) from error
     if isinstance(answers, dict | list | tuple):
         raise ValueError(
-            f"architecture={architecture!r} gives a {type(answers).__name__} of {len(answers)} "
-            f"outputs; expected one output of shape (None, {n_classes}): a softmax over the classes"
+            f"expected one output of shape (None, {n_classes}) from architecture={architecture!r}, "
+            f"a softmax over the classes, got a {type(answers).__name__} of {len(answers)} outputs"
         )
     shape = tuple(answers.shape)
     if shape[1:] != (n_classes,):
         raise ValueError(
-            f"architecture={architecture!r} gives an output of shape {(None, *shape[1:])}; "
-            f"expected (None, {n_classes}): a softmax over the classes"
+            f"expected an output of shape (None, {n_classes}) from architecture={architecture!r}, "
+            f"a softmax over the classes, got shape {(None, *shape[1:])}"
         )
     if type(model).fit is not keras.Model.fit:
         raise ValueError(
-            f"architecture={architecture!r} returned a {type(model).__name__} with a method fit of "
-            "its own, which is not called here. Override train_step or compute_loss instead"
+            f"expected a model without a method fit of its own from architecture={architecture!r}, "
+            f"got {type(model).__name__} with a method fit that would not be called. Override "
+            "train_step or compute_loss instead"
         )
     with _seeding:
         # Frozen variables may be shared, because training does not change them.

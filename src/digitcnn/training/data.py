@@ -97,7 +97,7 @@ def check_training_data(
         _check_image_shape(clf, given_shape)
         if classes is not None and not np.array_equal(np.unique(classes), clf.classes_):
             raise ValueError(
-                f"classes={classes!r} is not what the first call had: {clf.classes_!r}"
+                f"expected the classes of the first call, {clf.classes_!r}, got {classes!r}"
             )
     else:
         shape = resolve_image_shape(clf.image_shape, rows.shape[1], given_shape)
