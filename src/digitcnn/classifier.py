@@ -477,7 +477,8 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         ValueError
             If the images have another size, or are plainly on another scale.
         """
-        labels: np.ndarray = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)  # raises NotFittedError first
+        labels: np.ndarray = self.classes_[best]
         return labels
 
     def confidence_threshold(self, target_error_rate: float) -> float:
