@@ -149,7 +149,7 @@ def test_report_without_its_libraries_is_refused_before_any_work(capsys, monkeyp
     monkeypatch.setattr("digitcnn.report.find_spec", lambda name: None)
     status, out, err = run(capsys, "evaluate", "no.digitcnn", "no.csv", "--report", "a.html")
     assert (status, out) == (2, "")
-    assert 'install "digitcnn[plots]"' in err
+    assert 'Install "digitcnn[plots]"' in err
     assert err.count("\n") == 1
 
 
@@ -637,7 +637,7 @@ def test_library_that_is_missing_is_no_bug(capsys, folder, model, monkeypatch):
     report = ["--report", folder / "r.html"]
     status, _, err = run(capsys, "evaluate", model, folder / "test.csv", *report)
     assert status == 2
-    assert 'install "digitcnn[plots]"' in err
+    assert 'Install "digitcnn[plots]"' in err
     assert "bug" not in err
 
 

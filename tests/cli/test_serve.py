@@ -207,7 +207,7 @@ def test_port_that_is_taken_is_told(capsys):
 def test_what_is_missing_is_named(capsys, monkeypatch):
     monkeypatch.setattr("digitcnn.cli.serve.find_spec", lambda name: None)
     assert main(["serve"]) == 2
-    assert 'install "digitcnn[serve]"' in capsys.readouterr().err
+    assert 'Install "digitcnn[serve]"' in capsys.readouterr().err
 
 
 def test_page_is_opened_in_a_browser(monkeypatch, capsys):

@@ -93,6 +93,6 @@ def test_threshold_that_answers_nothing_is_said_to(digits):
         y[500:], clf.predict_proba(X[500:]), clf.classes_, threshold=np.inf, ax=ax
     )
     ax.figure.draw_without_rendering()
-    assert "confidence from inf: 0.0% answered" in [
+    assert "confidence ≥ inf: 0.0% answered" in [
         text.get_text() for text in ax.get_legend().get_texts()
     ]

@@ -60,8 +60,8 @@ def test_each_error_says_what_was_read_what_is_true_and_how_sure(fitted, digits)
     for i, row in enumerate(display.rows):
         assert texts(display)[3 * i : 3 * i + 3] == [
             f"row {row}",
-            f"read {answers[row]}  {probabilities[row].max():.3f}",
-            f"truth {y[row]}  {probabilities[row, y[row]]:.3f}",
+            f"pred {answers[row]}  {probabilities[row].max():.3f}",
+            f"true {y[row]}  {probabilities[row, y[row]]:.3f}",
         ]
         np.testing.assert_array_equal(display.images_[i].get_array(), X[row].reshape(8, 8))
     assert f"{display.n_errors} of 597" in display.ax_.get_title()

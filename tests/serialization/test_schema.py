@@ -144,24 +144,24 @@ def test_what_is_not_as_it_should_be_is_refused(tmp_path, place, value):
 @pytest.mark.parametrize("name", list(CONTENT))
 def test_what_is_missing_is_named(name):
     content = {key: value for key, value in CONTENT.items() if key != name}
-    with pytest.raises(ValueError, match=f"lacks '{name}'"):
+    with pytest.raises(ValueError, match=f"got no '{name}'"):
         check_model(content, ARRAYS)
 
 
 @pytest.mark.parametrize(
     ("place", "array", "message"),
     [
-        (0, np.full((3, 2), NAN, np.float32), "no finite numbers"),
-        (1, np.array([1, -INF], np.float32), "no finite numbers"),
+        (0, np.full((3, 2), NAN, np.float32), "expected finite weights"),
+        (1, np.array([1, -INF], np.float32), "expected finite weights"),
         (0, np.ones((3, 2)), "expected weights of float32, got float64"),
         (0, np.ones((3, 2), np.int8), "expected weights of float32, got int8"),
         (2, np.ones(2, np.float32), "a list of batch losses"),
         (2, np.ones((2, 2)), "a list of batch losses"),
         (3, np.ones(2), "other types"),
-        (3, np.array([0.5, 1.5], np.float32), "no probabilities"),
-        (3, np.array([NAN, 1], np.float32), "no probabilities"),
+        (3, np.array([0.5, 1.5], np.float32), "expected validation data of probabilities"),
+        (3, np.array([NAN, 1], np.float32), "expected validation data of probabilities"),
         (3, np.ones(1, np.float32), "one confidence for each answer"),
-        (4, np.array([0, 2], np.uint8), "no flags"),
+        (4, np.array([0, 2], np.uint8), "expected validation data of probabilities and flags"),
         (4, np.array([True, False]), "other types"),
     ],
 )

@@ -177,4 +177,4 @@ def test_commands_take_the_file_of_a_pipeline(path, digits, tmp_path, capsys):
     assert "DigitNormalizer(image_shape='auto', size=12" in run("info", path)
     run("export", path, tmp_path / "m.onnx")
     metadata = {one.key: one.value for one in onnx.load(tmp_path / "m.onnx").metadata_props}
-    assert "fitted into 10x10 pixels" in metadata["preprocessing"]
+    assert "fit into 10x10 pixels" in metadata["preprocessing"]

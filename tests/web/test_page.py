@@ -336,7 +336,7 @@ def test_grid_of_a_form_is_a_table(page, tmp_path, downloads):
     (tmp_path / "form.json").write_text(json.dumps(FORM), encoding="utf-8")
     (tmp_path / "scan.png").write_bytes(png(draw_form(FORM, VALUES, zoom=6)))
     drop(page, tmp_path / "scan.png", tmp_path / "form.json")
-    wait(page, lambda: VALUES["id"] in texts(page))
+    wait(page, lambda: VALUES["id"] in texts(page), seconds=60)
     assert [one.text for one in page.find_elements("css selector", ".grid caption")] == ["marks"]
     rows = page.find_elements("css selector", ".grid tbody tr")
     cells = [[td.text for td in row.find_elements("css selector", "td")] for row in rows]
@@ -443,7 +443,8 @@ def test_axe_finds_nothing_on_any_screen(page, served, axe, tmp_path, width, sch
     (tmp_path / "form.json").write_text(json.dumps(FORM), encoding="utf-8")
     (tmp_path / "scan.png").write_bytes(png(draw_form(FORM, VALUES, zoom=6)))
     drop(page, tmp_path / "scan.png", tmp_path / "form.json")
-    wait(page, lambda: "123.45" in texts(page))
+    wait(page, lambda: "123.45" in texts(page), seconds=60)
+    assert page.find_elements("css selector", ".grid td")
     assert violations() == []
     for name in ("correct", "about"):
         find(page, f"#tab-{name}").click()

@@ -284,7 +284,7 @@ class ErrorGalleryDisplay:
             self.images_.append(draw_picture(ax, picture, (left, top), limits, cmap))
             middle = left + 0.5
             row = f"row {self.rows[i]}"
-            predicted = f"predicted {self.predictions[i]}  {self.prediction_probabilities[i]:.3f}"
+            predicted = f"pred {self.predictions[i]}  {self.prediction_probabilities[i]:.3f}"
             truth = f"true {self.truths[i]}  {self.truth_probabilities[i]:.3f}"
             below: dict[str, Any] = {"ha": "center", "va": "top"}
             ax.text(middle, top - 0.04, row, ha="center", va="bottom", alpha=0.6, fontsize="small")
