@@ -470,7 +470,7 @@ def test_damaged_model_is_refused(capsys, model, tmp_path):
     cut.write_bytes(model.read_bytes()[:1000])
     status, _, err = run(capsys, "predict", cut, "sample")
     assert status == 2
-    assert "is not a digitcnn model file" in err
+    assert "expected a digitcnn model file, got" in err
 
 
 def test_unlabelled_data_cannot_be_trained_on_or_measured(capsys, folder, model):

@@ -336,14 +336,16 @@ def enlarge(content, arrays, **attributes):
     ],
 )
 def test_network_that_the_weights_do_not_fit_is_refused(saved, tmp_path, change, message):
-    with pytest.raises(ValueError, match=rf"m\.digitcnn: is not a whole .*({message})"):
+    with pytest.raises(ValueError, match=rf"m\.digitcnn: expected a complete .*({message})"):
         digitcnn.load(changed(saved, tmp_path, change))
 
 
 def test_each_hostile_file_is_refused_by_load(saved, tmp_path):
     for name, data in hostile_model_files(saved.read_bytes()).items():
         (tmp_path / "m.digitcnn").write_bytes(data)
-        with pytest.raises(ValueError, match=r"m\.digitcnn: is not a digitcnn model file"):
+        with pytest.raises(
+            ValueError, match=r"m\.digitcnn: expected a digitcnn model file, got another"
+        ):
             pytest.fail(f"{name} was read: {digitcnn.load(tmp_path / 'm.digitcnn')}")
     assert Spy.mark == []
 
@@ -354,7 +356,7 @@ def test_keras_file_is_refused_and_not_opened_by_keras(tmp_path):
     model.save(tmp_path / "m.keras")
     (tmp_path / "m.keras").rename(tmp_path / "m.digitcnn")
     ran.clear()
-    with pytest.raises(ValueError, match="is not a digitcnn model file"):
+    with pytest.raises(ValueError, match="expected a digitcnn model file, got another"):
         digitcnn.load(tmp_path / "m.digitcnn")
     assert ran == []
 

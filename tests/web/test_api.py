@@ -270,7 +270,7 @@ def test_picture_without_a_digit_has_no_label(client):
         ('{"images": [[NaN]]}', "got NaN"),
         ('{"images": [-Infinity]}', "got -Infinity"),
         ('{"images": ' + str([[1e300] * 784]).replace("1e+300", "1e999") + "}", "infinite"),
-        ("[" * 200_000, "nested deeply"),
+        ("[" * 200_000, "nested too deeply"),
         ('{"images": ' + "[" * 200 + "]" * 200 + "}", "expected images of 28 x 28"),
         ('{"images": [[1, 2], [3]]}', "different lengths"),
         ('{"images": [["7"]]}', "got others"),

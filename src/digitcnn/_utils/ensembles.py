@@ -46,9 +46,10 @@ def named_networks(clf: Any, refusal: str) -> dict[str, Any]:
     networks = networks_of(clf) if is_ensemble else [clf]
     is_mean = not is_ensemble or (clf.voting == "soft" and clf.weights is None)
     if not is_mean or not all(hasattr(one, "_trainer") for one in networks):
+        found = " ".join(repr(clf).split())
         raise ValueError(
             "expected a DigitCNNClassifier, or a VotingClassifier(voting='soft') of them without "
-            f"weights, got {clf!r}, which {refusal}"
+            f"weights, got {found}, which {refusal}"
         )
     # From the fitted members: `estimators` may also name members that were dropped.
     fitted = clf.named_estimators_ if is_ensemble else {"": clf}
