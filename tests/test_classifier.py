@@ -388,7 +388,9 @@ def test_images_of_another_size_at_predict_are_refused(fitted):
     size = r"X has 784 features.*expecting 64.*images of 8x8 pixels, X looks like images of 28x28"
     with pytest.raises(ValueError, match=size):
         fitted.predict(np.zeros((2, 784), np.uint8))
-    with pytest.raises(ValueError, match=r"shape \(8, 8, 1\) .*as in training, got shape \(4, 16\)"):
+    with pytest.raises(
+        ValueError, match=r"shape \(8, 8, 1\) .*as in training, got shape \(4, 16\)"
+    ):
         fitted.predict(np.zeros((2, 4, 16), np.uint8))
 
 

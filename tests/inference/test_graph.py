@@ -79,7 +79,7 @@ def test_weights_that_are_not_the_layers_are_refused(change):
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        (ReLU(threshold=0.1), r"ReLU\(threshold=0.1\) cannot be exported .* threshold=0"),
+        (ReLU(threshold=0.1), r"expected threshold=0 for .* ReLU\(threshold=0.1\)"),
         (Dense(4), "expected a Flatten or a global pooling before it"),
         (Conv2D(2, 2, activation="gelu"), "expected activation=None or 'softmax' or 'elu'"),
         (Conv2D(2, 2, data_format="channels_first"), "expected data_format='channels_last'"),

@@ -48,7 +48,7 @@ def test_grid_spreads_over_the_data(digits):
 
 
 def test_grid_refuses_another_number_of_labels(digits):
-    with pytest.raises(ValueError, match="X has 5 images, but y has 4 labels"):
+    with pytest.raises(ValueError, match="a label for each of 5 images in X, got 4 in y"):
         DigitGridDisplay.from_data(digits[0][:5], digits[1][:4])
 
 

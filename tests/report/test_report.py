@@ -264,7 +264,7 @@ def test_rows_are_counted_from_0_where_they_have_no_names(plain, tmp_path):
     assert {error["row"] for error in figures["most_confident_errors"]} <= rows
     text = (tmp_path / "a.html").read_text()
     assert "This model has no record of its training." in text
-    assert text.count("Rows are counted from 0.") == 2 + ("sure from" in text)
+    assert text.count("Rows are counted from 0.") == 2 + ("threshold 0." in text)
     write_report(clf, X, y, tmp_path / "named.html", rows=range(7, 67))
     assert "Rows are counted" not in (tmp_path / "named.html").read_text()
 
