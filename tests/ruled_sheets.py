@@ -44,7 +44,7 @@ def seen_from(pixels, corners, width, height, ground=230.0):
 
 
 def bent(pixels, depth):
-    """A sheet whose lines go up and down by so many pixels."""
+    """A sheet whose lines go up and down by `depth` pixels."""
     height, width = pixels.shape[:2]
     rows, columns = np.indices((height, width)).astype(np.float32)
     rows += (depth * np.sin(columns / width * np.pi)).astype(np.float32)

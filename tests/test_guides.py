@@ -176,7 +176,7 @@ def folder(files, tmp_path, monkeypatch):
 
 @pytest.fixture
 def names(trained):
-    """What a page need not say anew: images and labels, and a fitted classifier."""
+    """What a page does not have to repeat: images and labels, and a fitted classifier."""
     X, y = load_sample_digits()
     return {
         "np": np,

@@ -18,7 +18,7 @@ def test_labels_that_were_exchanged_are_found(digits):
     probabilities = cross_val_predict(clf, X, y, cv=3, method="predict_proba")
     suspects = suspected_label_errors(y, probabilities, np.arange(10))
     assert len(set(suspects) & set(wrong)) >= 30
-    # The likeliest to be wrong come first.
+    # The most probable errors come first.
     assert np.isin(suspects[:20], wrong).sum() >= 18
 
 

@@ -1,6 +1,6 @@
 """The public names, their signatures and their defaults: a change of any is seen, and meant.
 
-``python tests/test_public_api.py`` writes them anew.
+``python tests/test_public_api.py`` writes them again.
 """
 
 import inspect

@@ -374,7 +374,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
             except KeyboardInterrupt:
                 is_whole = False
         if self.random_state is None and is_whole and checkpoint:
-            checkpoint.remove()  # the next fit is to draw anew
+            checkpoint.remove()  # the next fit is to draw again
         self._raise_if_interrupted(is_whole)
         self._warn_if_at_chance(data)
         return self

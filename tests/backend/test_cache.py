@@ -111,7 +111,7 @@ def test_prediction_does_not_depend_on_how_many_images_go_together(digits):
     clf = make_classifier().fit(X[:200], y[:200])
     together = clf.predict_proba(X[:700])
     for n in (1, 2, 3, 31, 100, 511, 513):
-        # Which kernel a processor takes for so many rows may change the last bits.
+        # The kernel that a processor takes for this number of rows may change the last bits.
         np.testing.assert_allclose(clf.predict_proba(X[:n]), together[:n], atol=1e-6)
 
 

@@ -23,7 +23,7 @@ UNWANTED = (
 
 
 def rounds(share):
-    """Settings for so many times the examples of the profile: Hypothesis's has 100."""
+    """Settings for `share` times the examples of the profile: Hypothesis's has 100."""
     return settings(
         max_examples=round(settings().max_examples * share),
         deadline=None,

@@ -74,7 +74,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def kill(monkeypatch):
-    """Lets a training die after so many of its checkpoints, in the midst of the next epoch."""
+    """Let a training die after a number of checkpoints, within the next epoch."""
     write, in_order = Checkpoint.write, DigitBatches.in_order
 
     def after(count):
@@ -260,7 +260,7 @@ def test_without_a_random_state_the_drawn_seed_is_kept_until_the_end(
     with monkeypatch.context() as patch:
         patch.setattr(digitcnn.training.base, "draw_seed", lambda random_state: content["seed"])
         assert_equal(clf, make_classifier(**parameters, random_state=None).fit(X, y))
-    # The next fit draws anew.
+    # The next fit draws again.
     assert list(tmp_path.iterdir()) == []
     other = make_classifier(**parameters, random_state=None, checkpoint_dir=tmp_path).fit(X, y)
     assert other.batch_loss_curve_ != clf.batch_loss_curve_
@@ -520,7 +520,7 @@ np.savez({out!r}, *state)
 
 
 def kill_again_and_again(arguments, folder, rng, kills):
-    """Run a process to its end, killing it so many times while its folder changes."""
+    """Run a process to its end, killing it `kills` times while its folder changes."""
     for left in range(kills, -1, -1):
         process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -13,9 +13,9 @@ _PLAIN_PART, _FAINT_PART = 0.5, 0.25
 # Resampling exceeds black and white by up to this fraction of the range.
 _OVERSHOOT = 0.1
 _ROUNDING = 1e-6
-# Images to predict are taken to be on a smaller scale if its white is at most the first fraction of
-# the fitted white, at least half of the images reach the second fraction of it, and the fraction of
-# pixels that are not 0 is between the last two: neither specks nor a bright sheet.
+# Images to predict are on a smaller scale if three conditions hold. Its white is at most the first
+# fraction of the fitted white. At least half of the images reach the second fraction of it. The
+# fraction of pixels that are not 0 is between the last two: neither specks nor a bright sheet.
 _MUCH_SMALLER, _NEAR_WHITE, _INK = 1 / 8, 0.9, (0.02, 0.95)
 # Pixels that are examined at a time.
 _CHUNK = 1 << 20

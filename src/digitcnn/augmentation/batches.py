@@ -50,7 +50,7 @@ class DigitBatches(keras.utils.PyDataset):
     distortion : Distortion or None, default=None
         None disables distortion (validation data).
     corruption_rate : float, default=0.0
-        Fraction of the images, drawn anew in each epoch, that are corrupted: see
+        Fraction of the images, drawn again in each epoch, that are corrupted: see
         `digitcnn.augmentation.appearance`.
     rows : ndarray of int or None, default=None
         Indices of the images of an epoch; None for all.

@@ -132,7 +132,7 @@ class Checkpoint:
         if content.get("digitcnn") != __version__:
             raise ValueError(
                 f"{self.path}: was written by digitcnn {content.get('digitcnn')}, and this is "
-                f"{__version__}, which may train otherwise. Delete it to start anew"
+                f"{__version__}, which may train otherwise. Delete it to start again"
             )
         try:
             if content["training"] != json.loads(json.dumps(self.identity)):
@@ -158,7 +158,7 @@ class Checkpoint:
             )
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
-                f"{self.path}: is not a whole {FORMAT}: {error}. Delete it to start anew"
+                f"{self.path}: is not a whole {FORMAT}: {error}. Delete it to start again"
             ) from None
 
 
@@ -273,7 +273,9 @@ def claim_folder(folder: str | os.PathLike[str], training: dict[str, Any]) -> in
     try:
         found = dict(json.loads(claim.read_text(encoding="utf-8")))
     except ValueError as error:
-        raise ValueError(f"{claim}: is damaged: {error}. Delete the folder to start anew") from None
+        raise ValueError(
+            f"{claim}: is damaged: {error}. Delete the folder to start again"
+        ) from None
     names = [name for name in {**training, **found} if training.get(name) != found.get(name)]
     if names:
         differing = "; ".join(

@@ -241,7 +241,7 @@ def _check_state(state: list[np.ndarray], variables: list[Any], path: Path) -> N
         if one != other:
             raise ValueError(
                 f"{path}: is the checkpoint of another network: its array {number} is {one}, and "
-                f"this network's is {other}. Delete it to start anew"
+                f"this network's is {other}. Delete it to start again"
             )
 
 

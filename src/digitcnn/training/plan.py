@@ -197,7 +197,7 @@ def check_goes_on(
             raise ValueError(
                 f"expected {name}={was[name]!r}, with which the network was trained, got "
                 f"{now[name]!r}: a training that goes on cannot change it. Set it back, or fit a "
-                "clone of this estimator (sklearn.base.clone), which begins anew"
+                "clone of this estimator (sklearn.base.clone), which starts from scratch"
             )
 
 

@@ -98,7 +98,7 @@ class StoredNetwork(NetworkState):
                 raise ValueError(
                     "expected a network with the weights of the one that is to go on, got another "
                     f"with these parameters: {error}. Set architecture, dropout and precision "
-                    "back, or fit a clone of the estimator, which begins anew"
+                    "back, or fit a clone of the estimator, which starts from scratch"
                 ) from None
             variables = state_variables(made.model)
             state = get_values(variables)
