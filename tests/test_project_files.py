@@ -139,6 +139,14 @@ def test_documentation_is_built_from_its_extra():
     assert (ROOT / config["sphinx"]["configuration"]).is_file()
 
 
+def test_each_benchmark_is_on_the_page_of_benchmarks():
+    folder = ROOT / "benchmarks"
+    pages = [(folder / name).read_text(encoding="utf-8") for name in ("README.md", "ARCHIVE.md")]
+    scripts = [path.name for path in folder.glob("[a-z]*.py")]
+    assert scripts
+    assert [name for name in scripts if name not in "".join(pages)] == []
+
+
 def test_licences_of_all_sources_are_shipped():
     project = load_toml("pyproject.toml")
     assert project["project"]["license-files"] == ["LICENSE", "THIRD_PARTY_LICENSES.txt"]
