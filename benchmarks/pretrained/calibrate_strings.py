@@ -61,7 +61,7 @@ def fit(probabilities: np.ndarray, is_right: np.ndarray) -> Calibration:
 
 
 def coverage(confidences: np.ndarray, is_right: np.ndarray, error: float) -> tuple[float, float]:
-    """The part that can be answered with such an error, the surest first, and from what on."""
+    """The share that can be answered with such an error, and the confidence from which on."""
     order = np.argsort(-confidences, kind="stable")
     n_wrong = np.cumsum(~is_right[order])
     # At least so many that one that is wrong would not be too many by itself.

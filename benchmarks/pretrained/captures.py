@@ -57,7 +57,7 @@ def deform(drawing: np.ndarray, rng: Rng, side: int = 96) -> np.ndarray:
     turn, lean = rng.normal(0, 0.09), rng.normal(0, 0.15)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     matrix = matrix @ np.array([[aspect, lean * aspect], [0, 1 / aspect]])
-    # So that all of it comes to lie inside, from input to output as Pillow wants it.
+    # All of it is to lie inside. Pillow takes the inverse.
     corners = np.abs(matrix) @ np.array([ink.shape[1], ink.shape[0]])
     matrix *= rng.uniform(0.6, 0.8) * side / corners.max()
     back = np.linalg.inv(matrix)

@@ -34,7 +34,7 @@ _LEAST_LIKENESS = 0.75
 # missing: of these neither answer is right.
 _LETTERS = "acdefhjkmnprtuvwxACDEFHJKLMNPRTUVWXY"
 _SIGNS = "+-=.:#&@*?$<>~{}[]()_"
-# Of what is no digit, how much of each kind there is.
+# The share of each kind among the pictures that are not digits.
 NO_DIGITS = {
     "blank": 0.05, "noise": 0.11, "letters": 0.27, "signs": 0.11, "halves": 0.14, "pairs": 0.2,
     "rulings": 0.07, "negative": 0.05,

@@ -275,7 +275,7 @@ def _pieces(text: str, chains_zeros: bool) -> list[str]:
 
 
 def _beside(canvas: np.ndarray, ink: np.ndarray, right: int, space: float) -> int:
-    """The column where ink begins that is to be so many pixels right of what is there."""
+    """The column where new ink begins to be that many pixels to the right of what is there."""
     near = canvas[:, ::-1] > 60
     n = min(len(near), len(ink))
     near, far = near[:n], ink[:n] > 60

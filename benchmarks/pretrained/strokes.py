@@ -236,7 +236,7 @@ def draw_digit(digit: int, rng: Rng) -> np.ndarray:
 
 
 def draw_strokes(strokes: list, pen: float, jitter: float, rng: Rng) -> np.ndarray:
-    """Draw strokes with a pen of so many pixels."""
+    """Draw strokes with a pen of that many pixels."""
     aspect = np.exp(rng.uniform(np.log(0.55), np.log(1.2)))
     turn, lean = rng.normal(0, 0.08), rng.normal(0, 0.15)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
