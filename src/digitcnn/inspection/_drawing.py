@@ -45,7 +45,8 @@ def open_axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":
         return ax
     from matplotlib import pyplot
 
-    return pyplot.subplots(figsize=figsize, layout="constrained")[1]
+    axes: Axes = pyplot.subplots(figsize=figsize, layout="constrained")[1]
+    return axes
 
 
 def open_stacked_axes(ax: Any, heights: list[float], figsize: tuple[float, float]) -> np.ndarray:

@@ -118,7 +118,6 @@ class LineReader:
             Gives the lines of components; None if they do not form lines of that kind.
         is_apart : bool, default=False
             Whether words are independent of each other, as in the cells of a table.
-
         is_one_line : bool, default=False
             Whether the picture shows a line. If none is found, it is read in the other sizes.
 
