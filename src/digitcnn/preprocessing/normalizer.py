@@ -59,8 +59,8 @@ class DigitNormalizer(TransformerMixin, BaseEstimator):
     of the noise, sharp, long and thin.
 
     - Strokes and background are two shades, separated by Otsu's threshold [2]_: drawings, scans,
-    and small crops, which may be cut to the strokes. - The light is uneven. The background is the
-    median of a wide window, which follows vignetting,
+      and small crops, which may be cut to the strokes.
+    - The light is uneven. The background is the median of a wide window, which follows vignetting,
       or, where that is less different, the morphological closing [3]_ by a narrow one, which
       follows the edges of shadows. A stroke is darker (lighter, with an opening) than its
       background, by the largest ratio among the colours. Among the pixels clear of the noise,

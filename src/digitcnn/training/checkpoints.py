@@ -117,8 +117,7 @@ class Checkpoint:
         try:
             write_model_file(self.path, content, arrays, form=FORMAT)
         except FileNotFoundError:
-            # Another machine deleted the temporary file as a left-over. If it runs the same
-            # training, its checkpoint is as good.
+            # Another machine, which runs the same training, deleted it: its checkpoint is as good.
             if not self.path.exists():
                 raise
         _drop_oldest(self.path.parent)
@@ -166,8 +165,7 @@ class Checkpoint:
 def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Lock a folder for a training against other processes.
 
-    The lock is on an open file, so it ends with the process. On file systems without locks it has
-    no effect.
+    The lock ends with the process. On file systems without locks it has no effect.
 
     Parameters
     ----------
