@@ -188,3 +188,20 @@ def test_training_that_diverges_says_what_to_try_and_loses_nothing(digits, goes_
     assert clf.history_ == history
     clf.set_params(learning_rate=0.001, optimizer="adamw").fit(X, y)
     assert np.isfinite(clf.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("monitor", "best_of"),
+    [("val_accuracy", max), ("accuracy", max), ("val_loss", min), ("loss", min)],
+)
+def test_callbacks_know_which_figures_rise_and_which_fall(digits, tmp_path, monitor, best_of):
+    X, y = digits
+    stop = keras.callbacks.EarlyStopping(monitor, patience=5)
+    kept = keras.callbacks.ModelCheckpoint(
+        tmp_path / "best.weights.h5", monitor, save_best_only=True, save_weights_only=True
+    )
+    clf = make_classifier(epochs=3, validation_fraction=0.25, callbacks=[stop, kept])
+    clf.fit(X[:120], y[:120])
+    best = best_of(clf.history_[monitor])
+    assert [callback.best for callback in clf.callbacks_] == pytest.approx([best, best])
+    assert (tmp_path / "best.weights.h5").exists()

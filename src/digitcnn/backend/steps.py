@@ -140,6 +140,9 @@ class KerasSteps:
     def sync_variables(self) -> None:
         """Do nothing: the variables are always up to date."""
 
+    def build_metrics(self) -> None:
+        """Do nothing: Keras builds the metrics in the first step."""
+
     def _figures(self, logs: Any, step: str) -> dict[str, float]:
         figures = dict(_numbers(logs or {}))
         if "loss" not in figures:

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from digitcnn.backend.build import describe
 from digitcnn.backend.losses import score, smoothed_crossentropy
-from digitcnn.backend.optimizers import OPTIMIZERS
+from digitcnn.backend.optimizers import OPTIMIZERS, floats_of_32_bits
 from digitcnn.backend.steps import Regularization
 from digitcnn.layers import BatchNormalization, Conv2D, Dense, Dropout, MaxPooling2D
 
@@ -97,6 +97,16 @@ class ProcessorSteps:
 
     def sync_variables(self) -> None:
         """As in `KerasSteps`."""
+
+    def build_metrics(self) -> None:
+        """Build the model's metrics, which these steps do not use, for Keras's callbacks.
+
+        A callback looks there for whether a figure such as ``val_accuracy`` should rise or fall.
+        """
+        answers = np.full((1, self.model.output_shape[-1]), 0.5, np.float32)
+        with floats_of_32_bits():
+            self.model.compute_metrics(None, np.zeros(1, np.int32), answers)
+        self.model.reset_metrics()
 
     def regularize(self, values: Regularization) -> None:
         """Set the regularisation of the next training steps.

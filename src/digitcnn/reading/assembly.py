@@ -12,6 +12,7 @@ from digitcnn.reading.strips import SIGNS, Strip, reaches
 
 # Least probability of an allowed reading, relative to the best one. With less it was not written.
 _LEAST_LIKELY = 1e-4
+_DOUBTFUL = 0.7  # Confidence of a page's surest number, relative to the least one of digits.
 _SIGNS_MISSING = 0.3  # Least probability with separators, relative to that without.
 
 
@@ -114,6 +115,19 @@ def lines_of(
     """
     lines = (numbers_of_line(one, place, allowed, n_alternatives, is_one_number) for one in strips)
     return tuple(Line(tuple(numbers)) for numbers in lines if numbers)
+
+
+def has_numbers(lines: Sequence[Line], reject_below: float) -> bool:
+    """Whether a page has numbers at all: of texture even the surest one is doubtful.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    reject_below : float
+        Numbers whose digits have a lower mean confidence were left out.
+    """
+    surest = max((number.confidence for line in lines for number in line.numbers), default=0.0)
+    return surest >= _DOUBTFUL * reject_below
 
 
 def numbers_of_line(

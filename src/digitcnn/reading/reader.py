@@ -37,7 +37,8 @@ class DigitReader(BaseReader[Page]):
     layout : {"page", "line", "single"}, default="page"
         What a picture shows: any number of lines, one line, or one digit.
     reject_below : float, default=0.5
-        Confidence from 0 to 1. Numbers whose digits have a lower one are left out.
+        Confidence from 0 to 1. Numbers whose digits have a lower one are left out. A page whose
+        most confident number has less than 0.7 times that has none.
     n_alternatives : int, default=2
         Number of other classes that each digit lists.
     length : int, pair of int, str or None, default=None
@@ -181,7 +182,7 @@ class DigitReader(BaseReader[Page]):
             yield self._read(source, page, region)
 
     def _read(self, source: "Source", page: int | None, region: "Region | None") -> Page:
-        from digitcnn.reading.assembly import lines_of
+        from digitcnn.reading.assembly import has_numbers, lines_of
         from digitcnn.reading.pages import read_as
 
         allowed = self._check()
@@ -200,6 +201,8 @@ class DigitReader(BaseReader[Page]):
 
         is_one_number = self.layout == "line" or (allowed is not None and allowed.has_spaces)
         lines = lines_of(strips, place, allowed, self.n_alternatives, is_one_number)
+        if self.layout == "page" and not (allowed or has_numbers(lines, self.reject_below)):
+            lines = ()
         return Page(lines, opened.width, opened.height, opened.pixels)
 
     def confidence_for(self, max_error: float) -> float:

@@ -100,6 +100,8 @@ def train(
         network, batches, validation, all_callbacks, label_smoothing, is_watched, first_epoch
     )
     model.stop_training = False
+    if is_watched:
+        network.steps.build_metrics()
     all_callbacks.on_train_begin()
     if earlier is not None:
         set_memory(callbacks, earlier.memory)
