@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from pictures import Sources
 from PIL import Image
-from strokes import draw_digit
+from strokes import draw_digit, draw_pen
 
 from digitcnn.reading.recogniser import BODY, HEIGHT, SYMBOLS
 
@@ -47,6 +47,7 @@ class Hand:
         self.font = str(rng.choice(sources.type if self.kind == "type" else sources.hand))
         self.other_font = str(rng.choice(sources.type if rng.random() < 0.3 else sources.hand))
         self.seed = int(rng.integers(2**31)) if rng.random() < 0.6 else None
+        self.width = draw_pen(rng)  # of strokes
         is_type = self.kind == "type"
         self.slant = rng.normal(0, 0.05 if is_type else 0.2)
         self.aspect = np.exp(rng.normal(0, 0.12 if is_type else 0.25))
@@ -102,7 +103,7 @@ class Hand:
         if self.kind == "strokes":
             # The same form for each 7 of a line, mostly.
             own = rng if self.seed is None else np.random.default_rng([self.seed, digit])
-            return _cropped(draw_digit(digit, own))
+            return _cropped(draw_digit(digit, own, self.width))
         pictures, places = self.by_label[self.kind]
         picture = pictures[rng.choice(places[digit])]
         return _cropped(cv2.resize(picture, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC))

@@ -223,16 +223,23 @@ FORMS: tuple[list[tuple[Callable[[Rng], list], float]], ...] = (
 _DISPLAY_SHARE = 0.08
 
 
-def draw_digit(digit: int, rng: Rng) -> np.ndarray:
-    """One of a digit's forms, as uint8 of shape (96, 96): 0 is paper, 255 ink."""
+def draw_pen(rng: Rng, marker: float = 0.2) -> float:
+    """The width of a pen, from a hairline to a marker, as a part of a digit's height."""
+    return float(np.exp(rng.uniform(np.log(0.025), np.log(marker))))
+
+
+def draw_digit(digit: int, rng: Rng, pen: float | None = None) -> np.ndarray:
+    """One of a digit's forms, as uint8 of shape (96, 96): 0 is paper, 255 ink.
+
+    A pen is drawn if none is given.
+    """
     forms, weights = zip(*FORMS[digit], strict=True)
     form = forms[rng.choice(len(forms), p=np.divide(weights, sum(weights)))]
     jitter, marker = _JITTER, 0.2
     if rng.random() < _DISPLAY_SHARE:
         form, jitter, marker = display(digit), 0.004, 0.13
-    # From a hairline to a marker, as a part of the height.
-    pen = _BODY * np.exp(rng.uniform(np.log(0.025), np.log(marker)))
-    return draw_strokes(form(rng), pen, jitter, rng)
+    width = _BODY * (draw_pen(rng, marker) if pen is None else min(pen, marker))
+    return draw_strokes(form(rng), width, jitter, rng)
 
 
 def draw_strokes(strokes: list, pen: float, jitter: float, rng: Rng) -> np.ndarray:
