@@ -120,7 +120,7 @@ def main() -> None:
     if options.write:
         import onnx
 
-        # Measured: now all lines choose, because the surest ones are few.
+        # Measured: now all lines choose, because few of them are read with the highest confidence.
         calibration = fit(probabilities, right)
         print(f"written: {calibration.to_json()}")
 

@@ -12,7 +12,8 @@ from digitcnn.reading.strips import SIGNS, Strip, reaches
 
 # Least probability of an allowed reading, relative to the best one. With less it was not written.
 _LEAST_LIKELY = 1e-4
-_DOUBTFUL = 0.7  # Confidence of a page's surest number, relative to the least one of digits.
+# Least confidence of a page's most confident number, relative to that of digits.
+_DOUBTFUL = 0.7
 _SIGNS_MISSING = 0.3  # Least probability with separators, relative to that without.
 
 
@@ -118,7 +119,7 @@ def lines_of(
 
 
 def has_numbers(lines: Sequence[Line], reject_below: float) -> bool:
-    """Whether a page has numbers at all: of texture even the surest one is doubtful.
+    """Whether a page has numbers at all: of texture even the most confident one is doubtful.
 
     Parameters
     ----------
