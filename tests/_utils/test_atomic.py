@@ -15,6 +15,7 @@ import pytest
 
 import digitcnn
 from conftest import make_classifier
+from digitcnn._utils import atomic
 from digitcnn._utils.array_file import read_model_file, write_model_file
 from digitcnn._utils.atomic import (
     atomic_write,
@@ -338,6 +339,61 @@ def test_folder_that_a_killed_process_left_is_removed_by_the_next_writer(tmp_pat
         remove_left_over(tmp_path / "file")
         assert names_in(tmp_path) == sorted([own.name, far.name])
         assert (far / "one").exists()
+    # Nothing was written for more than an hour.
+    os.utime(far / "one", (time.time() - 7200,) * 2)
+    os.utime(far, (time.time() - 7200,) * 2)
+    remove_left_over(tmp_path / "file")
+    assert names_in(tmp_path) == []
+
+
+class Busy:
+    """`os.replace` on Windows where another program has the target open for a while."""
+
+    def __init__(self, times, monkeypatch):
+        self.times, self.replace = times, os.replace
+        monkeypatch.setattr(atomic, "_IS_WINDOWS", True)
+        monkeypatch.setattr(atomic.os, "replace", self)
+        monkeypatch.setattr(atomic.time, "sleep", lambda seconds: None)
+
+    def __call__(self, source, target):
+        self.times -= 1
+        if self.times >= 0:
+            raise PermissionError(13, "Access is denied", source, 5, target)
+        self.replace(source, target)
+
+
+def test_file_that_a_scanner_has_open_for_a_moment_is_replaced_on_windows(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("old")
+    Busy(3, monkeypatch)
+    atomic_write(tmp_path / "file", put("new"))
+    assert (tmp_path / "file").read_text() == "new"
+    assert names_in(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o444])
+def test_file_that_is_open_elsewhere_on_windows_stays_and_is_named(tmp_path, monkeypatch, mode):
+    target = tmp_path / "file"
+    target.write_text("old")
+    target.chmod(mode)
+    Busy(1000, monkeypatch)
+    with pytest.raises(PermissionError, match="another program has the file open") as caught:
+        atomic_write(target, put("new"))
+    assert caught.value.filename == str(target)
+    assert target.read_text() == "old"
+    assert names_in(tmp_path) == ["file"]
+
+
+def test_no_process_is_asked_for_on_windows(tmp_path, monkeypatch):
+    # There, os.kill(pid, 0) ends the process.
+    monkeypatch.setattr(atomic, "_IS_WINDOWS", True)
+    monkeypatch.setattr(atomic.os, "kill", lambda *_: pytest.fail("a process was killed"))
+    with folder_beside(tmp_path / "file") as folder:
+        shutil.copytree(folder, left := tmp_path / folder.name.replace(str(os.getpid()), "1"))
+        atomic_write(tmp_path / "file", put("new"))
+        assert left.exists()
+        os.utime(left, (time.time() - 7200,) * 2)
+        atomic_write(tmp_path / "file", put("newer"))
+        assert not left.exists()
 
 
 def test_what_a_living_process_is_writing_is_left_to_it(tmp_path):

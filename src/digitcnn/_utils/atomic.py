@@ -16,6 +16,10 @@ from typing import Any
 
 # Age in seconds from which a temporary file counts as abandoned.
 _LEFT_OVER = 3600
+_IS_WINDOWS = os.name == "nt"
+# Seconds between attempts to replace a file on Windows, where virus scanners and search indexes
+# open new files for a moment.
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 # This machine in the names of temporary files: in a shared folder, only the machine that writes a
 # file can tell whether its process still runs.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
@@ -76,8 +80,11 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> 
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(own, target)
+        _replace(own, target)
     except BaseException as error:
+        if _IS_WINDOWS:  # where a file without the right to write cannot be deleted
+            with contextlib.suppress(OSError):
+                own.chmod(stat.S_IWRITE)
         own.unlink(missing_ok=True)
         # Name the target where the system names no file or the temporary one, but not where
         # `write` failed to read another file.
@@ -85,6 +92,26 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[Any], None]) -> 
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
     _sync_folder(target.parent)
+
+
+def _replace(own: Path, target: Path) -> None:
+    """Rename a file to its target, with patience where another program has it open."""
+    for pause in _PAUSES if _IS_WINDOWS else ():
+        try:
+            os.replace(own, target)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    try:
+        os.replace(own, target)
+    except PermissionError as error:
+        if not _IS_WINDOWS:
+            raise
+        reason = (
+            f"{error.strerror}. If another program has the file open, close it there. If it is "
+            "read-only, give another name"
+        )
+        raise PermissionError(error.errno, reason, str(own)) from None
 
 
 def try_to_write(path: str | os.PathLike[str]) -> None:
@@ -141,19 +168,24 @@ def folder_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def remove_left_over(path: Path) -> None:
-    """Remove the temporary files that killed processes left beside a file.
+    """Remove the temporary files and folders that killed processes left beside a file.
 
-    Files that another process is still writing stay.
+    Those that another process is still writing stay.
     """
     old = time.time() - _LEFT_OVER
-    with contextlib.suppress(OSError):
-        for found in path.parent.glob(f"{_mark(path)}-*.tmp"):
-            is_abandoned = _is_abandoned(found.name)
-            if is_abandoned and found.is_dir() and not found.is_symlink():
-                shutil.rmtree(found, ignore_errors=True)
-            # A folder's modification time says nothing about its files.
-            elif is_abandoned or (found.lstat().st_mtime <= old and not found.is_dir()):
+    for found in path.parent.glob(f"{_mark(path)}-*.tmp"):
+        # On Windows, a file that is open cannot be removed.
+        with contextlib.suppress(OSError):
+            is_running = _is_running(found.name)
+            if found.is_dir() and not found.is_symlink():
+                if is_running is False or (is_running is None and _last_written(found) <= old):
+                    shutil.rmtree(found, ignore_errors=True)
+            elif is_running is False or found.lstat().st_mtime <= old:
                 found.unlink(missing_ok=True)
+
+
+def _last_written(folder: Path) -> float:
+    return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
 
 
 def _mark(target: Path) -> str:
@@ -161,24 +193,24 @@ def _mark(target: Path) -> str:
     return f".digitcnn-{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}"
 
 
-def _is_abandoned(name: str) -> bool:
-    """Whether the process that began a file is known to have ended."""
+def _is_running(name: str) -> bool | None:
+    """Whether the process that began a file is still running; None if that cannot be known."""
     found = re.search(r"-([0-9a-f]{8})-(\d+)-[0-9a-z_]+\.tmp$", name)
-    # On Windows os.kill would end the process.
-    if found is None or found[1] != _HOST or os.name != "posix":
-        return False
+    # On Windows this call would end the process.
+    if found is None or found[1] != _HOST or _IS_WINDOWS:
+        return None
     try:
         os.kill(int(found[2]), 0)
     except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # another user's process: it runs
         return False
-    return False
+    except (OSError, OverflowError):  # another user's process, which runs
+        return True
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
     """Make the new name survive a power cut, where the system supports it."""
-    if os.name != "posix":
+    if _IS_WINDOWS:
         return
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
