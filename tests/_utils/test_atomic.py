@@ -489,3 +489,11 @@ def test_paths_are_the_same_through_links_and_before_there_is_a_file(tmp_path, m
         assert is_same_file(other, tmp_path / one)
     for one, other in [("a", "b"), ("soft", "b"), ("dangling", "a"), ("nowhere", "elsewhere")]:
         assert not is_same_file(one, other)
+
+
+def test_names_differ_in_more_than_case_where_case_does_not_matter(tmp_path, monkeypatch):
+    assert not is_same_file(tmp_path / "A.csv", tmp_path / "a.csv")
+    # As on Windows.
+    monkeypatch.setattr(os.path, "normcase", str.lower)
+    assert is_same_file(tmp_path / "A.csv", tmp_path / "a.csv")
+    assert not is_same_file(tmp_path / "A.csv", tmp_path / "b.csv")

@@ -105,6 +105,18 @@ def test_overlays_are_pictures_of_the_same_size(folder, run):
         assert seen.mode == "RGB"
 
 
+def test_names_that_lead_to_one_file_do_not_overwrite_each_other(folder, run, drawn):
+    # As on a file system that does not distinguish A9 from a9.
+    drawn["a10.png"].save(folder / "A9.png")
+    (folder.parent / "seen").mkdir()
+    (folder.parent / "seen" / "A9.png.png").symlink_to("a9.png.png")
+    status, _, err = run("scans/a9.png", "scans/A9.png", "--overlay", "seen")
+    assert status == 2
+    assert "A9.png.png: expected pages with different names" in err
+    with Image.open("seen/a9.png.png") as seen:
+        assert seen.size == drawn["a9.png"].size
+
+
 def test_region_line_and_single_limit_what_is_read(folder, run):
     assert run("scans/a9.png", "--region", "0,30,900,50")[1] == "314 159\n"
     assert run("scans/a10.png", "--line")[1] == "2718\n"

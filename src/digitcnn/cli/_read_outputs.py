@@ -83,34 +83,39 @@ class Overlays:
             )
         for path in paths:
             self._check(path)
-        self._written: set[Path] = set()
+        # By device and number: two names may lead to one file, as where case does not matter.
+        self._written: set[tuple[int, int]] = set()
 
     def write(
         self, file: str, number: int, n_pages: int, page: Page, min_confidence: float
     ) -> None:
         """Write a page of a file."""
         path = self._path(file, number, n_pages)
-        self._check(path)
-        if path in self._written:
+        if self._check(path) in self._written:
             raise ValueError(
                 f"{path}: expected pages with different names for --overlay, got two of the same "
                 "name. Read these files in a command of their own"
             )
-        self._written.add(path)
         self._folder.mkdir(parents=True, exist_ok=True)
         image = page.draw(min_confidence or 0.9)
         atomic_write(path, lambda opened: image.save(opened, format="PNG"))
+        found = path.stat()
+        self._written.add((found.st_dev, found.st_ino))
 
     def _path(self, file: str, number: int, n_pages: int) -> Path:
         name = "picture" if file == STDIN else Path(file).name
         return self._folder / (f"{name}.png" if n_pages == 1 else f"{name}-{number}.png")
 
-    def _check(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
+    def _check(self, path: Path) -> tuple[int, int] | None:
+        """Refuse an input; device and number of another file; None if there is none."""
+        try:
             found = path.stat()
-            file = self._inputs.get((found.st_dev, found.st_ino))
-            if file is not None:
-                raise ValueError(overwritten(path, file))
+        except FileNotFoundError:
+            return None
+        number = found.st_dev, found.st_ino
+        if number in self._inputs:
+            raise ValueError(overwritten(path, self._inputs[number]))
+        return number
 
 
 def overwritten(path: Path, file: str) -> str:
