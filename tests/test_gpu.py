@@ -39,7 +39,7 @@ def test_gpu_by_name_trains_as_auto_does(gpu, digits):
 
 
 def test_gpu_that_is_not_there_is_refused_with_those_that_are(gpu, digits):
-    with pytest.raises(ValueError, match=rf"expected a device of .*{gpu}.*, got 'gpu:99'"):
+    with pytest.raises(ValueError, match=rf"devices found .*{gpu}.*, got 'gpu:99'"):
         make_classifier(device="gpu:99").fit(digits[0][:50], digits[1][:50])
 
 

@@ -111,16 +111,16 @@ def short_trainings():
         import digitcnn.training.base as base
         from digitcnn.training.data import TrainingData
 
-        settle, hold_out = base.settle, TrainingData.hold_out
+        resolve, hold_out = base.resolve_auto, TrainingData.hold_out
 
         def one_epoch(parameters, **options):
-            return {**settle(parameters, **options), "epochs": 1}
+            return {**resolve(parameters, **options), "epochs": 1}
 
         def few(self, fraction, seed):
             divided = hold_out(self, fraction, seed)
             return divided._replace(rows=divided.rows[:MOST_IMAGES])
 
-        patch.setattr(base, "settle", one_epoch)
+        patch.setattr(base, "resolve_auto", one_epoch)
         patch.setattr(TrainingData, "hold_out", few)
         yield
 

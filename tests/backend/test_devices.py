@@ -35,7 +35,7 @@ def test_auto_precision_is_bfloat16_where_the_hardware_has_it(monkeypatch, gpu, 
 
 
 def test_device_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(ValueError, match=r"expected a device of .*, got 'gpu:9'"):
+    with pytest.raises(ValueError, match=r"devices found .*, got 'gpu:9'"):
         device_scope("gpu:9")
     with device_scope("cpu"), device_scope("auto"):
         pass

@@ -846,7 +846,7 @@ def test_training_from_a_model_needs_few_digits(tmp_path, capsys):
         capsys, *arguments[:4], "--out", again, "--from", out, "--architecture", "elu-bn"
     )
     assert status == 2
-    assert "expected architecture='compact'" in err
+    assert "expected --architecture 'compact'" in err
     assert out.read_bytes() == before
 
 

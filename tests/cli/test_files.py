@@ -345,7 +345,7 @@ def test_model_of_redrawn_photos_brings_what_redraws_them(place, run):
         zip([f"{i}.jpg" for i in range(1200, 1230)], model.predict(pictures), strict=True)
     )
     status, out, err = run("predict", "p.digitcnn", "photos/*/*.jpg", "--json")
-    assert (status, "redrawn" in err) == (0, True)
+    assert (status, "normalised" in err) == (0, True)
     answers = json.loads(out)
     names = [os.path.basename(name) for name in answers["files"]]
     agree = [label == expected[name] for name, label in zip(names, answers["labels"], strict=True)]

@@ -347,7 +347,7 @@ def test_command_checks_the_file_on_the_sample(sample_model, tmp_path, capsys):
     out = tmp_path / "m.onnx"
     assert main(["export", str(sample_model), str(out)]) == 0
     text = capsys.readouterr().out
-    assert "checked on 1,797 digits of the sample: no labels differ, probabilities by up" in text
+    assert "checked on 1,797 sample digits: no labels differ, probabilities by up" in text
     assert f"ONNX model written to {out}" in text
     assert main(["export", str(sample_model), str(out), "--json"]) == 0
     result = json.loads(capsys.readouterr().out)

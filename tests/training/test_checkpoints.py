@@ -616,7 +616,7 @@ def test_killed_command_goes_on_and_clears_up_when_the_model_is_written(table, t
     subprocess.run(whole, check=True, capture_output=True)
     command += [str(tmp_path / "killed.digitcnn"), "--checkpoint", str(folder)]
     _, err = kill_again_and_again(command, folder, random.Random(2), kills=1)
-    assert "going on from the checkpoint in" in err
+    assert "resuming from the checkpoint in" in err
     assert not folder.exists()
     whole, killed = (digitcnn.load(tmp_path / f"{name}.digitcnn") for name in ("whole", "killed"))
     for mine, its in zip(

@@ -172,9 +172,11 @@ def _own_scope(device: str) -> AbstractContextManager[Any]:
     name = choose_device(device)
     if name is None:
         return nullcontext()
-    found = _list_devices(name.partition(":")[0])
+    kind = name.partition(":")[0]
+    found = _list_devices(kind)
     if name not in found:
-        raise ValueError(f"expected a device of {', '.join(found) or 'none'}, got {device!r}")
+        some = ", ".join(found) or f"no {kind}"
+        raise ValueError(f"expected one of the devices found ({some}), got {device!r}")
     if name == "cpu:0" and keras.backend.backend() == "torch":
         # For PyTorch "cpu:0" is another device than "cpu": moving a parameter there makes a copy
         # that is no parameter.
