@@ -610,7 +610,7 @@ def test_unfitted_estimator_says_so(digits):
 @pytest.mark.slow
 def test_missing_device_is_named(digits):
     X, y = digits
-    with pytest.raises(ValueError, match="devices found .*got 'gpu:7'"):
+    with pytest.raises(ValueError, match=r"devices found .*got 'gpu:7'"):
         make_classifier(device="gpu:7").fit(X[:20], y[:20])
     make_classifier(device="cpu", epochs=1).fit(X[:20], y[:20]).predict(X[:2])
 

@@ -101,7 +101,7 @@ def test_device_is_that_of_the_next_prediction(some, short):
     clf = copy.deepcopy(short)
     model = clf.model_
     clf.set_params(device="gpu:7")
-    with pytest.raises(ValueError, match="devices found .*got 'gpu:7'"):
+    with pytest.raises(ValueError, match=r"devices found .*got 'gpu:7'"):
         clf.predict(X)
     clf.set_params(device="cpu")
     np.testing.assert_array_equal(clf.predict_proba(X), short.predict_proba(X))
