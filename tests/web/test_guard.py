@@ -107,7 +107,8 @@ def test_request_that_takes_too_long_is_given_up(monkeypatch):
         assert answer.status_code == 503
         assert "expected an answer within 2 seconds" in answer.json()["detail"]
         # Its thread is not free, and the server says that it does not answer.
-        assert served.client.get("/healthz").status_code == 503
+        # It began a moment after the request.
+        assert wait_for(lambda: served.client.get("/healthz").status_code == 503)
         release.set()
         assert wait_for(lambda: served.client.get("/healthz").status_code == 200)
 
