@@ -69,6 +69,18 @@ def read_lines(
     return found
 
 
+def with_classifier(
+    strips: Sequence[Strip],
+    lines: Sequence[ReadLine],
+    shades: Shades,
+    components: Components,
+    classifier: DigitClassifier,
+) -> list[Strip]:
+    """The strips of lines, or parts of these strips, after the classifier was asked too."""
+    parts, cuts = [line.components for line in lines], [line.cut for line in lines]
+    return refined(strips, parts, cuts, shades, components, classifier)
+
+
 def read_numbers(
     lines: Sequence[ReadLine],
     numbers: Sequence[Sequence[int]],
@@ -99,8 +111,7 @@ def read_numbers(
             replace(line.strip, words=tuple(line.strip.words[k] for k in numbers[i]))
             for i, line in zip(which, some, strict=True)
         ]
-        parts, cuts = [line.components for line in some], [line.cut for line in some]
-        return refined(strips, parts, cuts, shades, components, classifier)
+        return with_classifier(strips, some, shades, components, classifier)
 
     found = refine(lines, range(len(lines)))
     probabilities = [_probability(strip) for strip in found]
@@ -112,8 +123,9 @@ def read_numbers(
         again = read_lines(shades, components, words, recogniser, other_size)
         others = {i: other for i, other in zip(uncertain, again, strict=True) if other is not None}
         for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
-            if _probability(strip) > probabilities[i]:
-                found[i], probabilities[i] = strip, _probability(strip)
+            probability = _probability(strip)
+            if probability > probabilities[i]:
+                found[i], probabilities[i] = strip, probability
     return found
 
 

@@ -12,11 +12,11 @@ from digitcnn.preprocessing.shades import Shades, two_shades, uneven_shades
 from digitcnn.preprocessing.strokes import rate_group
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
-from digitcnn.reading.line_reading import SIZES, ReadLine, read_lines, read_numbers
+from digitcnn.reading.line_reading import SIZES, ReadLine, read_lines, read_numbers, with_classifier
 from digitcnn.reading.lines import link_lines, split_numbers
 from digitcnn.reading.recogniser import LineRecogniser
 from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
-from digitcnn.reading.witnesses import refined, refined_digit
+from digitcnn.reading.witnesses import refined_digit
 from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, number_of_line, numbers_of, numbers_only
 
 _MOST_COMPONENTS = 1500  # Of a page. Texture has more.
@@ -173,9 +173,9 @@ class LineReader:
             n_signs = sum(len(signs_of(strip.log_probabilities)) for strip in strips)
             if len(ink.components.boxes) <= _FEW_PARTS:
                 # Alone a digit may look like a letter, such as 9 and g: ask the classifier now.
-                parts = [line.components for line in guess.lines]
-                cuts = [line.cut for line in guess.lines]
-                strips = refined(strips, parts, cuts, ink.shades, ink.components, self.classifier)
+                strips = with_classifier(
+                    strips, guess.lines, ink.shades, ink.components, self.classifier
+                )
             if is_one_line:
                 kept = [
                     replace(one, words=number_of_line(one, self._reject_below, MAYBE_PART))
