@@ -10,11 +10,10 @@ import pytest
 from hypothesis import settings
 from sklearn.datasets import load_digits
 
-# On a CI server the examples are the same in each run. Recent versions of Hypothesis do this by
-# themselves.
-settings.register_profile("server", derandomize=True)
-if "CI" in os.environ:
-    settings.load_profile("server")
+# A slow machine fails no test, and on a CI server the examples are the same in each run. Recent
+# versions of Hypothesis do this by themselves on some servers.
+settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("tests")
 
 # For the processes that tests start.
 TESTS = Path(__file__).parent

@@ -45,7 +45,7 @@ def test_temperature_mends_sureness_without_changing_an_answer(overfitted):
 
 
 @given(true=st.floats(0.3, 3.0), seed=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_temperature_of_made_up_answers_is_found_again(true, seed):
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (20_000, 5))
@@ -61,7 +61,7 @@ def test_few_images_all_read_rightly_do_not_make_sure_of_everything():
 
 
 @given(temperature=st.floats(0.05, 20), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_tempered_probabilities_are_probabilities(temperature, seed):
     rng = np.random.default_rng(seed)
     given_ones = rng.dirichlet([0.02] * 10, 20).astype(np.float32)  # with zeros among them
@@ -81,7 +81,7 @@ def test_temperature_1_gives_back_the_same_array():
     ties=st.integers(1, 60),
     target_error_rate=st.floats(0.02, 0.9),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_threshold_answers_as_much_as_the_error_rate_allows(correct, ties, target_error_rate):
     correct = np.array(correct)
     confidences = (np.arange(len(correct)) % ties / ties).astype(np.float32)

@@ -104,7 +104,7 @@ def test_labels_of_a_pandas_series_come_back(digits):
     read_only=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_form_of_images_is_fitted_and_read(
     n, n_classes, batch_size, dtype, form, read_only, seed
 ):

@@ -56,7 +56,7 @@ def test_another_seed_gives_other_pictures(pictures, name):
     height=st.integers(1, 40),
     width=st.integers(1, 40),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pictures_of_any_size_are_corrupted(name, severity, n, height, width):
     images = np.random.default_rng(0).integers(0, 256, (n, height, width), dtype=np.uint8)
     assert corrupt(images, name, severity).shape == images.shape

@@ -73,7 +73,7 @@ def assert_sane(clf, X):
 @example(
     parameters={"epochs": 1, "elastic_alpha": 1e30, "zoom_range": (0.0, 0.0)}, kind="noise", n=5
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 def test_training_ends_in_probabilities_or_says_that_it_diverged(parameters, kind, n):
     X, y = images(kind, n, 4), np.arange(n) % 2
     # Images that are even in one shade do not say their scale.

@@ -23,7 +23,7 @@ def test_labels_that_were_exchanged_are_found(digits):
 
 
 @given(seed=st.integers(0, 999), n=st.integers(1, 200), n_classes=st.integers(2, 8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_suspects_are_errors_as_sure_as_their_answers_class_usually_is(seed, n, n_classes):
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.full(n_classes, 0.3), n)

@@ -12,7 +12,7 @@ from layer_stacks import networks
 
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @given(networks())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_shapes_are_those_of_keras(network):
     image_shape, stack = network
     model = to_keras(stack, image_shape)
@@ -26,7 +26,7 @@ def test_shapes_are_those_of_keras(network):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @given(networks())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_model_is_described_as_what_it_was_made_from(network):
     image_shape, stack = network
     model = to_keras(stack, image_shape, seed=1)

@@ -81,7 +81,7 @@ def test_momentum_is_that_of_every_normalisation_and_of_nothing_else(name):
     channels=st.integers(1, 3),
     n_classes=st.integers(2, 4),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_architecture_takes_images_of_any_side(name, height, width, channels, n_classes):
     model = build(name, (height, width, channels), n_classes, **OPTIONS)
     images = np.random.default_rng(0).random((2, height, width, channels), dtype=np.float32)

@@ -80,7 +80,7 @@ def test_noise_is_of_the_deviation_drawn():
     channels=st.integers(1, 3),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_shape_stays_in_range_and_is_repeated_by_its_seed(n, height, width, channels, seed):
     images = np.random.default_rng(0).random((n, height, width, channels), dtype=np.float32)
     before = images.copy()

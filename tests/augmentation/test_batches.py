@@ -26,7 +26,7 @@ def batches(images, y, **parameters):
 
 
 @given(n=st.integers(1, 100), batch_size=st.integers(1, 40), shuffle=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_image_is_in_an_epoch_once_and_the_last_batch_may_be_smaller(
     digits, n, batch_size, shuffle
 ):

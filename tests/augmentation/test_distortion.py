@@ -83,7 +83,7 @@ def test_constant_fill_is_the_value_given():
 
 
 @given(st.floats(0, 180), st.floats(0, 0.99), st.floats(0, 1), st.floats(0, 80), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_drawn_parameters_lie_within_their_ranges(rotation, zoom, shift, shear, seed):
     distortion = Distortion(rotation, (1 - zoom, 1 + zoom), shift, shear)
     drawn = draw_affine(distortion, 50, (6, 10), np.random.default_rng(seed))

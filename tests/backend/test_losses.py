@@ -22,7 +22,7 @@ def answers(n, n_classes, seed):
     label_smoothing=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_steps_keras_and_the_score_have_the_same_loss(n_classes, label_smoothing, seed):
     logits, probabilities, y = answers(7, n_classes, seed)
     each = ops.convert_to_numpy(

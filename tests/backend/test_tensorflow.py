@@ -81,7 +81,7 @@ def test_forward_in_bfloat16_stays_as_near_to_float32_as_kerass(name):
     scale=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_stack_of_common_layers_answers_as_keras_has_it(
     activation, padding, pool, strides, use_bias, scale, seed
 ):

@@ -82,7 +82,7 @@ def test_classes_that_are_too_many_for_a_matrix_have_a_line_each(monkeypatch):
         assert line.endswith("...") == (len(listed) < len(errors))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     names=st.lists(
         st.text(

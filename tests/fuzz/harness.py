@@ -26,7 +26,6 @@ def rounds(share):
     """Settings for `share` times the examples of the profile: Hypothesis's has 100."""
     return settings(
         max_examples=round(settings().max_examples * share),
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 

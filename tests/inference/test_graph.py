@@ -27,7 +27,7 @@ def run(graph, images):
 # Of a stack that has one channel left, which is what its author says.
 @pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
 @given(networks())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_stack_of_layers_answers_as_keras_has_it(network):
     image_shape, stack = network
     weights = random_weights(stack, image_shape)

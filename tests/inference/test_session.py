@@ -51,7 +51,7 @@ def test_loaded_network_answers_as_keras_did(digits, tmp_path, architecture):
 
 
 @given(n=st.integers(1, 300), seed=st.integers(0, 9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_how_images_are_cut_makes_no_difference(loaded, digits, n, seed):
     X = digits[0][:300]
     rows = np.random.default_rng(seed).permutation(300)[:n]
@@ -81,7 +81,6 @@ def test_error_in_a_thread_is_raised():
 
 
 @given(n=st.integers(1, 5000), side=st.integers(1, 600))
-@settings(deadline=None)
 def test_part_of_each_thread_is_bounded(n, side):
     X = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (n, side, side, 1), (0, 0, 0, 0))
     at_once, _ = divide(X)

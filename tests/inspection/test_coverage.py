@@ -22,7 +22,7 @@ def panel():
     seed=st.integers(0, 99),
     threshold=st.floats(0.5, 1.0),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_curve_is_what_each_threshold_answers_and_gets_wrong(levels, seed, threshold):
     confidences = np.array(levels) / 100
     probabilities = np.column_stack([confidences, 1 - confidences])

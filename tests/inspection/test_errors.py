@@ -25,7 +25,7 @@ def texts(display):
     n_errors=st.integers(1, 8),
     seed=st.integers(0, 999),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_errors_are_ordered_by_how_far_the_answer_leads_the_truth(n, n_classes, n_errors, seed):
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.ones(n_classes), n)

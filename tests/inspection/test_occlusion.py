@@ -32,7 +32,7 @@ def inked():
 
 
 @given(patch_size=st.integers(1, 8), stride=st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_only_patches_that_hide_what_is_looked_at_matter(patch_size, stride):
     picture = np.full((8, 10), 255, np.uint8)
     picture[[0, -1]] = picture[:, [0, -1]] = 0

@@ -14,7 +14,7 @@ def panel():
 
 @pytest.mark.slow
 @given(seed=st.integers(0, 999), n=st.integers(1, 300), n_bins=st.integers(1, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_each_answer_is_in_the_bin_of_its_confidence(seed, n, n_bins):
     rng = np.random.default_rng(seed)
     probabilities = rng.dirichlet(np.full(4, 0.3), n)

@@ -72,7 +72,7 @@ def test_reductions_of_a_plateau_are_marked_in_every_panel(watched):
 @given(
     steps=st.lists(st.sampled_from([1.0, 1.0, 0.5, 2.0]), min_size=1, max_size=30),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_reductions_are_the_falls_of_a_rate_that_otherwise_stays(steps):
     rates = 0.01 * np.cumprod([1.0, *steps])
     falls = [i + 1 for i, step in enumerate(steps) if step == 0.5]

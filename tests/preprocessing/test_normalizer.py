@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from digitcnn.preprocessing.normalizer import DigitNormalizer
 
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=20)
 
 
 @parametrize_with_checks([DigitNormalizer(image_shape="pad")])

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from digitcnn.preprocessing.redraw import redraw
 from test_layout import loaded_after
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 N = 40
 DIGITS = redraw(load_digits().images[:N]).reshape(N, 28, 28)
 # Mean difference of their pixels: it is 25 and more between two digits.

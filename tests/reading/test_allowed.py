@@ -99,7 +99,6 @@ def test_signs_that_are_not_read_are_skipped_and_written(symbols):
     ]
 
 
-@settings(deadline=None)
 @given(
     words=st.lists(st.text("12.", min_size=1, max_size=4), min_size=1, max_size=6).map(
         lambda texts: [text for text in texts if set(text) & set("12")] or ["1"]
@@ -154,7 +153,7 @@ def test_known_numbers_are_valid_and_no_other_last_digit_is(check, right):
             assert accepts(automaton, text[:-1] + last) == (last == text[-1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.text("0123456789", min_size=1, max_size=14), length=st.none() | st.integers(1, 14))
 def test_checks_allow_what_their_formulas_do(text, length):
     is_long = length is None or len(text) == length
@@ -166,7 +165,6 @@ def test_checks_allow_what_their_formulas_do(text, length):
     assert not accepts(isbn, "X" + text)
 
 
-@settings(deadline=None)
 @given(text=st.text("0123456789", min_size=12, max_size=12))
 def test_ean_of_twelve_digits_has_one_check_digit(text):
     automaton = Allowed(check="ean13").automaton(SYMBOLS)
@@ -175,7 +173,7 @@ def test_ean_of_twelve_digits_has_one_check_digit(text):
     assert len(valid) == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data(), which=st.sampled_from(IBANS))
 def test_bank_codes_are_valid_as_their_remainder_says(data, which):
     pattern, known = which

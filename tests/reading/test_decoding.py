@@ -10,7 +10,7 @@ from digitcnn.reading.automata import Automaton
 from digitcnn.reading.decoding import best_reading, score
 
 SYMBOLS = "01."
-few = settings(max_examples=100, deadline=None)
+few = settings(max_examples=100)
 
 
 def accepts(automaton, read):

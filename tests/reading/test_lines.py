@@ -12,7 +12,7 @@ boxes_of_pages = st.lists(
 ).map(lambda boxes: np.array(boxes, float).reshape(-1, 4))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(boxes_of_pages, st.floats(1, 60))
 def test_each_box_is_in_one_line_and_lines_go_to_the_right(boxes, height):
     lines = link_lines(boxes, height)
@@ -22,7 +22,7 @@ def test_each_box_is_in_one_line_and_lines_go_to_the_right(boxes, height):
         assert (np.diff(middles) >= 0).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.integers(1, 5),
     st.integers(2, 8),

@@ -47,7 +47,7 @@ def test_large_picture_is_made_smaller_and_keeps_its_proportions(shape, size):
     n_each=st.integers(1, 9),
     most=st.integers(1, 60),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_chosen_pictures_are_the_first_ones_of_all_groups(seed, n, n_each, most):
     rng = np.random.default_rng(seed)
     groups, interest = rng.integers(0, 6, n), rng.random(n)

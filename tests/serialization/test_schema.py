@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digitcnn._utils.array_file import read_model_file, write_model_file
@@ -189,7 +189,6 @@ def test_arrays_too_few_or_too_many_are_refused(n):
         st.lists(st.booleans(), min_size=1).map(np.array),
     )
 )
-@settings(deadline=None)
 def test_labels_of_any_type_come_back(labels):
     classes = np.unique(labels)
     found = labels_from_json(json.loads(json.dumps(labels_to_json(classes))))

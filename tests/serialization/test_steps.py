@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -114,7 +114,6 @@ def test_class_reads_its_own_files_alone(fitted, path, tmp_path):
     share=st.floats(0.01, 1),
     invert=st.sampled_from(["auto", True, False]),
 )
-@settings(deadline=None)
 def test_any_normalizer_is_the_same_after_json(shape, size, share, invert):
     box = max(1, int(size * share))
     step = DigitNormalizer(image_shape=shape, size=size, box=box, invert=invert)

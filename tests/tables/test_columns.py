@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from digitcnn.tables.columns import find_pixel_columns, is_order_named
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 @given(data=st.data(), style=st.sampled_from(["pixel{}", "{}", "px_{}_grey", "x{:03}"]))
@@ -72,7 +72,7 @@ def test_columns_without_a_name_number_the_rows_and_are_no_pixels():
 
 
 @given(st.lists(st.text("p0129#{}_.x \u0663", max_size=12), max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_names_give_columns_or_an_error(names):
     found = []
     with contextlib.suppress(ValueError):

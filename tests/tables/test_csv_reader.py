@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from digitcnn.tables.readers import read_table
 
-few = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = [f"pixel{i}" for i in range(64)]
 
 

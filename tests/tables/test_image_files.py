@@ -52,7 +52,7 @@ def keep(tmp_path):
     side=st.integers(8, 40),
     orientation=st.none() | st.integers(1, 8),
 )
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_digit_is_the_same_picture_in_every_format_mode_and_orientation(
     tmp_path, sample, index, side, orientation
 ):

@@ -11,7 +11,7 @@ from digitcnn.datasets import read_digits_csv
 from digitcnn.tables.raw import read_raw_frame
 from digitcnn.tables.readers import pixel_columns_of, read_table
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 NAMES = [f"pixel{i}" for i in range(64)]
 
 

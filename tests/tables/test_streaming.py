@@ -85,7 +85,7 @@ def test_file_with_other_columns_is_refused(digits, files, tmp_path):
     lengths=st.tuples(st.integers(1, 7), st.integers(0, 30), st.integers(0, 6)),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_shuffling_loses_and_doubles_no_row(lengths, seed):
     size, n_whole, rest = lengths
     n = size * n_whole + min(rest, size)
@@ -138,7 +138,7 @@ def test_unfinished_memory_map_is_removed(digits, tmp_path):
 
 
 @given(n=st.integers(1, 60), data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rows_taken_out_leave_the_others_in_order(tmp_path_factory, n, data):
     rows = np.array(data.draw(st.lists(st.integers(0, n - 1), unique=True)), dtype=int)
     path = tmp_path_factory.mktemp("rows") / "pixels.npy"
