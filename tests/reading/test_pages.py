@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from sklearn.datasets import load_sample_image
 
 from digitcnn import DigitReader
 from number_sheets import compose, on_paper
@@ -184,6 +185,40 @@ def no_numbers():
 )
 def test_textures_and_objects_have_no_lines(reader, picture):
     assert reader.read(picture.clip(0, 255).astype(np.uint8)).lines == ()
+
+
+def things(seed, shape=(360, 480)):
+    """Blurred and sharp shapes of many shades, as things in a photo."""
+    rng = np.random.default_rng(seed)
+    picture = np.full(shape, rng.uniform(120, 200), np.float32)
+    for _ in range(60):
+        centre = int(rng.integers(shape[1])), int(rng.integers(shape[0]))
+        axes = int(rng.integers(8, 60)), int(rng.integers(5, 30))
+        shade = float(np.clip(picture.mean() + rng.normal(0, 35), 0, 255))
+        cv2.ellipse(picture, centre, axes, rng.uniform(0, 360), 0, 360, shade, -1)
+    return cv2.GaussianBlur(picture, (0, 0), 1.2)
+
+
+def with_pole_and_ring(picture, sign):
+    picture = picture.copy()
+    if sign == "1":
+        cv2.line(picture, (245, 90), (235, 270), 10, 12, cv2.LINE_AA)
+    else:
+        cv2.ellipse(picture, (240, 180), (50, 85), 0, 0, 360, 10, 12, cv2.LINE_AA)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sign", ["0", "1"])
+def test_thing_among_things_is_no_digit_and_on_paper_it_is_one(reader, sign):
+    assert reader.read(with_pole_and_ring(np.full((360, 480), 200.0), sign)).text == sign
+    pictures = [with_pole_and_ring(things(seed), sign) for seed in range(12)]
+    assert sum(reader.read(picture).lines == () for picture in pictures) >= 8
+
+
+def test_photo_has_no_lines(reader):
+    photo = load_sample_image("china.jpg")
+    for part in (photo, photo[:260, :330], photo[150:, 200:], photo[200:420, 60:300]):
+        assert reader.read(part).lines == ()
 
 
 @pytest.mark.parametrize("layout", ["page", "line"])

@@ -1,6 +1,5 @@
 """The ink of a picture, and the lines of digits in it."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,28 +8,22 @@ import numpy as np
 
 from digitcnn.preprocessing.foreground import find_strokes
 from digitcnn.preprocessing.shades import Shades, two_shades, uneven_shades
-from digitcnn.preprocessing.strokes import rate_group
 from digitcnn.reading.classification import DigitClassifier
 from digitcnn.reading.layout import Components, find_components
 from digitcnn.reading.line_reading import SIZES, ReadLine, read_lines, read_numbers, with_classifier
 from digitcnn.reading.lines import link_lines, split_numbers
+from digitcnn.reading.merit import merit_of
 from digitcnn.reading.recogniser import LineRecogniser
-from digitcnn.reading.strips import DIGITS, Strip, reaches, signs_of
+from digitcnn.reading.strips import Strip, signs_of
 from digitcnn.reading.witnesses import refined_digit
 from digitcnn.reading.words import DIGIT_PART, MAYBE_PART, number_of_line, numbers_of, numbers_only
 
 _MOST_COMPONENTS = 1500  # Of a page. Texture has more.
-_SURE = 0.9  # Least probability of a confident digit.
 _FEW_PARTS = 3  # Most components of a picture in which a digit may stand alone.
 
-# Texture has few digits in little of its ink, or many 1s as a large share of its digits.
-_FEW_DIGITS, _LEAST_SHARE = 4, 0.5
-_MANY_ONES, _ONES = 8, 0.7
 _PLAIN = 0.06  # Largest standard deviation of the contrast in something solid.
 _PAPER = 0.5  # Share of a picture from which on apparent ink is paper.
 _BESIDE = 0.04  # Width of the edge of something solid, relative to the picture's shorter side.
-
-_LEAST_RATING = 40.0  # Least result of `rate_group`. Noise and shadows have a lower one.
 
 
 # Takes components to the lines of a page. Each line is a list of words, which are lists of
@@ -183,7 +176,7 @@ class LineReader:
                 ]
             else:
                 kept = numbers_only(strips, self._reject_below, MAYBE_PART)
-            merit, sure_part, share = _merit(ink, kept, n_signs)
+            merit, sure_part, share = merit_of(ink.shades, kept, n_signs)
             if is_one_line:
                 # Where some strokes stand out, the rest of the number may too.
                 merit *= sum(len(one.signs(*word)) for one in kept for word in one.words)
@@ -278,43 +271,3 @@ def _guess(
     read = read_lines(ink.shades, ink.components, [words for _, words in parts], recogniser, size)
     kept = [(row, one) for (row, _), one in zip(parts, read, strict=True) if one is not None]
     return _Guess(ink, tuple(row for row, _ in kept), tuple(one for _, one in kept))
-
-
-def _merit(ink: Ink, strips: Sequence[Strip], n_signs: int) -> tuple[float, float, float]:
-    """The merit of a guess, its share of confident digits, and its share of ink in digits.
-
-    The merit grows with the contrast of the digits, their share of the ink and their confidence,
-    where signs outside of numbers count as 0. It is 0 for noise.
-    """
-    shades = ink.shades
-    digits: list[tuple[str, float]] = []
-    drawn = np.where(shades.mask > 0, shades.contrast, 0)
-    is_digit = np.zeros(drawn.shape, bool)
-    for strip in strips:
-        for start, stop in strip.words:
-            part = strip.log_probabilities[start:stop]
-            signs = [(i, first + start, last + start) for i, first, last in signs_of(part)]
-            steps = reaches(signs, start, stop)
-            for (i, first, last), reach in zip(signs, steps, strict=True):
-                if strip.symbols[i] not in DIGITS:
-                    continue
-                p = strip.log_probabilities[first : last + 1, i + 1].max()
-                digits.append((strip.symbols[i], math.exp(float(p))))
-                corners = strip.outline(*reach)
-                left, top = np.maximum(corners.min(axis=0).astype(int), 0)
-                right, bottom = np.ceil(corners.max(axis=0)).astype(int)
-                is_digit[top:bottom, left:right] = True
-    group = (is_digit & (shades.mask > 0)).astype(np.uint8)
-    n_pixels = cv2.countNonZero(group)
-    if not n_pixels:
-        return 0.0, 0.0, 0.0
-    mass = float(drawn[is_digit].sum())
-    share = mass / float(drawn.sum())
-    n_ones = sum(sign == "1" for sign, _ in digits)
-    is_texture = len(digits) < _FEW_DIGITS and share < _LEAST_SHARE
-    is_texture |= n_ones > _MANY_ONES and n_ones > _ONES * len(digits)
-    if is_texture or rate_group(shades, group, share) < _LEAST_RATING:
-        return 0.0, 0.0, 0.0
-    confidence = sum(p for _, p in digits) / max(n_signs, len(digits))
-    merit = math.sqrt(mass / n_pixels) * share * confidence**4
-    return merit, float(np.mean([p >= _SURE for _, p in digits])), share
