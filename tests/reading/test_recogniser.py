@@ -82,6 +82,26 @@ def test_line_is_as_large_as_is_asked_for(size):
     assert other.scale == pytest.approx(size * one.scale)
 
 
+@pytest.mark.parametrize("lean", [-0.3, 0.2])
+def test_line_leans_as_is_asked_for_with_all_its_ink_and_places(lean):
+    shades, components, line, one = cut(["1111"], margin=60)
+    other = cut_line(shades, components, line, lean=lean)
+    # The upper part of a stroke moves against its lower part.
+    moved = []
+    for made in (one, other):
+        top, bottom = inked_rows(made.pixels)
+        rows = made.pixels[top + 2].astype(float), made.pixels[bottom - 2].astype(float)
+        means = [row @ np.arange(len(row)) / row.sum() for row in rows]
+        moved.append((means[1] - means[0]) / (bottom - top - 4))
+    assert moved[1] - moved[0] == pytest.approx(lean, abs=0.05)
+    assert int(other.pixels.sum()) == pytest.approx(int(one.pixels.sum()), rel=0.03)
+    assert (other.pixels[:, :3] < 96).all()
+    assert (other.pixels[:, -3:] < 96).all()
+    places = [made.polygon(0, made.pixels.shape[1] - 1) for made in (one, other)]
+    middles = [place.mean(axis=0) for place in places]
+    np.testing.assert_allclose(middles[1], middles[0], atol=3)
+
+
 def test_faint_parts_of_strokes_stay_and_rulings_do_not():
     ink = compose(["597"], margin=80, zoom=2)
     rows = np.flatnonzero((ink > 0.5).any(axis=1))

@@ -15,9 +15,11 @@ from digitcnn.reading.strips import DIGITS, Strip
 from digitcnn.reading.witnesses import refined
 
 # Sizes of a typical component in the network's input, relative to a digit. A component may be one
-# digit, several that touch, or one with a tail. The size with the more probable reading is right.
+# digit, several that touch, or one with a tail.
 SIZES = 1.15, 1.4, 0.95
-_SURE = 0.9  # Probability from which on a line is not read in another size.
+# Shears in which an uncertain line is read too: pens lean by that much in either direction.
+_LEANS = 0.2, -0.2
+_SURE = 0.9  # Probability from which on a line is read once.
 
 Words = Sequence[Sequence[int]]  # A line: its words, each as its components, from left to right.
 
@@ -42,8 +44,9 @@ def read_lines(
     lines: Sequence[Words],
     recogniser: LineRecogniser,
     size: float = SIZES[0],
+    lean: float = 0.0,
 ) -> list[ReadLine | None]:
-    """Read lines in one size; None for a line that is too long.
+    """Read lines in one size and shear; None for a line that is too long.
 
     Parameters
     ----------
@@ -53,10 +56,11 @@ def read_lines(
     recogniser : LineRecogniser
     size : float, default=1.15
         Size of a typical component, relative to a digit.
+    lean : float, default=0.0
+        The shear, as `cut_line` takes it.
     """
-    cuts = [
-        cut_line(shades, components, [i for word in words for i in word], size) for words in lines
-    ]
+    parts = [[i for word in words for i in word] for words in lines]
+    cuts = [cut_line(shades, components, part, size, lean) for part in parts]
     answers = iter(recogniser.read([cut for cut in cuts if cut is not None]))
     found: list[ReadLine | None] = []
     for words, cut in zip(lines, cuts, strict=True):
@@ -90,7 +94,10 @@ def read_numbers(
     classifier: DigitClassifier,
     size: float = SIZES[0],
 ) -> list[Strip]:
-    """Read lines with the classifier too, and those that are uncertain in the other sizes.
+    """Read lines with the classifier too, and those that are uncertain in several ways.
+
+    The ways are the other sizes, and shears. Each way votes for a text with its probability, and
+    the text with the most votes wins: a misreading is rarely the same in two ways.
 
     Parameters
     ----------
@@ -114,27 +121,35 @@ def read_numbers(
         return with_classifier(strips, some, shades, components, classifier)
 
     found = refine(lines, range(len(lines)))
-    probabilities = [_probability(strip) for strip in found]
-    for other_size in SIZES:
-        uncertain = [i for i, one in enumerate(probabilities) if one < _SURE]
-        if other_size == size or not uncertain:
-            continue
-        words = [lines[i].words for i in uncertain]
-        again = read_lines(shades, components, words, recogniser, other_size)
+    ballots = [{text: [(p, strip)]} for strip in found for text, p in [_reading_of(strip)]]
+    uncertain = [i for i, ballot in enumerate(ballots) if _votes(*ballot.values()) < _SURE]
+    if not uncertain:
+        return found
+    words = [lines[i].words for i in uncertain]
+    ways = [(other, 0.0) for other in SIZES if other != size]
+    for way in (*ways, *((SIZES[0], lean) for lean in _LEANS)):
+        again = read_lines(shades, components, words, recogniser, *way)
         others = {i: other for i, other in zip(uncertain, again, strict=True) if other is not None}
         for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
-            probability = _probability(strip)
-            if probability > probabilities[i]:
-                found[i], probabilities[i] = strip, probability
+            text, probability = _reading_of(strip)
+            ballots[i].setdefault(text, []).append((probability, strip))
+    for i in uncertain:
+        winners = max(ballots[i].values(), key=_votes)
+        found[i] = max(winners, key=lambda one: one[0])[1]
     return found
 
 
-def _probability(strip: Strip) -> float:
-    """The probability of a strip's numbers; -1 without numbers."""
+def _votes(readings: list[tuple[float, Strip]]) -> float:
+    return sum(probability for probability, _ in readings)
+
+
+def _reading_of(strip: Strip) -> tuple[tuple[str, ...], float]:
+    """The text of each of a strip's numbers, and the probability of all; 0 without numbers."""
     digits = strip.only(DIGITS)
     read = [best_reading(digits.log_probabilities[a:b], DIGITS) for a, b in digits.words]
-    found = [one.probability for one in read if one is not None and one.text]
-    return math.prod(found) if found else -1.0
+    found = [one for one in read if one is not None and one.text]
+    texts = tuple(one.text for one in found)
+    return texts, math.prod(one.probability for one in found) if found else 0.0
 
 
 def _columns_of(boxes: np.ndarray, cut: CutLine) -> tuple[float, float]:

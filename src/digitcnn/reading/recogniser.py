@@ -109,7 +109,11 @@ class LineRecogniser:
 
 
 def cut_line(
-    shades: Shades, components: Components, line: Sequence[int], size: float = 1.0
+    shades: Shades,
+    components: Components,
+    line: Sequence[int],
+    size: float = 1.0,
+    lean: float = 0.0,
 ) -> CutLine | None:
     """Cut a line out: level, with digits of a fixed size, without the ink of other lines.
 
@@ -121,6 +125,8 @@ def cut_line(
         The components of the line.
     size : float, default=1.0
         Size of a typical component in the line, relative to `BODY`.
+    lean : float, default=0.0
+        Columns per row by which the line is sheared. Above 0 its upper part moves to the left.
 
     Returns
     -------
@@ -136,17 +142,19 @@ def cut_line(
     middle, slope = _course(boxes[is_large], body)
     scale = size * BODY / body
     left, right = boxes[:, 0].min(), boxes[:, 2].max()
-    width = math.ceil((right - left) * scale) + 2 * _MARGIN
+    width = math.ceil((right - left) * scale + abs(lean) * BODY) + 2 * _MARGIN
     width += width % STEP
     if width > _WIDEST:
         return None
-    # From the picture to the line: a shear that makes it level, and its scale.
+    # From the picture to the line: a shear that makes it level, its scale, and its lean.
     forward = np.array(
         [
             [scale, 0, _MARGIN - left * scale],
             [-slope * scale, scale, HEIGHT / 2 - middle * scale],
         ]
     )
+    forward[0] += lean * forward[1]
+    forward[0, 2] += abs(lean) * BODY / 2 - lean * HEIGHT / 2
     reach = math.ceil(HEIGHT / scale + abs(slope) * (right - left)) + 2
     rows = slice(max(0, int(boxes[:, 1].min()) - reach), int(boxes[:, 3].max()) + reach)
     columns = slice(max(0, int(left) - reach), int(right) + reach)
