@@ -12,8 +12,9 @@ from digitcnn.reading.strips import SIGNS, Strip, reaches
 
 # Least probability of an allowed reading, relative to the best one. With less it was not written.
 _LEAST_LIKELY = 1e-4
-# Least confidence of a page's most confident number, relative to that of digits.
-_DOUBTFUL = 0.7
+# Least confidence of a page's most confident number, relative to that of digits, and the factor
+# for each digit after its first one: each may add a little doubt.
+_DOUBTFUL, _DOUBT_OF_DIGIT = 0.7, 0.9
 _SIGNS_MISSING = 0.3  # Least probability with separators, relative to that without.
 
 
@@ -127,8 +128,11 @@ def has_numbers(lines: Sequence[Line], reject_below: float) -> bool:
     reject_below : float
         Numbers whose digits have a lower mean confidence were left out.
     """
-    surest = max((number.confidence for line in lines for number in line.numbers), default=0.0)
-    return surest >= _DOUBTFUL * reject_below
+    return any(
+        number.confidence >= _DOUBTFUL * reject_below * _DOUBT_OF_DIGIT ** (len(number.digits) - 1)
+        for line in lines
+        for number in line.numbers
+    )
 
 
 def numbers_of_line(
