@@ -6,7 +6,8 @@
 Reads photos of lines of numbers. They are composed as in strings.py, of digits and fonts that no
 training has seen, with the contrast, the size and the paper of most people's photos. A calibration
 is chosen on one half and measured on the other. With --write, one that is chosen on all lines is
-written into the model. The reader uses the model in the package: copy it there first.
+written into the model. The reader uses the model in the package: copy it there first. Without
+--write, and with a --seed of its own, the calibration in the package is measured too.
 """
 
 import argparse
@@ -111,13 +112,11 @@ def main() -> None:
         if here.any():
             print(f"  confidence {low:.2f} to {min(high, 1):.2f}: {here.sum():5} lines, mean "
                   f"{confidences[here].mean():.3f}, {right[here].mean():.3f} right")  # fmt: skip
-    for error, threshold in calibration.thresholds:
-        here = ~half & (confidences >= threshold)
-        wrong = 1 - right[here].mean() if here.any() else 0.0
-        print(f"  at most {error:.1%} wrong: from {threshold:.4f} on, "
-              f"{here.sum() / (~half).sum():.1%} of the lines are answered, {wrong:.2%} of them "
-              f"wrongly")  # fmt: skip
-    if options.write:
+    print_thresholds(calibration, probabilities[~half], right[~half])
+    if not options.write:
+        print("the calibration in the package, on all lines:")
+        print_thresholds(told, probabilities, right)
+    else:
         import onnx
 
         # Measured: now all lines choose, because few of them are read with the highest confidence.
@@ -131,6 +130,17 @@ def main() -> None:
         entry = model.metadata_props.add()
         entry.key, entry.value = "calibration", calibration.to_json()
         onnx.save(model, options.write)
+
+
+def print_thresholds(calibration: Calibration, found: np.ndarray, is_right: np.ndarray) -> None:
+    confidences = np.array([calibration.confidence(one) for one in found])
+    for error, threshold in calibration.thresholds:
+        here = confidences >= threshold
+        wrong = 1 - is_right[here].mean() if here.any() else 0.0
+        print(
+            f"  at most {error:.1%} wrong: from {threshold:.4f} on, {here.mean():.1%} of the lines "
+            f"are answered, {wrong:.2%} of them wrongly"
+        )
 
 
 def calibration_of(reader: DigitReader) -> Calibration:

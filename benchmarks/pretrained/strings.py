@@ -35,7 +35,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Letters that nobody takes for a digit, for lines that have both.
 _CLEAR_LETTERS = "acdefhkmnprtuvwxyACEFHKLMNPRTUVWXY"
 _SIGNS = "+=:#&@*?$%<>()[]€£"
-HANDS = {"mnist": 0.27, "optdigits": 0.08, "hand": 0.25, "strokes": 0.3, "type": 0.1}
+HANDS = {"mnist": 0.25, "optdigits": 0.07, "hand": 0.22, "strokes": 0.37, "type": 0.09}
 
 
 class Hand:
@@ -217,7 +217,7 @@ def some_text(rng: Rng) -> str:
             + digits(1, 7)
             + (sign if rng.random() < 0.5 else "")
         )
-    if kind < 0.93:
+    if kind < 0.91:
         return " ".join(letters(2, 8) for _ in range(int(rng.integers(1, 3))))
     return ""
 
@@ -330,11 +330,28 @@ def _texture(rng: Rng) -> np.ndarray:
     shape = (36 + _INK + 36, int(rng.integers(100, 640)))
     kind = rng.random()
     ink = np.zeros(shape, np.uint8)
-    if kind < 0.4:  # blots
+    if kind < 0.25:  # outlines of large things, hatched or not
+        for _ in range(int(rng.integers(1, 7))):
+            centre = rng.uniform(-0.5, 1.5, 2) * shape[::-1]
+            axes = np.exp(rng.uniform(np.log(12), np.log(260), 2)).astype(int)
+            start, turn = rng.uniform(0, 360, 2)
+            thick, shade = int(rng.integers(2, 16)), int(rng.integers(90, 256))
+            place = int(centre[0]), int(centre[1])
+            sweep = start + rng.uniform(40, 360)
+            cv2.ellipse(ink, place, axes.tolist(), turn, start, sweep, shade, thick, cv2.LINE_AA)
+        if rng.random() < 0.4:
+            lean, pitch = rng.normal(0, 40), int(rng.integers(5, 40))
+            for column in range(-60, shape[1] + 60, pitch):
+                ends = (column, 0), (column + int(lean), shape[0])
+                cv2.line(ink, *ends, int(rng.integers(40, 220)), int(rng.integers(1, 5)))
+        if rng.random() < 0.5:
+            ink = cv2.GaussianBlur(ink, (0, 0), rng.uniform(1, 5))
+        return ink
+    if kind < 0.5:  # blots
         rough = cv2.GaussianBlur(rng.normal(0, 1, shape), (0, 0), rng.uniform(1.5, 9))
         ink[rough > rough.std() * rng.uniform(0.3, 1.5)] = 255
         return ink
-    if kind < 0.6:  # bricks
+    if kind < 0.65:  # bricks
         high, wide = int(rng.integers(14, 50)), int(rng.integers(20, 110))
         thick = int(rng.integers(2, 8))
         for i, row in enumerate(range(int(rng.integers(0, high)), shape[0], high)):

@@ -78,8 +78,15 @@ def two(rng: Rng) -> list:
 def three(rng: Rng) -> list:
     waist = (rng.uniform(0.35, 0.55), rng.uniform(0.4, 0.5))
     below = [(0.75, 0.5), (0.9, 0.7), (0.75, 0.93), (0.4, 1.0), (0.08, rng.uniform(0.8, 0.95))]
-    if rng.random() < 0.35:  # a flat top
+    kind = rng.random()
+    if kind < 0.3:  # a flat top
         return [Straight([(0.1, 0.02), (0.82, 0), waist]), [waist, *below]]
+    if kind < 0.45:  # of angles alone, open below
+        inner = (rng.uniform(0.5, 0.75), rng.uniform(0.35, 0.55))
+        outer = (rng.uniform(0.85, 1.1), rng.uniform(0.6, 0.75))
+        foot = (rng.uniform(0.2, 0.6), 1.0)
+        way: type[list] = Straight if rng.random() < 0.6 else list
+        return [way([(rng.uniform(0, 0.2), 0.08), (0.75, 0), inner, outer, foot])]
     above = [(0.1, rng.uniform(0.08, 0.2)), (0.4, 0), (0.75, 0.1), (0.75, 0.28)]
     return [[*above, waist], [waist, *below]]
 
@@ -115,8 +122,21 @@ def five(rng: Rng) -> list:
     bar = Straight(
         [(left + rng.uniform(0, 0.1), lift), (rng.uniform(0.7, 1), rng.uniform(-0.1, 0.05))]
     )
-    if rng.random() < 0.25:  # smooth, as an S
+    kind = rng.random()
+    if kind < 0.18:  # smooth, as an S
         return [[(0.85, 0), (0.35, 0.05), (0.15, 0.3), (0.5, 0.42), *belly[1:]]]
+    if kind < 0.32:  # as a Z that is mirrored, open on both sides
+        turn = (rng.uniform(0.0, 0.2), rng.uniform(0.2, 0.42))
+        belly_end = (rng.uniform(0.85, 1.1), rng.uniform(0.6, 0.85))
+        foot = (rng.uniform(0.05, 0.5), rng.uniform(0.92, 1.03))
+        way: type[list] = Straight if rng.random() < 0.4 else list
+        strokes = [way([(rng.uniform(0.5, 0.8), 0), turn, belly_end, foot])]
+        if rng.random() < 0.4:  # the foot runs on to the next digit
+            strokes[0].append((rng.uniform(1.1, 1.8), rng.uniform(0.9, 1.0)))
+        return strokes
+    if kind < 0.42:  # a hook, and a belly that ends low
+        hook = [(0.85, rng.uniform(0.05, 0.15)), (0.5, 0), (0.15, 0.2), (0.25, 0.42)]
+        return [[*hook, (0.6, 0.38), (0.85, 0.55), (0.7, 0.8), (rng.uniform(0.2, 0.5), 1)]]
     return [Straight([(left, 0), knee]), [knee, *belly], bar]
 
 
@@ -151,6 +171,16 @@ def seven(rng: Rng) -> list:
     return [Straight(bar), stem]
 
 
+def seven_looped(rng: Rng) -> list:
+    """A seven that crosses itself: the pen is not lifted before its middle stroke."""
+    corner, foot = (rng.uniform(0.7, 0.9), rng.uniform(0, 0.1)), (rng.uniform(0.55, 0.8), 1)
+    cross = rng.uniform(0.5, 0.7)
+    back = (rng.uniform(0.1, 0.3), cross + rng.uniform(0, 0.15))
+    start = (rng.uniform(0.25, 0.5), rng.uniform(-0.03, 0.08))
+    end = (rng.uniform(1.0, 1.3), cross - rng.uniform(0, 0.15))
+    return [[start, corner, (foot[0] + 0.08, 0.5), foot], [(foot[0], 0.8), back, (0.5, cross), end]]
+
+
 def eight(rng: Rng) -> list:
     waist = rng.uniform(0.4, 0.52)
     narrow, wide = rng.uniform(0.22, 0.38), rng.uniform(0.28, 0.45)
@@ -160,6 +190,9 @@ def eight(rng: Rng) -> list:
     gap = rng.uniform(0, 0.15)
     s = [(0.5 + narrow, 0.12 + gap), (0.5, 0), (0.5 - narrow, waist / 2), (0.5, waist)]
     s += [(0.5 + wide, (1 + waist) / 2), (0.5, 1), (0.5 - wide, (1 + waist) / 2), (0.5, waist)]
+    if rng.random() < 0.2:  # its end crosses its start and sticks out
+        end = (0.5 + rng.uniform(0.4, 0.8), rng.uniform(0.05, 0.4))
+        return [[*s, (0.5 + narrow * 0.8, waist * 0.6), end]]
     return [[*s, (0.5 + narrow, waist / 2), (0.5 + narrow * rng.uniform(0.4, 0.9), 0.03)]]
 
 
@@ -182,6 +215,20 @@ def nine_curled(rng: Rng) -> list:
     if rng.random() < 0.4:
         tail.append((rng.uniform(0.1, 0.25), rng.uniform(0.68, 0.8)))
     return [head, [(right, height / 3), (right, height), *tail]]
+
+
+def nine_twisted(rng: Rng) -> list:
+    """A nine as an eight begins: a narrow ring, then across it and down, in one stroke."""
+    height, rx = rng.uniform(0.42, 0.6), rng.uniform(0.2, 0.36)
+    start = rng.uniform(-65, -15)
+    ring = _arc(0.5, height / 2, rx, height / 2, start, start - rng.uniform(325, 385), 11)
+    cross = (0.5 + rx * rng.uniform(0.3, 1.0), height * rng.uniform(0.75, 1.1))
+    if rng.random() < 0.3:  # begun inside of the ring
+        ring.insert(0, (0.5, height * rng.uniform(0.3, 0.5)))
+    tail = [(0.5 + rx * rng.uniform(0.4, 1.1), rng.uniform(0.7, 0.8)), (rng.uniform(0.4, 0.7), 1)]
+    if rng.random() < 0.3:
+        tail.append((rng.uniform(0.15, 0.35), rng.uniform(0.9, 1.0)))
+    return [[*ring, cross, *tail]]
 
 
 # Segments of a display, by their two ends, and those that a digit lights.
@@ -216,9 +263,9 @@ FORMS: tuple[list[tuple[Callable[[Rng], list], float]], ...] = (
     [(four_open, 2.0), (four_closed, 1.0)],
     [(five, 1.0)],
     [(six, 1.0)],
-    [(seven_crossed, 2.0), (seven, 1.0)],
+    [(seven_crossed, 2.0), (seven, 1.0), (seven_looped, 0.5)],
     [(eight, 1.0)],
-    [(nine_curled, 1.5), (nine, 1.5)],
+    [(nine_curled, 1.2), (nine, 1.2), (nine_twisted, 1.0)],
 )
 _DISPLAY_SHARE = 0.08
 

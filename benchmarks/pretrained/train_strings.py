@@ -1,13 +1,15 @@
 """Train the string recogniser in the wheel.
 
     python benchmarks/pretrained/train_strings.py FOLDER --out strings.onnx [--epochs 4]
-        [--start OLDER.onnx]
+        [--start OLDER.onnx [--average]]
 
 FOLDER is what strings.py wrote. The network is convolutions only and is trained by connectionist
 temporal classification (A. Graves, S. Fernandez, F. Gomez, J. Schmidhuber, "Connectionist temporal
 classification: labelling unsegmented sequence data with recurrent neural networks", ICML 2006). It
 is written as an ONNX graph with batch normalisation folded into its convolutions. --start goes on
-from such a graph.
+from such a graph. --average writes the mean of its weights and the new ones, which keeps more of
+what the older lines taught (M. Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR
+2022).
 """
 
 import argparse
@@ -111,18 +113,16 @@ def build() -> tuple:  # type: ignore[type-arg]
     return keras.Model(inputs, x), pairs, last
 
 
-def start_from(path: Path, model: object, pairs: list, last: object, lines: np.ndarray) -> None:  # type: ignore[type-arg]
+def start_from(older: object, model: object, pairs: list, last: object, lines: np.ndarray) -> None:  # type: ignore[type-arg]
     """Give the network the weights of a graph that `to_onnx` wrote.
 
     The graph has no normalisations left. They get the means and variances of these lines, and the
     factors and offsets that undo them, so that training goes on where it ended.
     """
     import keras
-    import onnx
     from onnx import numpy_helper
 
-    graph = onnx.load(path).graph
-    values = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    values = {one.name: numpy_helper.to_array(one) for one in older.graph.initializer}  # type: ignore[attr-defined]
     for i, (conv, norm) in enumerate(pairs):
         conv.set_weights([values[f"w{i}"].transpose(2, 3, 1, 0)])
         ones = np.ones_like(values[f"b{i}"])
@@ -193,6 +193,17 @@ def to_onnx(pairs: list, last: object) -> object:  # type: ignore[type-arg]
     return helper.make_model(graph, opset_imports=opset, ir_version=8)
 
 
+def average(model: object, older: object) -> None:
+    """Replace the weights of a graph by their mean with those of an older one."""
+    from onnx import numpy_helper
+
+    weights = {one.name: numpy_helper.to_array(one) for one in older.graph.initializer}  # type: ignore[attr-defined]
+    for one in model.graph.initializer:  # type: ignore[attr-defined]
+        mine = numpy_helper.to_array(one)
+        mean = ((mine + weights[one.name]) / 2).astype(mine.dtype)
+        one.CopyFrom(numpy_helper.from_array(mean, one.name))
+
+
 def greedy(logits: np.ndarray, steps: int) -> list[int]:
     """The symbols of the best path; the blank is the last class."""
     best = logits[:steps].argmax(axis=-1)
@@ -205,10 +216,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, default=None)
+    parser.add_argument("--average", action="store_true")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=None)
     options = parser.parse_args()
+    if options.average and not options.start:
+        parser.error("--average needs --start")
 
     import keras
     import onnx
@@ -226,7 +240,8 @@ def main() -> None:
     if options.start:
         peak = _PEAK_OF_TRAINED
         some = np.sort(rng.choice(len(train.widths), 600, replace=False))
-        start_from(options.start, model, pairs, last, train.batch(some, 0)[0])
+        older = onnx.load(options.start)
+        start_from(older, model, pairs, last, train.batch(some, 0)[0])
     total = options.epochs * sum(1 for _ in train.batches(np.random.default_rng(0)))
     optimizer = keras.optimizers.AdamW(peak, weight_decay=1e-3, global_clipnorm=5.0)
     optimizer.build(model.trainable_variables)
@@ -307,7 +322,10 @@ def main() -> None:
                 seconds = time.perf_counter() - start
                 print(f"{done}/{total} {mean:.3f} {seconds:.0f} s", flush=True)
         print(f"epoch {epoch + 1}: {evaluate(2_000)}", flush=True)
-        onnx.save(to_onnx(pairs, last), options.out)
+        written = to_onnx(pairs, last)
+        if options.average:
+            average(written, older)
+        onnx.save(written, options.out)
     print(f"all: {evaluate(len(held_out.widths))}")
 
 
