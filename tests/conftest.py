@@ -55,6 +55,23 @@ def _tells_of_its_compiler():
     return (int(major), int(minor)) < (2, 21)
 
 
+# Of Windows, where a user may not make links unless he is an administrator or a developer.
+_NO_RIGHT_TO_LINK = 1314
+posix = pytest.mark.skipif(
+    os.name != "posix", reason="needs the signals, modes, forks or special files of POSIX"
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    try:
+        return (yield)
+    except OSError as error:
+        if getattr(error, "winerror", None) == _NO_RIGHT_TO_LINK:
+            pytest.skip("this user may not make links")
+        raise
+
+
 quiet_tensorflow = pytest.mark.skipif(
     _tells_of_its_compiler(), reason="TensorFlow before 2.21 tells of its compiler"
 )

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -10,6 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from conftest import posix
 from digitcnn._utils.array_file import is_model_file, read_model_file, write_model_file
 from hostile_files import ARRAYS, Spy, hostile_model_files, whole_model, zip_of
 
@@ -48,6 +50,19 @@ def test_content_and_arrays_come_back(tmp_path):
         assert one.shape == other.shape
         assert one.flags.writeable
         np.testing.assert_array_equal(one, other)
+
+
+def test_bytes_between_the_members_and_the_directory_are_refused(whole, tmp_path):
+    *rest, start, comment = struct.unpack("<4s4H2LH", whole[-22:])
+    end = struct.pack("<4s4H2LH", *rest, start + 5, comment)
+    more = whole[:start] + b"hello" + whole[start:-22] + end
+    assert "contains bytes that belong to no member" in error_of(tmp_path / "m", more)
+
+
+def test_header_of_very_many_lists_is_refused_before_it_is_read(tmp_path):
+    header = b"[" * 100_001 + b"{" * 100_001
+    said = error_of(tmp_path / "m", zip_of([("model.json", header)]))
+    assert "more than 200000 lists and objects" in said
 
 
 def test_what_is_not_plain_numbers_is_not_written(tmp_path):
@@ -160,13 +175,14 @@ def test_file_cut_anywhere_is_refused(whole, tmp_path):
         assert error_of(tmp_path / "m", whole[:length]) is not None, length
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+@pytest.mark.parametrize("make", [pytest.param("mkfifo", marks=posix), "mkdir"])
 def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path, make):
-    make(tmp_path / "m.digitcnn")
+    getattr(os, make)(tmp_path / "m.digitcnn")
     with pytest.raises(ValueError, match=r"m\.digitcnn: expected .*, got (a folder|some)"):
         read_model_file(tmp_path / "m.digitcnn")
 
 
+@posix
 def test_device_and_socket_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the names of sockets are short
     with socket.socket(socket.AF_UNIX) as listener:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import digitcnn
-from conftest import make_classifier
+from conftest import make_classifier, posix
 from digitcnn.cli import main
 from digitcnn.cli._arguments import make_parser
 from digitcnn.cli._common import fast_kernels
@@ -77,9 +77,9 @@ def test_prediction_that_fails_leaves_the_old_submission(capsys, folder, model, 
 
 
 def test_nothing_but_a_regular_file_is_written_to(capsys, folder, model):
-    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--out", "/dev/null")
+    status, _, err = run(capsys, "predict", model, folder / "test.csv", "--out", os.devnull)
     assert status == 2
-    assert "/dev/null: expected a regular file or a new name" in err
+    assert f"{os.devnull}: expected a regular file or a new name" in err
 
 
 def test_train_prints_accuracy_and_confusion_matrix_and_writes_the_model(capsys, folder, tmp_path):
@@ -525,6 +525,7 @@ def test_help_answers_without_tensorflow():
     assert "train" in done.stdout
 
 
+@posix
 @pytest.mark.slow
 def test_reader_that_stops_early_is_no_error(folder, model):
     done = subprocess.run(
@@ -770,6 +771,7 @@ def test_answers_on_standard_output_are_those_of_a_file(accented, encoding, tmp_
     assert done.stdout == (tmp_path / "s.csv").read_bytes()
 
 
+@posix
 @pytest.mark.slow
 def test_output_that_is_closed_is_no_error(folder, model):
     done = subprocess.run(
