@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -9,25 +10,31 @@ import time
 import httpx
 import pytest
 
+from conftest import posix
 from digitcnn.cli import main
 from digitcnn.web.app import make_app
 from web_servers import sheet
 
 pytestmark = pytest.mark.slow
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+# On Windows another process can be sent Ctrl-Break alone, and that only to a group of processes.
+STOP = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM)
+GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
 
 class Command:
     """``digitcnn serve --json`` as a process of its own."""
 
-    def __init__(self, *arguments, **environment):
-        command = [sys.executable, "-m", "digitcnn", "serve", "--json", "--port", "0", *arguments]
+    def __init__(self, *arguments, code=None, **environment):
+        program = ["-m", "digitcnn"] if code is None else ["-c", code]
+        command = [sys.executable, *program, "serve", "--json", "--port", "0", *arguments]
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **environment},
+            creationflags=GROUP,
         )
         line = self.process.stdout.readline()
         if not line:
@@ -44,33 +51,43 @@ class Command:
         self.process.kill()
         self.process.communicate(timeout=60)
 
-    def stop(self, by=signal.SIGTERM):
+    def stop(self):
         """The exit status and the output after a signal."""
-        self.process.send_signal(by)
+        self.process.send_signal(STOP)
         out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
 
     def post(self, path, **arguments):
         return httpx.post(self.url + path, timeout=60, trust_env=False, **arguments)
 
+    @contextlib.contextmanager
+    def half_sent(self, picture):
+        """The start of a request is sent; the context is a function that sends the rest."""
 
-@pytest.mark.parametrize("by", SIGNALS)
-def test_signal_ends_it_after_what_is_under_way(by):
-    with Command() as command:
-        assert command.post("api/read", content=sheet("42")).status_code == 200
-        address = command.url.split("/")[2].split(":")
-        with socket.create_connection((address[0], int(address[1])), timeout=60) as connection:
-            picture = sheet("2718")
-            header = f"POST /api/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(picture)}"
-            connection.sendall(f"{header}\r\n\r\n".encode() + picture[:100])
-            time.sleep(0.3)
-            command.process.send_signal(by)
-            time.sleep(0.3)
+        def send_rest():
             connection.sendall(picture[100:])
             answer = b""
             while part := connection.recv(65536):
                 answer += part
-        assert b'"text":"2718"' in answer
+            return answer
+
+        host, port = self.url.split("/")[2].split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            header = f"POST /api/read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(picture)}"
+            connection.sendall(f"{header}\r\n\r\n".encode() + picture[:100])
+            time.sleep(0.3)
+            yield send_rest
+
+
+@posix
+@pytest.mark.parametrize("by", SIGNALS)
+def test_signal_ends_it_after_what_is_under_way(by):
+    with Command() as command:
+        assert command.post("api/read", content=sheet("42")).status_code == 200
+        with command.half_sent(sheet("2718")) as send_rest:
+            command.process.send_signal(by)
+            time.sleep(0.3)
+            assert b'"text":"2718"' in send_rest()
         out, err = command.process.communicate(timeout=60)
         assert (command.process.returncode, out, err) == (0, "", "")
 
@@ -86,7 +103,53 @@ def test_signal_while_it_starts_is_not_lost(by, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+def test_break_key_of_windows_is_a_signal_too(monkeypatch, capsys):
+    if not hasattr(signal, "SIGBREAK"):
+        monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    test_signal_while_it_starts_is_not_lost(signal.SIGBREAK, monkeypatch, capsys)
+
+
+@posix
+@pytest.mark.parametrize("by", SIGNALS)
+def test_workers_finish_what_is_under_way_where_a_signal_would_end_them(by):
+    code = (
+        "import multiprocessing.process as process, os, sys\n"
+        "from digitcnn.cli import main\n"
+        # As on Windows.
+        "process.BaseProcess.terminate = process.BaseProcess.kill\n"
+        "if __name__ == '__main__':\n"
+        "    sys.exit(main(sys.argv[1:]))\n"
+    )
+    with Command("--workers", "2", code=code) as command:
+        with command.half_sent(sheet("2718")) as send_rest:
+            command.process.send_signal(by)
+            time.sleep(0.5)
+            assert b'"text":"2718"' in send_rest()
+        out, err = command.process.communicate(timeout=60)
+        assert (command.process.returncode, out, err) == (0, "", "")
+
+
+def test_worker_that_ends_at_its_start_ends_the_server_with_its_status(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "if __name__ == '__mp_main__':\n"  # in a worker
+        "    os._exit(3)\n"
+        "from digitcnn.cli import main\n"
+        "if __name__ == '__main__':\n"
+        "    sys.exit(main(['serve', '--port', '0', '--workers', '2']))\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "digitcnn serve: a server process ended at its start, with exit status 3\n"
+    )
+
+
+@posix
 def test_workers_share_a_port_and_a_killed_one_is_replaced():
     with Command("--workers", "2") as command:
         children = f"/proc/{command.process.pid}/task/{command.process.pid}/children"

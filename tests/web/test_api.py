@@ -2,6 +2,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import re
 import struct
 import time
@@ -213,6 +214,7 @@ def test_picture_of_too_many_pixels_is_refused_by_its_header(client):
         ("line=maybe", "expected true or false"),
         ("line&single", "got both"),
         ("line&line", "expected line once"),
+        (f"length={'1' * 1001}", "expected at most 1,000 characters, got 1,001"),
     ],
 )
 def test_mistake_in_the_query_is_told(client, query, message):
@@ -368,6 +370,33 @@ def test_correction_that_is_none_leaves_no_file(client, collected, glyph, change
     assert answer.status_code == 422
     assert "expected" in problem_of(answer)
     assert (sorted(collected.rglob("*")), sorted(collected.parent.iterdir())) == before
+
+
+def test_label_whose_folder_is_another_labels_is_refused(tmp_path, glyph, monkeypatch):
+    class Folded(type(tmp_path)):
+        """A path on a file system that does not distinguish a from A."""
+
+        def __truediv__(self, name):
+            return super().__truediv__(name.lower())
+
+    monkeypatch.setattr("digitcnn.web.corrections.Path", Folded)
+    with running(collect=str(tmp_path)) as served:
+        answers = [
+            served.client.post("/api/corrections", json=correction(label, glyph[i]))
+            for label, i in (("a", 1), ("A", 1), ("A", 2), ("a", 3))
+        ]
+    assert [answer.status_code for answer in answers] == [200, 422, 422, 200]
+    assert "expected no label 'A' beside 'a'" in problem_of(answers[1])
+    assert len(list(tmp_path.rglob("*.png"))) == 2
+
+
+def test_labels_that_differ_in_case_have_folders_of_their_own(tmp_path, glyph):
+    if os.path.exists(str(tmp_path).swapcase()):
+        pytest.skip("this file system does not distinguish them")
+    with running(collect=str(tmp_path)) as served:
+        for label in "aA":
+            served.client.post("/api/corrections", json=correction(label, glyph[1]))
+    assert sorted(path.parent.name for path in tmp_path.rglob("*.png")) == ["A", "a"]
 
 
 def test_corrections_are_bounded(tmp_path, glyph):

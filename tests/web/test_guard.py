@@ -44,7 +44,15 @@ def test_request_needs_one_host(served):
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1", "file://"]
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "file://",
+        "http://[::1",
+    ],
 )
 def test_page_of_another_site_is_refused(client, origin):
     answer = client.post("/api/read", content=sheet("1"), headers={"Origin": origin})
@@ -55,6 +63,13 @@ def test_own_page_is_answered(client, served):
     for origin in (served.url, served.url.replace("http", "https").upper()):
         answer = client.post("/api/read", content=sheet("1"), headers={"Origin": origin})
         assert answer.status_code == 200
+
+
+def test_server_for_other_machines_is_known_by_the_name_of_its_own():
+    name = socket.gethostname()
+    with running(host="0.0.0.0") as served:
+        assert served.client.get("/healthz", headers={"Host": name.upper()}).status_code == 200
+        assert served.client.get("/healthz", headers={"Host": f"x{name}"}).status_code == 421
 
 
 def test_name_behind_a_proxy_is_allowed_by_the_user():

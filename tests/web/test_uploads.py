@@ -44,6 +44,7 @@ def test_bytes_that_are_no_form_are_refused_or_split(body):
         (b"--edge\r\nX: y\r\n\r\nz\r\n--edge--", "a part without"),
         (b"--edge\r\nContent-Disposition: attachment; name=a\r\n\r\nz\r\n--edge--", "part without"),
         (b"--edge\r\n" + b"X" * 10_000 + b"\r\n\r\nz\r\n--edge--", "a malformed one"),
+        (b"--edge\r\nContent-Disposition: form-data; x=y\r\n\r\nz\r\n--edge--", "a part without"),
         (form_of([(b"a", b"x")] * 4), "at most 3 files"),
     ],
 )

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Mapping
@@ -60,6 +61,7 @@ class Corrections:
         # The label, one letter or digit, is all of the path that a client determines.
         name = f"{hashlib.sha256(pixels.tobytes()).hexdigest()[:24]}.png"
         with self._lock:
+            self._check_case(label)
             n_kept = sum(1 for _ in self._folder.glob("?/*.png"))
             target = self._folder / label / name
             if not target.exists():
@@ -73,6 +75,15 @@ class Corrections:
                 _write(target, pixels)
                 n_kept += 1
         return {"kept": f"{label}/{name}", "corrections": n_kept}
+
+    def _check_case(self, label: str) -> None:
+        """Refuse a label whose folder is another label's where case does not matter."""
+        if (self._folder / label).exists() and label not in os.listdir(self._folder):
+            raise RequestError(
+                422,
+                f"expected no label {label!r} beside {label.swapcase()!r}, because the server's "
+                "file system does not distinguish their folders",
+            )
 
     def _parse(self, body: bytes) -> tuple[str, np.ndarray]:
         given = parse_json(body)

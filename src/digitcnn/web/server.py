@@ -1,14 +1,19 @@
-"""The server: a socket, one or more processes that answer requests on it, and their shutdown."""
+"""The server: a socket, one or more processes that answer requests on it, and their shutdown.
+
+Processes are told to stop through pipes: on Windows a signal ends a process at once, in the middle
+of its requests.
+"""
 
 import asyncio
 import functools
 import logging
 import multiprocessing
-import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import Any
 
 import uvicorn
@@ -41,9 +46,15 @@ def open_socket(host: str, port: int) -> socket.socket:
 
 
 def run_server(
-    settings: Settings, listener: socket.socket, n_workers: int, ready: Callable[[], None]
+    settings: Settings,
+    listener: socket.socket,
+    n_workers: int,
+    ready: Callable[[], None],
+    stopping: threading.Event | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, then finish the requests that have started.
+
+    On Windows, Ctrl-Break has the same effect.
 
     Parameters
     ----------
@@ -54,14 +65,18 @@ def run_server(
         The number of processes.
     ready : callable
         Called once requests are answered.
+    stopping : threading.Event or None, default=None
+        Set by another thread to stop the server.
 
     Raises
     ------
     OSError, ValueError
         As `make_app`.
     """
-    stopping = threading.Event()
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    stopping = stopping or threading.Event()
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {one: signal.getsignal(one) for one in signals}
     try:
         # uvicorn raises caught signals again after its shutdown; they must not end the process.
         for one in before:
@@ -85,7 +100,8 @@ class Server(uvicorn.Server):
     app : ASGI application
     ready : callable
     stopping : threading.Event or None, default=None
-        Set by a signal that arrived before uvicorn had installed its handlers.
+        Set by another thread, or by a signal that arrived before uvicorn had installed its
+        handlers.
     """
 
     def __init__(
@@ -105,6 +121,12 @@ class Server(uvicorn.Server):
             self.should_exit = True
         elif self.started:
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._stopping.is_set():
+            self.should_exit = True
+        is_over: bool = await super().on_tick(counter)
+        return is_over
 
 
 def _configure(settings: Settings, app: Any) -> uvicorn.Config:
@@ -192,45 +214,50 @@ def _run_many(
     # Spawned, not forked, so that they inherit no locks of other threads.
     context = multiprocessing.get_context("spawn")
 
-    def start() -> tuple[Any, Any]:
+    def start() -> tuple[Any, Any, Connection]:
         is_ready = context.Event()
+        theirs, ours = context.Pipe(duplex=False)
         process = context.Process(
-            target=_work, args=(settings, listener, is_ready.set), daemon=True
+            target=_work, args=(settings, listener, is_ready.set, theirs), daemon=True
         )
         process.start()
-        return process, is_ready
+        theirs.close()
+        return process, is_ready, ours
 
     workers = [start() for _ in range(n_workers)]
     is_reported = False
     try:
         while not stopping.wait(_PAUSE):
-            for i, (process, is_ready) in enumerate(workers):
+            for i, (process, is_ready, pipe) in enumerate(workers):
                 if process.is_alive():
                     continue
                 if not is_ready.is_set():
                     raise ChildProcessError(
                         f"a server process ended at its start, with exit status {process.exitcode}"
                     )
+                pipe.close()
                 workers[i] = start()
-            if not is_reported and all(is_ready.is_set() for _, is_ready in workers):
+            if not is_reported and all(is_ready.is_set() for _, is_ready, _ in workers):
                 is_reported = True
                 ready()
     finally:
-        for process, _ in workers:
-            process.terminate()
-        for process, _ in workers:
+        for _, _, pipe in workers:
+            pipe.close()
+        for process, _, _ in workers:
             process.join(settings.limits.seconds + _GRACE)
             process.kill()
 
 
-def _work(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve in a process of its own, as long as its parent process runs."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+def _work(
+    settings: Settings, listener: socket.socket, ready: Callable[[], None], pipe: Connection
+) -> None:
+    """Serve in a process of its own until the parent process closes its end of a pipe, or ends."""
+    stopping = threading.Event()
 
-    def stop_with_parent() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+    def wait_for_parent() -> None:
+        with suppress(EOFError, OSError):
+            pipe.recv_bytes()
+        stopping.set()
 
-    threading.Thread(target=stop_with_parent, daemon=True).start()
-    run_server(settings, listener, 1, ready)
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+    run_server(settings, listener, 1, ready, stopping)
