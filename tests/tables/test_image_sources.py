@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -29,13 +30,13 @@ def test_folder_of_folders_gives_labels_and_paths_in_it(place):
     images = find_images("d")
     assert images.names == ["0/x.Tiff", "1/b2.JPG", "1/b10.png", "2/z.webp", "10/deep/er/y.gif"]
     assert images.labels == ["0", "1", "1", "2", "10"]
-    assert [os.fspath(file) for file in images.files] == [f"d/{name}" for name in images.names]
+    assert images.files == [Path("d", name) for name in images.names]
 
 
 def test_folder_of_images_has_no_labels(place):
-    touch("d/9.png", "d/10.png", "d/A.png", "d/a.png")
+    touch("d/9.png", "d/10.png", "d/B.png", "d/a.png")
     images = find_images("d")
-    assert images.names == ["9.png", "10.png", "A.png", "a.png"]
+    assert images.names == ["9.png", "10.png", "a.png", "B.png"]
     assert images.labels is None
 
 
@@ -131,14 +132,14 @@ def test_list_that_is_no_data_is_refused(place, paths, labelled, message):
 @pytest.mark.parametrize("paths", ["t.csv", "none.csv", "t.parquet", ["t.csv", "u.csv"], "x"])
 def test_tables_of_pixels_are_none_of_images(place, paths):
     for name in ("t.csv", "u.csv"):
-        Path(name).write_text("label,p0,p1\n1,2,3\n")
+        Path(name).write_text("label,p0,p1\n1,2,3\n", encoding="utf-8")
     touch("t.parquet")
     assert find_images(paths) is None
 
 
 def test_table_of_pixels_may_name_the_files_that_they_come_from(place):
     names = ",".join(f"p{i}" for i in range(64))
-    Path("t.csv").write_text(f"file,label,{names}\na.png,1{',0' * 64}\n")
+    Path("t.csv").write_text(f"file,label,{names}\na.png,1{',0' * 64}\n", encoding="utf-8")
     assert find_images("t.csv") is None
 
 
@@ -161,9 +162,27 @@ def test_table_names_files_beside_it_and_their_labels(place, delimiter, ending):
 
 def test_paths_may_be_absolute_and_may_come_from_windows(place):
     touch("sub/a.png", "sub/b.png")
-    Path("t.csv").write_text(f"file\nsub\\a.png\n{place}/sub/b.png\n")
+    Path("t.csv").write_text(f"file\nsub\\a.png\n{place}/sub/b.png\n", encoding="utf-8")
     files = find_images("t.csv").files
     assert all(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("in_table", ["NFC", "NFD"])
+@pytest.mark.parametrize("name", ["é.png", "sub/Å.png", "sub\\é.png"])
+def test_accents_in_a_table_of_names_may_be_composed_otherwise(place, name, in_table, on_disk):
+    touch(normalize(on_disk, name.replace("\\", "/")))
+    Path("t.csv").write_text(f"file\n{normalize(in_table, name)}\n", encoding="utf-8")
+    (file,) = find_images("t.csv").files
+    assert file.exists()
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_class_has_the_same_name_however_the_system_writes_its_folder(place, form):
+    touch(normalize(form, "é/1.png"), "a/1.png")
+    images = find_images(".")
+    assert sorted(images.labels) == ["a", "\u00e9"]
+    assert all(file.exists() for file in images.files)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +198,7 @@ def test_paths_may_be_absolute_and_may_come_from_windows(place):
 )
 def test_label_column_is_found_by_name_or_because_it_is_the_other(place, header, label, found):
     row = ["a.png", "1", "2"][: header.count(",") + 1]
-    Path("t.csv").write_text(f"{header}\n{','.join(row)}\n")
+    Path("t.csv").write_text(f"{header}\n{','.join(row)}\n", encoding="utf-8")
     labels = find_images("t.csv", label=label).labels
     assert labels == (None if found is None else [found])
     if found is None:
@@ -199,6 +218,6 @@ def test_label_column_is_found_by_name_or_because_it_is_the_other(place, header,
     ],
 )
 def test_table_of_names_is_refused_at_its_first_fault(place, text, message):
-    Path("t.csv").write_text(text)
+    Path("t.csv").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=rf"t\.csv.*{message}"):
         find_images("t.csv")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import keras
@@ -579,7 +580,7 @@ def test_two_processes_of_one_fit_do_not_disturb_each_other(digits, tmp_path):
         common = {"architecture": "relu-dropout", "optimizer": "sgd", "epochs": 8}
         arguments = {"common": common, "folder": str(folder), "out": str(out)}
         code = TRAINING.format(tests=str(TESTS), **arguments)
-        with open(f"{out}.err", "w") as errors:
+        with open(f"{out}.err", "w", encoding="utf-8") as errors:
             processes.append(subprocess.Popen([sys.executable, "-c", code], stderr=errors))
     while any(process.poll() is None for process in processes):
         # What a third one does that starts in the meantime.
@@ -587,7 +588,7 @@ def test_two_processes_of_one_fit_do_not_disturb_each_other(digits, tmp_path):
             remove_left_over(path)
         time.sleep(0.002)
     for process, out in zip(processes, outs, strict=True):
-        assert process.returncode == 0, Path(f"{out}.err").read_text()
+        assert process.returncode == 0, Path(f"{out}.err").read_text(encoding="utf-8")
     with np.load(outs[0]) as one, np.load(outs[1]) as other:
         for mine, its in zip(one.values(), other.values(), strict=True):
             np.testing.assert_array_equal(mine, its)
@@ -739,3 +740,45 @@ def test_file_system_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", fail)
     with hold_folder(tmp_path / "ckpt"), hold_folder(tmp_path / "ckpt"):
         assert (tmp_path / "ckpt").is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="simulates Windows with the locks of Unix")
+def test_folder_is_held_and_released_with_the_locks_of_windows(tmp_path, monkeypatch):
+    import fcntl
+
+    files, unlink = [], Path.unlink
+
+    def lock(descriptor, mode, n_bytes):
+        assert (mode, n_bytes) == (2, 1)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        files.append(descriptor)
+
+    def unlink_closed(path, missing_ok=False):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(files[-1])
+        unlink(path, missing_ok=missing_ok)
+
+    msvcrt = types.SimpleNamespace(locking=lock, LK_NBLCK=2)
+    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
+    monkeypatch.setattr(checkpoints, "_IS_WINDOWS", True)
+    folder = tmp_path / "ckpt"
+    with hold_folder(folder):
+        with pytest.raises(ValueError, match="is in use by a training that is running"):
+            hold_folder(folder).__enter__()
+        monkeypatch.setattr(Path, "unlink", unlink_closed)
+    assert not folder.exists()
+
+
+def test_old_file_that_another_process_reads_on_windows_is_kept_for_now(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "The process cannot access the file", str(path))
+
+    monkeypatch.setattr(checkpoints, "_MOST", 1)
+    for number in range(3):
+        (tmp_path / f"{number:032x}.checkpoint").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        checkpoints._drop_oldest(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 3
+    checkpoints._drop_oldest(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1

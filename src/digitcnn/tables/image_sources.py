@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from digitcnn._typing import ColumnName, FilePaths
 from digitcnn._utils.atomic import as_path
@@ -177,7 +178,8 @@ def _of_folder(folder: Path, with_labels: bool | None) -> ImageList:
         _check_classes(folder, by_class)
     files = [file for files in by_class.values() for file in files]
     names = [file.relative_to(folder).as_posix() for file in files]
-    labels = [name.strip() for name, files in by_class.items() for _ in files]
+    # macOS may decompose the names of folders: two characters for the letter é of a label.
+    labels = [normalize("NFC", name.strip()) for name, files in by_class.items() for _ in files]
     return ImageList(files, names, None if with_labels is False else labels, str(folder))
 
 
@@ -257,11 +259,17 @@ def _names_image(cell: str) -> bool:
 
 
 def _beside(table: Path, name: str) -> Path:
-    """A file named in a table, relative to the table's folder; Windows writes \\ for /."""
+    """A file named in a table, relative to the table's folder.
+
+    Windows writes \\ for /, and macOS may decompose names: the file or the table may be from there.
+    """
     path = table.parent / name
-    if "\\" in name and not os.path.exists(path):
-        return table.parent / name.replace("\\", "/")
-    return path
+    if name.isascii() and "\\" not in name:
+        return path
+    plain = name.replace("\\", "/")
+    others = [plain, normalize("NFC", plain), normalize("NFD", plain)]
+    candidates = [path, *(table.parent / other for other in others)]
+    return next((one for one in candidates if one.exists()), candidates[1])
 
 
 def _label_column(

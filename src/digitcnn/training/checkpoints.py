@@ -27,6 +27,7 @@ _MOST = 100  # files in a folder, of a few megabytes each; the oldest are delete
 _NAME = re.compile(r"[0-9a-f]{32}\.checkpoint")
 _CLAIM = "training.json"
 _LOCK = "training.lock"
+_IS_WINDOWS = os.name == "nt"
 
 
 class Progress(NamedTuple):
@@ -183,7 +184,7 @@ def hold_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
         try:
             yield
         finally:
-            if os.name == "nt":  # Windows cannot delete an open file
+            if _IS_WINDOWS:  # which cannot delete an open file
                 lock.close()
             with suppress(OSError):
                 (target / _LOCK).unlink(missing_ok=True)
@@ -211,7 +212,7 @@ def _lock_file(path: Path, folder: str | os.PathLike[str]) -> Iterator[BinaryIO]
 def _try_lock(file: BinaryIO) -> bool:
     """Lock an open file; return False if another process has."""
     try:
-        if os.name == "nt":
+        if _IS_WINDOWS:
             import msvcrt
 
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
@@ -312,9 +313,8 @@ def _drop_oldest(folder: Path) -> None:
         return
     ages = {}
     for path in paths:
-        try:
+        with suppress(FileNotFoundError):  # deleted by another process
             ages[path] = path.stat().st_mtime_ns
-        except FileNotFoundError:  # deleted by another process
-            continue
     for path in sorted(ages, key=ages.__getitem__)[:-_MOST]:
-        path.unlink(missing_ok=True)
+        with suppress(PermissionError):  # on Windows, another process may be reading it
+            path.unlink(missing_ok=True)
