@@ -1,5 +1,6 @@
 """Messages are wrapped in a terminal, and one line elsewhere."""
 
+import errno
 import io
 import os
 import sys
@@ -7,7 +8,7 @@ import sys
 import pytest
 
 from digitcnn.cli import _output, main
-from digitcnn.cli._output import printable, say
+from digitcnn.cli._output import OutputClosedError, finish_output, printable, say, show, write_out
 
 MESSAGE = (
     "digitcnn train: /data/a folder/with-many-parts/of-a-name/that-is-long-enough.csv: expected a "
@@ -83,3 +84,58 @@ def test_mistake_in_the_command_line_is_broken_too(screen):
 def test_name_that_would_move_the_cursor_is_shown_and_not_sent(monkeypatch, text, encoding, shown):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert printable(text) == shown
+
+
+class Refusing(io.BytesIO):
+    """A pipe or a file that takes nothing."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, _):
+        raise self.error
+
+
+def refuse(monkeypatch, error):
+    stream = io.TextIOWrapper(Refusing(error), encoding="utf-8", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+
+
+# Windows has no error of its own for a pipe whose reader has ended.
+CLOSED = [(False, BrokenPipeError(errno.EPIPE, "x")), (True, OSError(errno.EINVAL, "x"))]
+
+
+@pytest.mark.parametrize(("is_windows", "error"), CLOSED)
+def test_output_closed_by_its_reader_is_no_error_on_any_system(monkeypatch, is_windows, error):
+    monkeypatch.setattr(_output, "_IS_WINDOWS", is_windows)
+    refuse(monkeypatch, error)
+    show("1")
+    with pytest.raises(OutputClosedError):
+        write_out("1\n")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("is_windows", [False, True])
+def test_output_that_takes_nothing_is_named(monkeypatch, is_windows, number):
+    monkeypatch.setattr(_output, "_IS_WINDOWS", is_windows)
+    for write in (show, write_out):
+        refuse(monkeypatch, OSError(number, "no space"))
+        with pytest.raises(OSError, match="standard output") as caught:
+            write("1")
+        assert caught.value.errno == number
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL])
+def test_last_flush_fails_only_where_output_is_lost(monkeypatch, number):
+    def flush():
+        raise OSError(number, "x")
+
+    monkeypatch.setattr(_output, "_IS_WINDOWS", False)
+    refuse(monkeypatch, None)
+    monkeypatch.setattr(sys.stdout, "flush", flush)
+    if number == errno.EPIPE:
+        finish_output()
+    else:
+        with pytest.raises(OSError, match="standard output"):
+            finish_output()

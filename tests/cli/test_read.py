@@ -4,12 +4,14 @@ import json
 import re
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from digitcnn.cli import main
+from digitcnn.cli._progress import FileProgress
 from number_sheets import compose, on_paper
 from pdf_files import compose_pdf, encrypted_pdf, pdf_of_pictures, tiff_of_pictures
 
@@ -168,6 +170,7 @@ def test_picture_without_numbers_is_no_error(folder, run):
         (["scans/a9.png", "--lexicon", "nowhere.txt"], "nowhere.txt"),
         (["scans/a9.png", "--lexicon", "scans/a10.png"], "expected a text file in UTF-8"),
         (["scans/a9.png", "--lexicon", "words.txt"], "expected texts in lexicon with a digit"),
+        (["scans/a9.png", "--lexicon", "nothing.txt"], "a number in each line, got an empty file"),
         (["scans/a9.png", "--lexicon", "words.txt", "--csv", "words.txt"], "is an input of this"),
         (["scans/a9.png", "--hocr", "scans/a9.png"], "an old page, got an image"),
         (["scans/a9.png", "--hocr", "out.csv", "--csv", "out.csv"], "one for two"),
@@ -184,6 +187,7 @@ def test_mistake_is_told_and_destroys_nothing(folder, run, drawn, arguments, mes
         drawn["a9.png"].save(folder.parent / path)
     (folder.parent / "link.csv").symlink_to(folder / "a9.png")
     (folder.parent / "words.txt").write_text("twelve", encoding="utf-8")
+    (folder.parent / "nothing.txt").write_text(" \n\n", encoding="utf-8")
     (folder.parent / "two.tif").write_bytes(b"")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     status, out, err = run(*arguments)
@@ -232,7 +236,7 @@ def test_bad_pdfs_are_reported_and_the_rest_is_read(folder, run, monkeypatch):
     assert "a2.pdf: expected at most 1,000 pages" in err
     assert "2 of 4 files could not be read" in err
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
-    assert "pip install 'digitcnn[pdf]'" in run("scans/a1.pdf")[2]
+    assert 'pip install "digitcnn[pdf]"' in run("scans/a1.pdf")[2]
 
 
 def test_limits_of_numbers(folder, run):
@@ -249,6 +253,24 @@ def test_limits_of_numbers(folder, run):
 
 def test_region_in_parts_of_the_picture(folder, run):
     assert run("scans/a9.png", "--region", "0,0.15,1.0,0.35")[1] == "314 159\n"
+
+
+def test_lexicon_of_any_length_is_refused_in_bounded_memory(folder, run, monkeypatch):
+    monkeypatch.setattr("digitcnn.cli.read._MOST_TEXT", 10)
+    Path("long.txt").write_text("12345\n" * 2, encoding="utf-8")
+    status, _, err = run("scans/a9.png", "--lexicon", "long.txt")
+    assert status == 2
+    assert "long.txt: expected a lexicon of at most" in err
+
+
+def test_bug_in_reading_is_told_as_one_and_ends_the_command(folder, run, monkeypatch):
+    def fail(*_):
+        raise KeyError("secret")
+
+    monkeypatch.setattr("digitcnn.reading.reader.DigitReader.read_pages", fail)
+    status, out, err = run("scans/a9.png", "scans/a10.png")
+    assert (status, out) == (1, "")
+    assert "This is a bug in digitcnn" in err
 
 
 def test_number_that_is_doubtful_as_a_whole_is_flagged(folder, run):
@@ -310,8 +332,24 @@ def test_progress_is_shown_on_a_terminal_and_taken_away(folder, watched):
     shown = watched("scans", "--csv", "found.csv")
     assert re.search(r"2 of 3 files, \d:\d\d:\d\d left", shown)
     assert shown.index("a0.png") < shown.index("1 of 3")
-    last = shown.rpartition("left")[2]
-    assert last.startswith("\x1b[K\r\x1b[K")
+    # The line is taken away without escape sequences, which some consoles of Windows print.
+    line = re.search(r"3 of 3 files, [0-9:]+ left", shown)[0]
+    assert f"{line}\r{' ' * len(line)}\r" in shown
+    assert "\x1b" not in shown
+
+
+def test_shorter_progress_hides_all_of_a_longer_line(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("digitcnn.cli._progress._INTERVAL", 0.0)
+    times = iter([0.0, 40_000.0, 40_000.1])
+    monkeypatch.setattr("digitcnn.cli._progress.time.monotonic", lambda: next(times))
+    progress = FileProgress(3)
+    progress.step()
+    progress.step()
+    first, second = sys.stderr.getvalue().split("\r")[1:]
+    assert first == "1 of 3 files, 22:13:20 left"
+    assert second == "2 of 3 files, 5:33:20 left "
 
 
 def test_progress_is_not_shown_for_one_file_or_elsewhere(folder, watched, monkeypatch):

@@ -159,7 +159,7 @@ def test_file_is_named_in_errors(reader, tmp_path):
 
 def test_missing_extra_is_told_with_the_command_that_installs_it(reader, monkeypatch):
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
-    with pytest.raises(ImportError, match=r"pip install 'digitcnn\[pdf\]'"):
+    with pytest.raises(ImportError, match=r'pip install "digitcnn\[pdf\]"'):
         reader.read(compose_pdf())
 
 

@@ -16,7 +16,7 @@ TRACEBACK_VARIABLE = "DIGITCNN_TRACEBACK"
 _TABLE_HELP = (
     "'sample' (scikit-learn's 1,797 digits), 'mnist', or a table with one image in each row: a CSV "
     "(.csv, .tsv, .csv.gz, .csv.zip) or Parquet file, or a pattern in quotes for several, such as "
-    "'part-*.csv'"
+    '"part-*.csv"'
 )
 _DATA_HELP = (
     f"{_TABLE_HELP}; or image files: a folder that holds a folder for each class, or a CSV with a "
@@ -44,13 +44,13 @@ _EXAMPLES = {
     ),
     "predict": (
         "digitcnn predict my.digitcnn test.csv --out submission.csv",
-        "digitcnn predict 'scans/*.png' --proba",
+        'digitcnn predict "scans/*.png" --proba',
         "digitcnn predict my.digitcnn test.csv --target-error-rate 0.01",
     ),
     "read": (
         "digitcnn read photo.jpg",
         "digitcnn read scans/ --csv numbers.csv --overlay checked/",
-        "digitcnn read cheque.png --pattern '#.###,##' --min-confidence 0.9",
+        'digitcnn read cheque.png --pattern "#.###,##" --min-confidence 0.9',
         "digitcnn read forms.pdf --form template.json --csv forms.csv --review review.html",
     ),
     "serve": (
@@ -137,7 +137,7 @@ def make_parser() -> argparse.ArgumentParser:
         "data",
         type=_path,
         metavar="DATA",
-        help=f"{_TABLE_HELP}; or image files: a folder, 'scans/*.png', or a CSV that names them",
+        help=f'{_TABLE_HELP}; or image files: a folder, "scans/*.png", or a CSV that names them',
     )
     predict.add_argument(
         "--out",

@@ -29,7 +29,7 @@ def data_paths(options: argparse.Namespace) -> str | list[str] | None:
 
 
 def find_paths(data: str) -> str | list[str]:
-    """The files that match a pattern such as 'part-*.csv', or the one file of that name."""
+    """The files that match a pattern such as "part-*.csv", or the one file of that name."""
     if Path(data).exists():
         return data
     if any(sign in data for sign in "*?[") and (found := glob.glob(data, recursive=True)):

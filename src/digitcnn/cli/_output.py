@@ -1,10 +1,13 @@
 """The command's output: results to standard output, messages to standard error."""
 
 import contextlib
+import errno
 import os
 import sys
 import textwrap
 from typing import TextIO
+
+_IS_WINDOWS = os.name == "nt"
 
 
 class OutputClosedError(Exception):
@@ -24,10 +27,10 @@ def show(text: str = "") -> None:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except BrokenPipeError:
-        _turn_off(sys.stdout)
     except OSError as error:
-        raise _refused(error) from None
+        _turn_off(sys.stdout)
+        if not _is_closed(error):
+            raise _refused(error) from None
 
 
 def say(message: str) -> None:
@@ -95,11 +98,9 @@ def write_out(text: str) -> None:
         sys.stdout.flush()
         binary.write(text.encode("utf-8", "backslashreplace"))
         binary.flush()
-    except BrokenPipeError:
-        _turn_off(sys.stdout)
-        raise OutputClosedError from None
     except OSError as error:
-        raise _refused(error) from None
+        _turn_off(sys.stdout)
+        raise (OutputClosedError() if _is_closed(error) else _refused(error)) from None
 
 
 def finish_output() -> None:
@@ -121,15 +122,19 @@ def finish_output() -> None:
     with contextlib.suppress(AttributeError, ValueError):
         try:
             sys.stdout.flush()
-        except BrokenPipeError:
-            _turn_off(sys.stdout)
         except OSError as error:
-            raise _refused(error) from None
+            _turn_off(sys.stdout)
+            if not _is_closed(error):
+                raise _refused(error) from None
+
+
+def _is_closed(error: OSError) -> bool:
+    """Whether an output's reader has closed it. Windows calls that an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (_IS_WINDOWS and error.errno == errno.EINVAL)
 
 
 def _refused(error: OSError) -> OSError:
-    """An error of standard output, with its name; what is still to be written there is dropped."""
-    _turn_off(sys.stdout)
+    """An error of standard output, with its name."""
     return OSError(error.errno, error.strerror, "standard output")
 
 

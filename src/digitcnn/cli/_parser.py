@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
             elif near:
                 hint = f". Did you mean {near[0]}?"
         elif "data" in found or "source" in found:
-            hint = ". Name several files by a pattern in quotes, such as 'part-*.csv'"
+            hint = '. Name several files by a pattern in quotes, such as "part-*.csv"'
         self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
 
     def _options_first(self, args: Sequence[str]) -> list[str]:

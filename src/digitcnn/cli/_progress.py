@@ -29,7 +29,7 @@ class FileProgress:
         self._done = 0
         self._start = time.monotonic()
         self._last = 0.0
-        self._is_there = False
+        self._width = 0  # Characters that are shown.
         is_able = os.environ.get("TERM") not in ("dumb", "unknown")
         self._is_shown = is_shown and total > 1 and is_able and is_terminal(sys.stderr)
 
@@ -49,14 +49,16 @@ class FileProgress:
         left = round((now - self._start) * (self._total - self._done) / self._done)
         hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
         text = f"{self._done:,} of {self._total:,} files, {hours}:{minutes:02d}:{seconds:02d} left"
-        self._is_there = True
-        self._write("\r" + text[: columns_of(sys.stderr) - 1] + "\x1b[K")
+        text = text[: columns_of(sys.stderr) - 1]
+        # Spaces hide the rest of a longer line: not every console of Windows has escape sequences.
+        self._write(f"\r{text.ljust(self._width)}")
+        self._width = len(text)
 
     def clear(self) -> None:
         """Remove the line, before something else is printed."""
-        if self._is_there:
-            self._is_there = False
-            self._write("\r\x1b[K")
+        if self._width:
+            self._write(f"\r{' ' * self._width}\r")
+            self._width = 0
 
     def _write(self, text: str) -> None:
         try:

@@ -13,7 +13,7 @@ def add_reading_arguments(read: argparse.ArgumentParser, model_help: str) -> Non
         nargs="+",
         type=file_or_input,
         metavar="PICTURE",
-        help="an image or PDF file, a folder of them, a pattern such as 'scans/*.png', or - for "
+        help='an image or PDF file, a folder of them, a pattern such as "scans/*.png", or - for '
         "standard input",
     )
     read.add_argument("--model", type=path, default=PRETRAINED, metavar="MODEL", help=model_help)
@@ -39,7 +39,7 @@ def add_reading_arguments(read: argparse.ArgumentParser, model_help: str) -> Non
     read.add_argument(
         "--pattern",
         metavar="PATTERN",
-        help="the format of each number, such as '##.###,##': # is a digit, other characters "
+        help='the format of each number, such as "##.###,##": # is a digit, other characters '
         "stand for themselves, | separates alternatives",
     )
     read.add_argument(

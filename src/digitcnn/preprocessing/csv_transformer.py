@@ -168,7 +168,7 @@ def _as_pandas(X: Any) -> Any:
         except ImportError as error:
             raise ImportError(
                 f"a {type(X).__module__}.{type(X).__qualname__} becomes a DataFrame of pandas by "
-                "way of pyarrow: pip install 'digitcnn[parquet]'"
+                'way of pyarrow: pip install "digitcnn[parquet]"'
             ) from error
         if hasattr(frame, "iloc") and hasattr(frame, "columns"):
             return frame

@@ -83,7 +83,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
         import pypdfium2
     except ImportError as error:
         raise ImportError(
-            f"{name}: expected pypdfium2 to read a PDF, got none. Run pip install 'digitcnn[pdf]'"
+            f'{name}: expected pypdfium2 to read a PDF, got none. Run pip install "digitcnn[pdf]"'
         ) from error
     content = _content(source)
     with _lock:

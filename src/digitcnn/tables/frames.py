@@ -169,4 +169,4 @@ def iter_parquet(path: Path) -> Iterator[Any]:
 
 
 def _without_pyarrow(path: Path) -> ImportError:
-    return ImportError(f"{path}: reading Parquet needs pyarrow: pip install 'digitcnn[parquet]'.")
+    return ImportError(f'{path}: reading Parquet needs pyarrow: pip install "digitcnn[parquet]".')
