@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import TESTS, make_classifier
-from digitcnn._utils.workers import round_robin, worker_number, worker_threads
+from digitcnn._utils.workers import round_robin, usable_cores, worker_number, worker_threads
 
 
 class Named:
@@ -228,7 +229,7 @@ def scoring(clf, X, y):
         except FileExistsError:
             pass
         else:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(9)
         threads = tf.config.threading.get_intra_op_parallelism_threads()
         with open(os.path.join({folder!r}, "seen.jsonl"), "a") as file:
             file.write(json.dumps([worker_number(), threads]) + "\\n")
@@ -303,3 +304,24 @@ def test_memory_map_that_may_not_be_written_to_is_not_copied(tmp_path):
         tracemalloc.stop()
     # A group of batches, as numbers of four bytes, and what is drawn for it.
     assert peak < 0.75 * X.nbytes
+
+
+@pytest.mark.parametrize(("name", "number"), [(2, 2), ("tcp://10.0.0.1:5", None), (None, None)])
+def test_worker_of_dask_is_known_by_its_number(monkeypatch, name, number):
+    def get_worker():
+        if name is None:
+            raise ValueError("No worker found")
+        return Named(name)
+
+    process = Named("Dask Worker process (from Nanny)")
+    monkeypatch.setattr(multiprocessing, "current_process", lambda: process)
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(get_worker=get_worker))
+    assert worker_number() == number
+
+
+@pytest.mark.parametrize(("counted", "cores"), [(6, 6), (None, 1)])
+def test_cores_are_counted_where_a_process_cannot_be_bound_to_some(monkeypatch, counted, cores):
+    # As on Windows and macOS.
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert usable_cores() == cores

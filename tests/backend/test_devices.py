@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import keras
 import pytest
@@ -105,3 +106,75 @@ def test_training_on_two_devices_gives_what_one_gives():
 def test_several_devices_are_refused_where_keras_cannot(digits):
     with pytest.raises(ValueError, match="device='all' expected Keras's JAX backend, got"):
         make_classifier(device="all").fit(digits[0][:50], digits[1][:50])
+
+
+def pretend(monkeypatch, backend, **module):
+    """Let the backend be another one, with a module that stands in for its library."""
+    monkeypatch.setattr(devices.keras.backend, "backend", lambda: backend)
+    monkeypatch.setitem(sys.modules, backend, SimpleNamespace(**module))
+
+
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((7, 5), False), ((8, 0), True), ((9, 0), True), (None, False)]
+)
+def test_gpu_of_tensorflow_has_bfloat16_from_capability_8(monkeypatch, capability, expected):
+    details = {} if capability is None else {"compute_capability": capability}
+    config = SimpleNamespace(
+        list_physical_devices=lambda kind: [kind],
+        experimental=SimpleNamespace(get_device_details=lambda gpu: details),
+    )
+    pretend(monkeypatch, "tensorflow", config=config)
+    assert devices._gpu_has_bfloat16() is expected
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ({"platform": "cpu"}, None),
+        ({"platform": "gpu", "compute_capability": "7.5"}, False),
+        ({"platform": "gpu", "compute_capability": "9.0"}, True),
+        ({"platform": "tpu"}, True),
+    ],
+)
+def test_accelerator_of_jax_has_bfloat16_unless_it_is_an_old_gpu(monkeypatch, device, expected):
+    pretend(monkeypatch, "jax", devices=lambda: [SimpleNamespace(**device)])
+    assert devices._gpu_has_bfloat16() is expected
+
+
+@pytest.mark.parametrize(("n_gpus", "expected"), [(0, None), (2, True)])
+def test_gpus_of_pytorch_are_counted_and_asked_for_bfloat16(monkeypatch, n_gpus, expected):
+    cuda = SimpleNamespace(
+        is_available=lambda: n_gpus > 0,
+        device_count=lambda: n_gpus,
+        is_bf16_supported=lambda: True,
+    )
+    pretend(monkeypatch, "torch", cuda=cuda)
+    assert devices._gpu_has_bfloat16() is expected
+    assert devices.list_gpus() == [f"gpu:{i}" for i in range(n_gpus)]
+    assert devices._list_devices("cpu") == ["cpu:0"]
+
+
+def test_backend_without_devices_of_a_kind_has_none(monkeypatch):
+    def fail(kind):
+        raise RuntimeError(f"Unknown backend {kind}")  # as JAX
+
+    monkeypatch.setattr(devices.keras.distribution, "list_devices", fail)
+    assert devices.list_gpus() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        ("model\t: x\nflags\t\t: fpu amx_bf16\nflags\t: fpu\n", {"fpu", "amx_bf16"}),
+        ("Features\t: fp asimd\n", set()),  # an Arm processor
+        (None, set()),  # macOS and Windows have no such file
+    ],
+)
+def test_flags_of_the_processor_are_those_that_linux_tells(monkeypatch, text, flags):
+    def read(path, encoding):
+        if text is None:
+            raise FileNotFoundError(path)
+        return text
+
+    monkeypatch.setattr(devices.Path, "read_text", read)
+    assert devices._processor_flags.__wrapped__() == flags

@@ -1,3 +1,5 @@
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -77,3 +79,46 @@ def test_settings_that_come_too_late_are_left_alone(monkeypatch, machine):
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
     configure_backend.__wrapped__()
     assert machine["growth"] == {"a": None, "b": None}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="computes with TensorFlow")
+def test_function_of_a_backend_without_a_compiler_runs_as_it_is(monkeypatch):
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: "torch")
+    calls = []
+
+    def function(x):
+        calls.append(x)
+        return ops.sqrt(x) + 1
+
+    x = np.arange(5, dtype=np.float32)
+    run = compiled(function)
+    for _ in range(2):
+        np.testing.assert_allclose(run(x), np.sqrt(x) + 1, rtol=1e-6)
+    assert len(calls) == 2
+
+
+def test_settings_of_tensorflow_stay_with_another_backend(monkeypatch, machine):
+    monkeypatch.setattr(runtime, "worker_threads", lambda: 3)
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: "torch")
+    configure_backend.__wrapped__()
+    assert machine["intra"] == 0
+    assert machine["growth"] == {"a": None, "b": None}
+
+
+def test_worker_with_jax_takes_only_the_memory_that_it_needs(monkeypatch):
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(runtime, "worker_number", lambda: 1)
+    for given, expected in ((None, "false"), ("true", "true")):
+        monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
+        if given is not None:
+            monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", given)
+        configure_backend.__wrapped__()
+        assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == expected
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_forked_process_is_refused_where_it_would_wait_for_ever(monkeypatch, backend):
+    monkeypatch.setattr(runtime.keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(runtime, "was_forked_from_use", lambda: True)
+    with pytest.raises(RuntimeError, match=f"forked after {backend} was in use"):
+        runtime.check_process()

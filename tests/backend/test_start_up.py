@@ -117,6 +117,18 @@ def test_standard_error_that_is_not_there_is_no_error(not_imported, monkeypatch)
         assert os.environ[LEVEL] == "3"
 
 
+def test_messages_are_not_held_back_where_there_is_no_place_for_them(not_imported, monkeypatch):
+    def fail():
+        raise OSError
+
+    before = os.fstat(2)
+    n_open = len(os.listdir("/dev/fd")) if os.path.exists("/dev/fd") else None
+    monkeypatch.setattr(start_up.tempfile, "TemporaryFile", fail)
+    with start_up.quiet_start_up():
+        assert os.path.samestat(before, os.fstat(2))
+    assert n_open is None or len(os.listdir("/dev/fd")) == n_open
+
+
 @pytest.mark.slow
 @quiet_tensorflow
 def test_fit_and_predict_in_a_program_of_its_own_say_nothing():

@@ -8,7 +8,16 @@ import sys
 import pytest
 
 from digitcnn.cli import _output, main
-from digitcnn.cli._output import OutputClosedError, finish_output, printable, say, show, write_out
+from digitcnn.cli._output import (
+    OutputClosedError,
+    columns_of,
+    finish_output,
+    is_terminal,
+    printable,
+    say,
+    show,
+    write_out,
+)
 
 MESSAGE = (
     "digitcnn train: /data/a folder/with-many-parts/of-a-name/that-is-long-enough.csv: expected a "
@@ -139,3 +148,50 @@ def test_last_flush_fails_only_where_output_is_lost(monkeypatch, number):
     else:
         with pytest.raises(OSError, match="standard output"):
             finish_output()
+
+
+def test_program_without_a_console_writes_nowhere(monkeypatch):
+    # As pythonw on Windows.
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(sys, "stdout", out := io.StringIO())
+    say("a message")
+    assert out.getvalue() == ""
+    monkeypatch.setattr(sys, "stdout", None)
+    write_out("1\n")
+    show("1")
+    finish_output()
+    assert not is_terminal(sys.stdout)
+    assert columns_of(sys.stdout) == 80
+
+
+def test_table_goes_to_a_stream_in_memory_too(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", out := io.StringIO())
+    write_out("é\n")
+    assert out.getvalue() == "é\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (OutputClosedError(), 0, ""),
+        (KeyboardInterrupt(), 130, "digitcnn info: stopped\n"),
+        (OSError(errno.ENOENT, "gone", "a.csv"), 2, "digitcnn info: a.csv: gone\n"),
+    ],
+)
+def test_command_ends_with_the_status_of_what_ended_it(monkeypatch, capsys, error, status, said):
+    def fail(options):
+        raise error
+
+    monkeypatch.setattr("digitcnn.cli.info.info", fail)
+    assert main(["info", "sample"]) == status
+    assert capsys.readouterr() == ("", said)
+
+
+def test_output_that_is_lost_at_the_end_is_an_error(monkeypatch, capsys):
+    def fail():
+        raise OSError(errno.ENOSPC, "No space left on device", "standard output")
+
+    monkeypatch.setattr("digitcnn.cli.info.info", lambda options: 0)
+    monkeypatch.setattr("digitcnn.cli.finish_output", fail)
+    assert main(["info", "sample"]) == 2
+    assert "standard output: No space left on device" in capsys.readouterr().err

@@ -197,6 +197,26 @@ def test_pattern_and_check_hold_together():
     assert not accepts(automaton, "0-30X-40615-2")
 
 
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        ("luhn", "7992-7398-713"),
+        ("luhn", "3782.822463,10005"),
+        ("mod11", "0-8044-2957-X"),
+        ("ean13", "4-006381-333931"),
+        ("luhn", "NR 7992-7398-713"),
+        ("mod11", "ISBN 0-8044-2957-X"),
+        ("ean13", "EAN 4-006381-333931"),
+    ],
+)
+def test_separators_and_letters_do_not_count_for_a_check_digit(check, text):
+    pattern = re.sub("[0-9X]", "#", text)
+    automaton = Allowed(pattern=pattern, check=check).automaton(SYMBOLS)
+    for last in "0123456789X":
+        assert accepts(automaton, ink(text[:-1] + last)) == (last == text[-1])
+    assert not accepts(automaton, re.sub("[^0-9X]", "", text))
+
+
 def test_what_is_allowed_is_pickled_and_made_once():
     allowed = Allowed(length=(3, 5), lexicon={"123", "4567"}, check=None)
     assert pickle.loads(pickle.dumps(allowed)) == allowed

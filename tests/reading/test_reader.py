@@ -2,6 +2,7 @@ import io
 import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -279,6 +280,23 @@ def test_model_of_words_is_refused():
 
     with pytest.raises(ValueError, match="single characters"):
         DigitReader(Words()).load()
+
+
+@pytest.mark.parametrize("shape", [(8, 10, 1), (28, 28, 3)])
+def test_model_of_other_pictures_is_refused(shape):
+    model = SimpleNamespace(classes_=np.arange(10), image_shape_=shape, predict_proba=None)
+    said = " x ".join(map(str, shape))
+    with pytest.raises(ValueError, match=f"expected a model of square grey.*, got one of {said}"):
+        DigitReader(model).load()
+
+
+def test_classifier_that_is_not_fitted_is_refused():
+    class Unfitted:
+        def predict_proba(self, X):
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="got Unfitted that is not fitted"):
+        DigitReader(Unfitted()).load()
 
 
 @pytest.mark.parametrize(

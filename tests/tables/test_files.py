@@ -228,6 +228,17 @@ def test_zips_that_cannot_be_read_are_refused(tmp_path):
             read(path)
 
 
+def test_encrypted_zip_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.csv", HEADER + b"1,2,3\n")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[content.index(b"PK\1\2") + 8] |= 1
+    content[6] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.zip: expected a plain archive, got an encrypted one"):
+        read_table(tmp_path / "a.zip")
+
+
 @posix
 def test_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.csv")

@@ -1,8 +1,10 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from digitcnn.tables.frames import read_frame
+from digitcnn.tables.frames import iter_parquet, read_frame, read_parquet
 from digitcnn.tables.readers import read_table
 
 NAMES = [f"pixel{i}" for i in range(64)]
@@ -84,3 +86,17 @@ def test_names_compare_as_text():
     table = pd.DataFrame([[1, 2, 3]], columns=[1, 0, "label"])
     assert read_frame(table)[2] == ["0", "1"]
     assert read_frame(pd.DataFrame([[7, 1, 2]], columns=[9, 0, 1]), label=9)[2] == ["0", "1"]
+
+
+@pytest.mark.parametrize("read", [read_parquet, lambda path: list(iter_parquet(path))])
+def test_parquet_file_is_refused_if_it_is_damaged_or_pyarrow_is_missing(
+    frame, tmp_path, monkeypatch, read
+):
+    path = tmp_path / "a.parquet"
+    frame.to_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20] + bytes(20))
+    with pytest.raises(ValueError, match=r"a\.parquet: damaged, or no Parquet file"):
+        read(path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r'a\.parquet: .* pip install "digitcnn\[parquet\]"'):
+        read(path)

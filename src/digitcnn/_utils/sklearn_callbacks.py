@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     try:
         from sklearn.callback import CallbackSupportMixin, with_callbacks
-    except ImportError:
+    except ImportError:  # pragma: no cover - `tox -e lowest` tests it
 
         class CallbackSupportMixin:
             """A stand-in without `set_callbacks`, for older versions of scikit-learn."""

@@ -52,7 +52,7 @@ def _tensorflow_is_in_use() -> bool:
     return False
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no forks
     os.register_at_fork(after_in_child=_note_fork)
 
 
