@@ -17,7 +17,7 @@ def processor() -> str:
     where these are not all.
     """
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     fields = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -34,7 +34,7 @@ def processor() -> str:
 
 def resident_megabytes() -> float:
     """Memory that this process holds now, in millions of bytes. Linux only."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
@@ -43,7 +43,7 @@ def own_megabytes(process: int | str = "self") -> float:
 
     Of a process that has ended and was not yet waited for, 0.
     """
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     found = (line for line in lines if line.startswith("RssAnon"))
     return next((int(line.split()[1]) / 1e3 for line in found), 0.0)
 
@@ -72,13 +72,13 @@ def read_results(path: Path) -> list[dict]:
     """The lines that `add_result` wrote; none if there is no such file."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def add_result(path: Path, result: dict) -> None:
     """Add a line to a table that is made in pieces."""
     path.parent.mkdir(exist_ok=True)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(result) + "\n")
 
 

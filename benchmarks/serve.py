@@ -66,18 +66,22 @@ class Server:
     def pids(self) -> list[int]:
         own = self.process.pid
         children = Path(f"/proc/{own}/task/{own}/children")
-        return [own, *map(int, children.read_text().split())] if children.exists() else [own]
+        if not children.exists():
+            return [own]
+        return [own, *map(int, children.read_text(encoding="utf-8").split())]
 
     def megabytes(self) -> float:
         """Of memory that is in use, in all processes."""
-        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids()]
+        files = [Path(f"/proc/{pid}/statm") for pid in self.pids()]
+        pages = [int(file.read_text(encoding="utf-8").split()[1]) for file in files]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def cpu_seconds(self) -> float:
         """Of all processes, since they were started."""
         ticks = 0
         for pid in self.pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+            fields = text.rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
 

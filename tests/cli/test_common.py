@@ -413,7 +413,7 @@ def test_file_that_the_command_prints_to_is_no_output(
 ):
     (place / "log").write_text("of earlier runs\n")
     out = alias("log")
-    with open("log", "a") as log, monkeypatch.context() as patch:
+    with open("log", "a", encoding="utf-8") as log, monkeypatch.context() as patch:
         patch.setattr(sys, stream, log)
         assert main(["predict", "m.digitcnn", "t.csv", "--out", out]) == 2
     assert (place / "log").read_text().startswith("of earlier runs\n")
@@ -424,7 +424,7 @@ def test_table_that_the_command_would_print_into_is_not_read(
     place, capsys, no_work, monkeypatch, arguments
 ):
     before = (place / "t.csv").read_text()
-    with open("t.csv", "a") as table, monkeypatch.context() as patch:
+    with open("t.csv", "a", encoding="utf-8") as table, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", table)
         assert main(arguments) == 2
     assert "its output goes there too" in capsys.readouterr().err
@@ -436,7 +436,7 @@ def test_table_that_the_command_would_print_into_is_not_read(
 def test_name_of_standard_output_destroys_no_file_that_it_leads_to(place):
     (place / "all.csv").write_text("of earlier runs\n")
     command = [sys.executable, "-m", "digitcnn", "predict", "m.digitcnn", "t.csv"]
-    with open("all.csv", "a") as log:
+    with open("all.csv", "a", encoding="utf-8") as log:
         done = subprocess.run(
             [*command, "--out", "/dev/stdout"],
             stdout=log,

@@ -93,7 +93,7 @@ def test_model_to_fine_tune_is_called_as_it_was_given(tmp_path, monkeypatch, cap
     "arguments", [["--help"], ["help", "read"], ["--version"], ["info", "sample", "--json"]]
 )
 def test_full_output_is_one_line_and_status_2(arguments, unbuffered):
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
             [sys.executable, "-m", "digitcnn", *arguments],
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},

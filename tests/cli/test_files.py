@@ -89,7 +89,7 @@ def test_predict_takes_patterns_tables_of_names_folders_of_classes_and_one_image
     assert out.splitlines()[1:] == [f"flat/{line}" for line in labels]
     _, out, _ = run("predict", "m.digitcnn", "**/12*.png")
     assert len(out.splitlines()) == 61
-    with open("flat/names.csv", "w") as file:
+    with open("flat/names.csv", "w", encoding="utf-8") as file:
         file.write("id\tpath\n" + "".join(f"{i}\t{i}.png\n" for i in range(1229, 1199, -1)))
     _, out, _ = run("predict", "m.digitcnn", "flat/names.csv")
     assert out.splitlines()[1:] == labels[::-1]

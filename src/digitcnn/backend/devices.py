@@ -23,7 +23,7 @@ _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16"}
 @lru_cache(maxsize=1)
 def _processor_flags() -> frozenset[str]:
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:  # not Linux: unknown, so float32, which always works
         return frozenset()
     for line in text.splitlines():
