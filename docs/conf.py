@@ -73,5 +73,14 @@ html_theme_options = {
 }
 # Pages of code need the width.
 html_sidebars = {
-    page: [] for page in ("getting_started", "how_do_i", "draw", "design", "changelog", "gallery/*")
+    page: []
+    for page in (
+        "getting_started",
+        "how_do_i",
+        "draw",
+        "design",
+        "changelog",
+        "contributing",
+        "gallery/*",
+    )
 }

@@ -1,4 +1,4 @@
-"""Handwritten digits read by a Keras CNN that behaves like any scikit-learn estimator.
+"""Handwritten digits: a Keras network that is a scikit-learn estimator, and a reader of pictures.
 
 The public names are loaded on first use, so that ``import digitcnn`` costs neither the import of
 Keras nor that of scikit-learn.

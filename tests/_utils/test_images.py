@@ -109,6 +109,13 @@ def test_pictures_of_unequal_size_in_an_array_of_objects_are_refused():
 def test_rows_with_a_column_more_may_have_kept_their_label():
     assert "Is the label column still in X?" in size_hint((5, 785), (28, 28, 1))
     assert "label" not in size_hint((5, 784), (8, 8, 1))
+    assert "X looks like images of 28x28" in size_hint((5, 784), (8, 8, 1))
+
+
+@pytest.mark.parametrize("given", [700, 783, 790])
+def test_number_of_pixels_of_no_square_points_to_the_columns(given):
+    hint = size_hint((5, given), (28, 28, 1))
+    assert f"no square image has {given}. Check for missing or extra columns" in hint
 
 
 @given(

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from digitcnn._utils.refusals import is_refusal
+from digitcnn._utils.refusals import is_refusal, not_installed
 from digitcnn.tables.readers import read_table
 
 
@@ -60,3 +60,11 @@ def test_refusal_from_another_thread_is_one_still():
     with ThreadPoolExecutor(1) as threads, pytest.raises(OSError) as caught:  # noqa: PT011
         list(threads.map(f, [1]))
     assert is_refusal(caught.value)
+
+
+@pytest.mark.parametrize("extra", ["pdf", "plots", "serve", "parquet"])
+def test_missing_library_names_a_command_that_every_shell_takes(extra):
+    error = not_installed("this", ["one", "two"], extra)
+    assert str(error).startswith("this needs one and two, not installed here. ")
+    assert str(error).endswith(f'pip install "digitcnn[{extra}]"')
+    assert is_refusal(error)

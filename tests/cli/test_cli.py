@@ -149,7 +149,7 @@ def test_report_without_its_libraries_is_refused_before_any_work(capsys, monkeyp
     monkeypatch.setattr("digitcnn.report.find_spec", lambda name: None)
     status, out, err = run(capsys, "evaluate", "no.digitcnn", "no.csv", "--report", "a.html")
     assert (status, out) == (2, "")
-    assert 'Install "digitcnn[plots]"' in err
+    assert 'Run: pip install "digitcnn[plots]"' in err
     assert err.count("\n") == 1
 
 
@@ -638,7 +638,7 @@ def test_library_that_is_missing_is_no_bug(capsys, folder, model, monkeypatch):
     report = ["--report", folder / "r.html"]
     status, _, err = run(capsys, "evaluate", model, folder / "test.csv", *report)
     assert status == 2
-    assert 'Install "digitcnn[plots]"' in err
+    assert 'Run: pip install "digitcnn[plots]"' in err
     assert "bug" not in err
 
 
@@ -886,10 +886,11 @@ def test_option_without_its_value_takes_no_file_for_it(arguments, capsys):
 
 
 def test_model_alone_is_told_from_data(capsys, model):
-    for command_ in ("predict", "evaluate", "export"):
-        status, _, err = run(capsys, command_, model)
-        assert status == 2
-        assert f"{model}: expected data or a file to write, got a model file" in err
+    for command_, argument in (("predict", "DATA"), ("evaluate", "DATA"), ("export", "FILE")):
+        for alone in (model, "pretrained"):
+            status, _, err = run(capsys, command_, alone)
+            assert status == 2
+            assert f"{alone}: expected {argument}, got a model. Add {argument} after it" in err
 
 
 def test_error_rate_of_a_model_without_validation_data_says_what_to_do(capsys, folder, model):

@@ -255,7 +255,7 @@ def test_table_of_answers_is_not_written_where_an_image_fails(place, run):
         (("predict", "m.digitcnn", "falt"), "falt: there is no such file"),
         (("predict", "m.digitcnn", "t.csv", "--skip-bad"), "expected image files with --skip-bad"),
         (("predict", "m.digitcnn", "sample", "--skip-bad"), "expected image files with --skip-bad"),
-        (("train", "gone.csv"), "gone/1.png: No such file"),
+        (("train", "gone.csv"), "gone/1.png: there is no such file"),
         (
             ("predict", "m.digitcnn", "flat", "--out", "flat/1200.png"),
             "expected a new name or an old table, got an image",

@@ -242,7 +242,7 @@ def test_nothing_is_logged_or_written(tmp_path):
         (["--host", "no.such.host.invalid", "--port", "0"], "no.such.host.invalid, port 0"),
         (["--host", "203.0.113.7", "--port", "0"], "Try another --port or --host"),
         (["--workers", "0"], "expected a whole number from 1"),
-        (["--collect", "file.txt"], "file.txt"),
+        (["--collect", "file.txt"], "file.txt: expected a folder for --collect, got a file"),
     ],
 )
 def test_mistake_ends_in_a_line(arguments, message, capsys, tmp_path, monkeypatch):
@@ -270,7 +270,7 @@ def test_port_that_is_taken_is_told(capsys):
 def test_what_is_missing_is_named(capsys, monkeypatch):
     monkeypatch.setattr("digitcnn.cli.serve.find_spec", lambda name: None)
     assert main(["serve"]) == 2
-    assert 'Install "digitcnn[serve]"' in capsys.readouterr().err
+    assert 'pip install "digitcnn[serve]"' in capsys.readouterr().err
 
 
 def test_page_is_opened_in_a_browser(monkeypatch, capsys):

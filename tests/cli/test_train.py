@@ -360,7 +360,7 @@ def test_mistakes_are_found_before_keras_is_imported(place):
     table.assign(label=range(400)).to_csv("numbers.csv", index=False)
     mistakes = {
         ("nowhere.csv",): "nowhere.csv: there is no such file",
-        ("empty.csv",): "empty.csv: the file is empty",
+        ("empty.csv",): "empty.csv: expected a header and a row for each image, got an empty file",
         ("heads.csv",): "heads.csv: there are no rows below the header",
         ("unlabelled.csv",): "expected a label column 'label'",
         ("t.csv", "--label", "digit"): "expected a label column 'digit'",
@@ -387,7 +387,7 @@ def test_mistakes_are_found_before_keras_is_imported(place):
         ("evaluate", "nowhere.csv"): "nowhere.csv: there is no such file",
         ("evaluate", "nowhere.digitcnn", "t.csv"): "nowhere.digitcnn: there is no such file",
         ("evaluate", "unlabelled.csv"): "expected a label column 'label'",
-        ("evaluate", "t.csv"): "X has 64 features, but DigitCNNClassifier is expecting 784",
+        ("evaluate", "t.csv"): "t.csv has 64 features, but DigitCNNClassifier is expecting 784",
         ("evaluate", "t.csv", "--errors", "t.csv"): "t.csv: is an input of this command",
         ("predict", "bright.csv"): "999 is outside 0..255",
         ("export", "t.csv/m.onnx"): "there is no folder t.csv",

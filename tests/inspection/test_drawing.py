@@ -22,7 +22,9 @@ from digitcnn.inspection._drawing import (
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r'SomeDisplay.plot draws .* "digitcnn\[plots\]"'):
+    with pytest.raises(
+        ImportError, match=r'SomeDisplay.plot needs matplotlib, .* "digitcnn\[plots\]"'
+    ):
         need_matplotlib("SomeDisplay.plot")
 
 

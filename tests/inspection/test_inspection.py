@@ -118,7 +118,9 @@ def test_without_matplotlib_a_display_names_the_extra_before_any_work(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr(type(fitted), "predict_proba", None)
     make = displays(fitted, digits)[name]
-    with pytest.raises(ImportError, match=rf'{name}\.from_\w+ draws .* "digitcnn\[plots\]"'):
+    with pytest.raises(
+        ImportError, match=rf'{name}\.from_\w+ needs matplotlib, .* "digitcnn\[plots\]"'
+    ):
         make(None)
 
 

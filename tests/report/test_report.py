@@ -340,7 +340,9 @@ def test_missing_library_is_named_before_any_work(monkeypatch, tmp_path):
     monkeypatch.setattr(
         "digitcnn.report.find_spec", lambda name: None if name == "jinja2" else object()
     )
-    with pytest.raises(ImportError, match=r'--report .* Jinja2, .* "digitcnn\[plots\]"'):
+    with pytest.raises(
+        ImportError, match=r'--report .* Jinja2, .* pip install "digitcnn\[plots\]"'
+    ):
         check_libraries("--report")
     with pytest.raises(ImportError, match="write_report needs Jinja2"):
         write_report(None, None, None, tmp_path / "a.html")

@@ -43,7 +43,7 @@ def test_pixels_are_ordered_by_row_and_column(data, first):
         (["5", "0", "9"], "Is there a header line"),
         (["p0", "p999999999999"], "missing: 'p1', 'p2', 'p3', 'p4', 'p5' and 999999999993 more"),
         (["1x1x1", "1x1x9999999"], "missing: '1x1x2'"),
-        (["", "label"], "no pixel columns"),
+        (["", "label"], "expected pixel columns, got only"),
         (["p0", "label", "p2"], "missing: 'p1'"),
     ],
 )

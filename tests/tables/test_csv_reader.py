@@ -102,8 +102,8 @@ def test_lines_and_rows_are_counted_apart_where_lines_are_empty(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file is empty"),
-        ("\n\n", "the file is empty"),
+        ("", "got an empty file"),
+        ("\n\n", "got an empty file"),
         ("label,p0,p1\n", "there are no rows below the header"),
         ("label,p0,p1\n1,2,3\n1,2\n", r"line 3 \(row 1\): expected 3 values.*, got 2"),
         ("label,p0,p1\n1,2,3,4\n", r"line 2 \(row 0\): expected 3 values.*, got 4"),

@@ -157,12 +157,18 @@ def read_model_file(
     with open(target, "rb") as file:
         try:
             return _read(file, form)
+        except _OtherVersionError as error:
+            raise ValueError(f"{path}: {error}") from None
         except _DAMAGE as error:
             reason = str(error) if isinstance(error, ValueError) else repr(error)
             raise ValueError(
                 f"{path}: expected a {form} file, got another, damaged or truncated file: "
                 f"{reason[:300]}"
             ) from None
+
+
+class _OtherVersionError(ValueError):
+    """The file has another version of the format; nothing is wrong with it otherwise."""
 
 
 def _read(file: BinaryIO, form: str) -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -230,9 +236,9 @@ def _read_header(data: bytes, form: str) -> dict[str, Any]:
         raise ValueError(f"its header is not that of a {form}")
     version = header.pop("version", None)
     if type(version) is not int or version != VERSION:
-        raise ValueError(
+        raise _OtherVersionError(
             f"expected version {VERSION} of the format, got version {reprlib.repr(version)}. "
-            "Another version of digitcnn wrote it"
+            "Another version of digitcnn wrote the file: install that one, or a later one"
         )
     return header
 

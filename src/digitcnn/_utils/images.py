@@ -248,11 +248,12 @@ def size_hint(shape: tuple[int, ...], image_shape: tuple[int, int, int]) -> str:
     expected = f"The network takes images of {size} pixels"
     if tuple(shape) == (height, width):
         return f"{expected}. If X is a single image, pass X[np.newaxis]"
-    root = isqrt(shape[1])
-    given = f", X looks like images of {root}x{root}" if root * root == shape[1] else ""
     if shape[1] == height * width * channels + 1:
         return f"{expected}. Is the label column still in X?"
-    return f"{expected}{given}. {_RESIZE}"
+    root = isqrt(shape[1])
+    if root * root != shape[1]:
+        return f"{expected}, no square image has {shape[1]}. Check for missing or extra columns"
+    return f"{expected}, X looks like images of {root}x{root}. {_RESIZE}"
 
 
 def _shape_of(data: Any) -> tuple[int, ...] | None:

@@ -1,6 +1,7 @@
-"""Tells errors of the user or the system from bugs of this package."""
+"""Tells errors of the user or the system from bugs, and what to install for an optional part."""
 
 import dis
+from collections.abc import Sequence
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
@@ -27,3 +28,27 @@ def is_refusal(error: BaseException) -> bool:
     home = place.tb_frame.f_globals.get("__name__", "")
     is_check = home.startswith("digitcnn.") or home == "sklearn.utils.validation"
     return is_check and place.tb_frame.f_code.co_code[place.tb_lasti] == _RAISE
+
+
+def not_installed(use: str, libraries: Sequence[str], extra: str) -> ImportError:
+    """The error of an optional part whose libraries are not installed.
+
+    Parameters
+    ----------
+    use : str
+        What needs the libraries.
+    libraries : sequence of str
+        The missing ones.
+    extra : str
+        The extra of this package that brings them.
+
+    Examples
+    --------
+    >>> not_installed("--report", ["Jinja2", "matplotlib"], "plots").args[0]
+    '--report needs Jinja2 and matplotlib, not installed here. Run: pip install "digitcnn[plots]"'
+    """
+    # Double quotes: the command prompt of Windows takes single ones for a part of the name.
+    return ImportError(
+        f"{use} needs {' and '.join(libraries)}, not installed here. "
+        f'Run: pip install "digitcnn[{extra}]"'
+    )

@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
     except Exception as error:
         if options.traceback or os.environ.get(TRACEBACK_VARIABLE, "0") not in ("", "0"):
             say("".join(traceback.format_exception(error)).rstrip())
-        message = describe(error, options.option_names)
+        message = describe(error, options.option_names, getattr(options, "data", None))
         if is_refusal(error):
             say(f"{name}: {message}")
             return 2

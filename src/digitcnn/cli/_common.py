@@ -63,12 +63,11 @@ def check_files(
         an input, lies in the checkpoint's folder, or exists as a file of another kind.
     """
     written = {kind: path for kind, path in (outputs or {}).items() if path is not None}
-    for alone in filter(None, (data, written.get("ONNX file"))) if model == PRETRAINED else ():
-        if is_model_file(alone):
-            raise ValueError(
-                f"{alone}: expected data or a file to write, got a model file. Name the model "
-                "first, then the other"
-            )
+    # MODEL may be left out, so that a model alone is taken for the argument after it.
+    second = {"DATA": data, "FILE": written.get("ONNX file")} if model == PRETRAINED else {}
+    for argument, path in second.items():
+        if path is not None and (is_model_file(path) or path == PRETRAINED):
+            raise ValueError(f"{path}: expected {argument}, got a model. Add {argument} after it")
     if model is not None and not is_model_file(model):
         for other in filter(None, (data, written.get("ONNX file"))):
             if is_model_file(other) and Path(other).exists():

@@ -7,7 +7,7 @@ from digitcnn._utils.refusals import is_refusal
 from digitcnn.cli._output import describe_os_error
 
 
-def describe(error: Exception, options: Mapping[str, str]) -> str:
+def describe(error: Exception, options: Mapping[str, str], data: str | None = None) -> str:
     """An error in one line.
 
     Parameters
@@ -15,10 +15,14 @@ def describe(error: Exception, options: Mapping[str, str]) -> str:
     error : Exception
     options : mapping of str to str
         The option of each parameter, such as ``{"init": "--from"}``.
+    data : str or None, default=None
+        The command's DATA, which messages for Python call X.
     """
     if isinstance(error, OSError) and str(error):
         return in_options(describe_os_error(error), options)
     message = " ".join(str(error).split())
+    if data is not None and message.startswith("X has "):
+        message = data + message.removeprefix("X")
     if isinstance(error, MemoryError):
         kind = "there is not enough memory"
     elif message and is_refusal(error):

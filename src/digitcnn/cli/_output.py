@@ -143,7 +143,10 @@ def describe_os_error(error: OSError) -> str:
     if error.strerror is None:
         return " ".join(str(error).split())
     name = error.filename2 if error.filename2 is not None else error.filename
-    return error.strerror if name is None else f"{os.fsdecode(name)}: {error.strerror}"
+    if name is None:
+        return error.strerror
+    is_absent = isinstance(error, FileNotFoundError)
+    return f"{os.fsdecode(name)}: {'there is no such file' if is_absent else error.strerror}"
 
 
 def _turn_off(stream: TextIO) -> None:

@@ -124,3 +124,11 @@ def overwritten(path: Path, file: str) -> str:
         f"{path}: is an input of this command ({file}), and the output would overwrite it. Give "
         "the output another name or folder"
     )
+
+
+def start_of_lines(file: str | None, number: int, n_pages: int) -> str:
+    """The prefix of each printed line: the file's name and the page's number, where needed."""
+    parts = [] if file is None else [printable(file)]
+    if n_pages > 1:
+        parts.append(f"page {number}")
+    return f"{', '.join(parts)}: " if parts else ""

@@ -13,7 +13,7 @@ from digitcnn._utils.text import first_line
 from digitcnn.cli._common import check_files
 from digitcnn.cli._files import find_paths
 from digitcnn.cli._measures import count
-from digitcnn.cli._output import describe_os_error, is_terminal, printable, say, show
+from digitcnn.cli._output import describe_os_error, is_terminal, say, show
 from digitcnn.cli._progress import FileProgress
 from digitcnn.cli._read_outputs import (
     STDIN,
@@ -21,6 +21,7 @@ from digitcnn.cli._read_outputs import (
     Overlays,
     overwritten,
     print_page,
+    start_of_lines,
 )
 from digitcnn.cli._table import check_ending
 from digitcnn.reading import DigitReader, Page
@@ -189,11 +190,3 @@ def _read(
                 say(f"digitcnn read: {why if file in why else f'{file}: {why}'}")
                 yield _Read(file, number, n_pages, None)
             progress.step()
-
-
-def start_of_lines(file: str | None, number: int, n_pages: int) -> str:
-    """The prefix of each printed line: the file's name and the page's number, where needed."""
-    parts = [] if file is None else [printable(file)]
-    if n_pages > 1:
-        parts.append(f"page {number}")
-    return f"{', '.join(parts)}: " if parts else ""

@@ -10,9 +10,8 @@ from digitcnn._utils.atomic import atomic_write, is_same_file
 from digitcnn.cli._common import check_files
 from digitcnn.cli._measures import count
 from digitcnn.cli._output import say, show
-from digitcnn.cli._read_outputs import STDIN, Overlays, overwritten
+from digitcnn.cli._read_outputs import STDIN, Overlays, overwritten, start_of_lines
 from digitcnn.cli._table import check_ending, write_table
-from digitcnn.cli.read import start_of_lines
 from digitcnn.reading import DigitReader, Form, FormPage
 from digitcnn.reading.forms.page import is_doubtful
 from digitcnn.reading.forms.review import make_review

@@ -8,6 +8,7 @@ import warnings
 import webbrowser
 from importlib.util import find_spec
 
+from digitcnn._utils.refusals import not_installed
 from digitcnn.cli._common import check_files
 from digitcnn.cli._output import say, show
 
@@ -20,14 +21,14 @@ def serve(options: argparse.Namespace) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     missing = [name for name in _LIBRARIES if find_spec(name) is None]
     if missing:
-        raise ImportError(
-            f"digitcnn serve needs {' and '.join(missing)}, not installed here. Install "
-            '"digitcnn[serve]"'
-        )
+        raise not_installed("digitcnn serve", missing, "serve")
     from digitcnn.web.server import open_socket, run_server
     from digitcnn.web.settings import Settings, is_loopback
 
     check_files(model=options.model)
+    folder = options.collect
+    if folder is not None and os.path.lexists(folder) and not os.path.isdir(folder):
+        raise NotADirectoryError(f"{folder}: expected a folder for --collect, got a file")
     token = options.token or os.environ.get(TOKEN_VARIABLE) or None
     is_safe = token is None or (token.isascii() and token.isprintable())
     if token is not None and not (is_safe and len(token) >= _SHORTEST_TOKEN):

@@ -8,6 +8,7 @@ from sklearn.pipeline import Pipeline
 from digitcnn._typing import ArrayLike
 from digitcnn._utils.images import to_pictures
 from digitcnn._utils.pictures import list_pictures
+from digitcnn._utils.refusals import not_installed
 from digitcnn.classifier import DigitCNNClassifier
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ def need_matplotlib(caller: str) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ImportError(
-            f"{caller} draws with matplotlib, which is not installed. Install matplotlib, or "
-            '"digitcnn[plots]"'
-        ) from error
+        raise not_installed(caller, ["matplotlib"], "plots") from error
 
 
 def open_axes(ax: "Axes | None", figsize: tuple[float, float]) -> "Axes":

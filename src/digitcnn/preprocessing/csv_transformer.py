@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import validate_data
 
 from digitcnn._typing import ArrayLike, ColumnName, FilePaths
+from digitcnn._utils.refusals import not_installed
 from digitcnn.tables.csv_reader import describe_bad_pixel
 from digitcnn.tables.frames import put_pixels, read_frame
 from digitcnn.tables.readers import pixel_columns_of, read_table
@@ -166,10 +167,8 @@ def _as_pandas(X: Any) -> Any:
         try:
             frame = X.to_pandas()
         except ImportError as error:
-            raise ImportError(
-                f"a {type(X).__module__}.{type(X).__qualname__} becomes a DataFrame of pandas by "
-                'way of pyarrow: pip install "digitcnn[parquet]"'
-            ) from error
+            kind = f"{type(X).__module__}.{type(X).__qualname__}"
+            raise not_installed(f"converting a {kind} to pandas", ["pyarrow"], "parquet") from error
         if hasattr(frame, "iloc") and hasattr(frame, "columns"):
             return frame
     elif not any(hasattr(X, name) for name in _TABLES_HAVE + _NO_TABLES_HAVE):

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from digitcnn._utils.refusals import not_installed
+
 if TYPE_CHECKING:
     from digitcnn.reading.page import Digit, Page
 
@@ -58,9 +60,7 @@ def plot_page(page: "Page", pixels: np.ndarray | None, ax: Any, min_confidence: 
     try:
         from matplotlib import patches, pyplot
     except ImportError as error:
-        raise ImportError(
-            'expected matplotlib for Page.plot, got none. Install matplotlib, or "digitcnn[plots]"'
-        ) from error
+        raise not_installed("Page.plot", ["matplotlib"], "plots") from error
 
     if ax is None:
         ax = pyplot.subplots(layout="constrained")[1]

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from digitcnn._utils.refusals import not_installed
 from digitcnn._utils.text import first_line, shorten
 from digitcnn.tables.image_files import ImageFileError
 
@@ -82,9 +83,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
     try:
         import pypdfium2
     except ImportError as error:
-        raise ImportError(
-            f'{name}: expected pypdfium2 to read a PDF, got none. Run pip install "digitcnn[pdf]"'
-        ) from error
+        raise not_installed(f"{name}: reading a PDF", ["pypdfium2"], "pdf") from error
     content = _content(source)
     with _lock:
         document = None

@@ -22,6 +22,7 @@ from digitcnn._typing import ArrayLike, FilePath, FittedClassifier
 from digitcnn._utils.atomic import atomic_write
 from digitcnn._utils.images import to_pictures
 from digitcnn._utils.labels import check_labels_known, encode_labels
+from digitcnn._utils.refusals import not_installed
 from digitcnn._version import __version__
 from digitcnn.abstaining import AbstainingClassifier
 from digitcnn.calibration import wilson_interval
@@ -189,9 +190,7 @@ def check_libraries(caller: str) -> None:
     """
     missing = [name for module, name in _LIBRARIES.items() if find_spec(module) is None]
     if missing:
-        raise ImportError(
-            f'{caller} needs {" and ".join(missing)}, not installed here. Install "digitcnn[plots]"'
-        )
+        raise not_installed(caller, missing, "plots")
 
 
 def _find_pictures(

@@ -55,7 +55,7 @@ def find_pixel_columns(
         name for name in names if (label is None or name != str(label)) and not _is_index(name)
     ]
     if not others:
-        raise ValueError(f"{where}no pixel columns; the columns are {some_of(names)}.")
+        raise ValueError(f"{where}expected pixel columns, got only {some_of(names)}")
     split = {name: _NUMBERS.split(name) for name in others}
     # The text between the numbers; a name without numbers belongs to no family.
     families = Counter(tuple(parts[::2]) for parts in split.values() if len(parts) > 1)

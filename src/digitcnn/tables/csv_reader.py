@@ -68,7 +68,7 @@ def read_header(path: Path) -> tuple[list[str], int]:
     for line, row in rows_of(path):
         if row:
             return _check_names(row, f"{path}, line {line}"), line
-    raise ValueError(f"{path}: the file is empty.")
+    raise ValueError(f"{path}: expected a header and a row for each image, got an empty file")
 
 
 def iter_csv(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from digitcnn._typing import ColumnName
+from digitcnn._utils.refusals import not_installed
 from digitcnn._utils.text import first_line
 from digitcnn.tables.columns import layout_of, text_names
 from digitcnn.tables.csv_reader import describe_bad_pixel, is_real
@@ -148,7 +149,7 @@ def read_parquet(path: Path) -> Any:
     try:
         return pd.read_parquet(path)
     except ImportError as error:
-        raise _without_pyarrow(path) from error
+        raise not_installed(f"{path}: reading Parquet", ["pyarrow"], "parquet") from error
     except (ValueError, OSError) as error:
         raise ValueError(f"{path}: damaged, or no Parquet file ({first_line(error)}).") from error
 
@@ -159,14 +160,10 @@ def iter_parquet(path: Path) -> Iterator[Any]:
         import pyarrow as pa
         from pyarrow import parquet
     except ImportError as error:
-        raise _without_pyarrow(path) from error
+        raise not_installed(f"{path}: reading Parquet", ["pyarrow"], "parquet") from error
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
                 yield batch.to_pandas()
     except (ValueError, OSError, pa.ArrowException) as error:
         raise ValueError(f"{path}: damaged, or no Parquet file ({first_line(error)}).") from error
-
-
-def _without_pyarrow(path: Path) -> ImportError:
-    return ImportError(f'{path}: reading Parquet needs pyarrow: pip install "digitcnn[parquet]".')

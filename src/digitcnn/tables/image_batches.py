@@ -77,9 +77,12 @@ class ImageReader:
     def check_any_left(self) -> None:
         """Raise an error if every file is bad."""
         if len(self.bad) == len(self.images.files):
+            first = next(iter(self.bad.values()))
+            if len(self.bad) == 1:
+                raise ValueError(first)
             raise ValueError(
                 f"{self.images.source}: expected images, got {len(self.bad):,} files of which none "
-                f"can be read. The first: {next(iter(self.bad.values()))}"
+                f"can be read. The first: {first}"
             )
 
     def describe_bad(self) -> str:
