@@ -151,6 +151,8 @@ def test_picture_without_numbers_is_no_error(folder, run):
     ("arguments", "message"),
     [
         (["nowhere.png"], "there is no such file"),
+        (["scans/a9.png", "--lexicon", "no.txt"], "no.txt: there is no such file"),
+        (["scans/a9.png", "--form", "no.json"], "no.json: there is no such file"),
         (["empty"], "expected image or PDF files in the folder"),
         (["scans/a9.png", "--csv", "scans/a9.png"], "an old table, got an image"),
         (["scans/a9.png", "--csv", "nowhere/x.csv"], "there is no folder"),
