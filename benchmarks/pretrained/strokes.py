@@ -132,7 +132,7 @@ def five(rng: Rng) -> list:
         way: type[list] = Straight if rng.random() < 0.4 else list
         strokes = [way([(rng.uniform(0.5, 0.8), 0), turn, belly_end, foot])]
         if rng.random() < 0.4:  # the foot runs on to the next digit
-            strokes[0].append((rng.uniform(1.1, 1.8), rng.uniform(0.9, 1.0)))
+            strokes[0].append((rng.uniform(1.05, 1.15), rng.uniform(0.9, 1.0)))
         return strokes
     if kind < 0.42:  # a hook, and a belly that ends low
         hook = [(0.85, rng.uniform(0.05, 0.15)), (0.5, 0), (0.15, 0.2), (0.25, 0.42)]
@@ -177,7 +177,7 @@ def seven_looped(rng: Rng) -> list:
     cross = rng.uniform(0.5, 0.7)
     back = (rng.uniform(0.1, 0.3), cross + rng.uniform(0, 0.15))
     start = (rng.uniform(0.25, 0.5), rng.uniform(-0.03, 0.08))
-    end = (rng.uniform(1.0, 1.3), cross - rng.uniform(0, 0.15))
+    end = (rng.uniform(0.95, 1.1), cross - rng.uniform(0, 0.15))
     return [[start, corner, (foot[0] + 0.08, 0.5), foot], [(foot[0], 0.8), back, (0.5, cross), end]]
 
 
@@ -191,7 +191,7 @@ def eight(rng: Rng) -> list:
     s = [(0.5 + narrow, 0.12 + gap), (0.5, 0), (0.5 - narrow, waist / 2), (0.5, waist)]
     s += [(0.5 + wide, (1 + waist) / 2), (0.5, 1), (0.5 - wide, (1 + waist) / 2), (0.5, waist)]
     if rng.random() < 0.2:  # its end crosses its start and sticks out
-        end = (0.5 + rng.uniform(0.4, 0.8), rng.uniform(0.05, 0.4))
+        end = (0.5 + rng.uniform(0.35, 0.55), rng.uniform(0.05, 0.4))
         return [[*s, (0.5 + narrow * 0.8, waist * 0.6), end]]
     return [[*s, (0.5 + narrow, waist / 2), (0.5 + narrow * rng.uniform(0.4, 0.9), 0.03)]]
 

@@ -175,7 +175,11 @@ def test_table_goes_to_a_stream_in_memory_too(monkeypatch):
     [
         (OutputClosedError(), 0, ""),
         (KeyboardInterrupt(), 130, "digitcnn info: stopped\n"),
-        (OSError(errno.ENOENT, "gone", "a.csv"), 2, "digitcnn info: a.csv: gone\n"),
+        (
+            OSError(errno.ENOENT, "gone", "a.csv"),
+            2,
+            "digitcnn info: a.csv: there is no such file or folder\n",
+        ),
     ],
 )
 def test_command_ends_with_the_status_of_what_ended_it(monkeypatch, capsys, error, status, said):
