@@ -112,7 +112,8 @@ def rate_group(shades: Shades, group: np.ndarray, share: float) -> float:
     around = cv2.dilate(group, _FAR) - cv2.dilate(group, _NEAR)
     inside = cv2.mean(contrast, group)[0]
     noise = shades.noise + (_STEP if shades.is_even and not shades.noise else _TEXTURE)
-    clear = (inside - cv2.mean(contrast, around)[0]) / noise
+    # Strokes are no clearer because there is ink of the other polarity beside them.
+    clear = (inside - cv2.mean(np.maximum(contrast, 0), around)[0]) / noise
     _, _, width, height = cv2.boundingRect(group)
     thickness = 2 * mean_depth(group)
     edge = border(group)
