@@ -13,6 +13,8 @@ is available for minutes only. The parts:
 - speed: images a second of training and prediction, beside bare Keras and a bare PyTorch loop, and
   of the distorted batches alone;
 - search: a `GridSearchCV` of 12 candidates, in one process and with two workers on the one GPU;
+- joint: that search in one process beside one whose networks are trained together, in alternating
+  pairs, with either kind of convolutions (`joint_search.py`; JAX alone);
 - agree: a network's answers on the GPU and on the processor, a training on the processor beside it,
   and the memory taken.
 
@@ -32,7 +34,7 @@ from pathlib import Path
 import numpy as np
 from _report import print_header, print_table
 
-PARTS = ("tests", "fit", "speed", "agree", "search", "notebook")
+PARTS = ("tests", "fit", "speed", "agree", "search", "joint", "notebook")
 # Seconds that a part may take.
 LIMIT = 150
 
@@ -194,6 +196,23 @@ def run_search(options):
         )
     apart = float(np.abs(scores[1] - scores[2]).max())
     say(what="scores of one process and of two workers, largest difference", value=f"{apart:.4f}")
+
+
+def run_joint(options):
+    import keras
+    from joint_search import COLUMNS, CONVOLUTIONS, choose_convolutions, compare, rows_of
+
+    if keras.backend.backend() != "jax":
+        return
+    n = 600 if options.quick else 6000
+    X, y = options.mnist["x_train"][:n], options.mnist["y_train"][:n]
+    for kind in CONVOLUTIONS:
+        choose_convolutions(kind)
+        found, n_together = compare(X, y, 1 if options.quick else 3, epochs=2, max_together=32)
+        for row in rows_of(found, kind):
+            figures = ", ".join(f"{name} {x}" for name, x in zip(COLUMNS[2:], row[2:], strict=True))
+            what = f"grid search, {n_together} networks together, {kind}, {row[1]}"
+            say(what=what, value=figures, memory=memory_megabytes())
 
 
 def run_agree(options):

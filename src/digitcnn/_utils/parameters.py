@@ -185,3 +185,16 @@ def check_parameters(parameters: dict[str, Any]) -> None:
         rule = RULES.get(name)
         if rule is not None and not rule.holds(value):
             raise ValueError(f"expected {name} to be {rule.expected}, got {value!r}")
+
+
+def check_max_together(value: Any) -> None:
+    """Check the parameter of a search that trains several networks together.
+
+    Raises
+    ------
+    ValueError
+        If it is neither "auto" nor a whole number from 1 up.
+    """
+    rule = _either(_one_of("auto"), _whole(1))
+    if not rule.holds(value):
+        raise ValueError(f"expected max_together to be {rule.expected}, got {value!r}")

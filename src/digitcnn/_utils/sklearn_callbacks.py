@@ -54,6 +54,11 @@ class FitTask:
         if hasattr(estimator, "_init_callback_context"):
             self._context = estimator._init_callback_context(max_subtasks=epochs)
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether the estimator has callbacks."""
+        return bool(getattr(self._data["estimator"], "_skl_callbacks", ()))
+
     def begin(self) -> None:
         if self._context is not None:
             self._context.call_on_fit_task_begin(**self._data)

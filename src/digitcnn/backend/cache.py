@@ -8,6 +8,7 @@ arrays.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from digitcnn.backend.steps import KerasSteps, has_jax_steps, has_processor_step
 from digitcnn.backend.structure import weights_and_seeds
 
 if TYPE_CHECKING:
+    from digitcnn.backend.joint_steps import JointSteps
     from digitcnn.backend.tensorflow import ProcessorSteps
 
 # Number of compiled networks that are kept: the most recently used.
@@ -92,6 +94,13 @@ class CompiledNetwork:
         self.steps: KerasSteps | ProcessorSteps = make_steps(
             model, device, is_own=is_own, is_logits=is_logits
         )
+
+    @cached_property
+    def joint_steps(self) -> "JointSteps":
+        """Steps that train several networks like this one at once. They require JAX."""
+        from digitcnn.backend.joint_steps import JointSteps
+
+        return JointSteps(self.model)
 
     def restart(self, seed: int) -> None:
         """Reset a named network: initial weights for a seed, and a new state of the optimizer."""

@@ -115,13 +115,11 @@ class NetworkPlan:
         from digitcnn.backend.steps import has_jax_steps, has_processor_steps
 
         regularization = self.regularization()._asdict()
-        if not self.is_own and has_processor_steps(self.device):
+        if not self.is_own and (
+            has_processor_steps(self.device) or has_jax_steps(self.device, kind_of(self.optimizer))
+        ):
+            # The regularisation is an argument of these steps.
             regularization = {k: value is not None for k, value in regularization.items()}
-        elif not self.is_own and has_jax_steps(self.device, kind_of(self.optimizer)):
-            # Only the dropout is compiled in.
-            regularization.update(
-                weight_decay=regularization["weight_decay"] is not None, label_smoothing=True
-            )
         build = {k: v for k, v in self.build_options().items() if k not in ("seed", "dropout")}
         if self.is_own:
             del build["architecture"]

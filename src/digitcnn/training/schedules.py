@@ -236,6 +236,11 @@ class EpochTasks(callbacks.Callback):
         self.task = task
         self.fitted = fitted
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether scikit-learn's callbacks follow the epochs."""
+        return self.task.is_followed
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.task.begin_epoch()
 

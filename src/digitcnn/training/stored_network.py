@@ -54,7 +54,7 @@ class StoredNetwork(NetworkState):
                     with self._device_scope():
                         network = self._make()
                         network.steps.regularize(self.plan.regularization())
-                    self._fill(network)
+                    self.fill(network)
                     self._network = network
                     self.__dict__.pop("_session", None)
         return self._network.model
@@ -195,7 +195,7 @@ class StoredNetwork(NetworkState):
             network = borrow(self._key, self._make_as_known)
         except _ChangedError:
             network = self._make()
-        self._fill(network)
+        self.fill(network)
         return network
 
     def _give_back(self, network: "CompiledNetwork", is_watched: bool) -> bool:
@@ -225,14 +225,15 @@ class StoredNetwork(NetworkState):
             token = self.__dict__.setdefault("_state_key", object())
             with ExitStack() as stack:
                 try:
-                    shared = share(key, token, self._make_as_known, self._fill)
+                    shared = share(key, token, self._make_as_known, self.fill)
                     network = stack.enter_context(shared)
                 except _ChangedError:
                     _ = self.model
                     network = self._network
                 yield network
 
-    def _fill(self, network: "CompiledNetwork") -> None:
+    def fill(self, network: "CompiledNetwork") -> None:
+        """Assign this network's state to a compiled network, or its initial one."""
         from digitcnn.backend.cache import assign_values, state_variables
 
         if "_state" in vars(self):

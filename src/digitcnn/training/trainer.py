@@ -14,11 +14,13 @@ from digitcnn.inference.probabilities import (
 )
 from digitcnn.training.checkpoints import Checkpoint
 from digitcnn.training.history import History
+from digitcnn.training.joint import Training, is_trained_elsewhere
 from digitcnn.training.network_plan import NetworkPlan
 from digitcnn.training.plan import TrainingPlan
 from digitcnn.training.stored_network import StoredNetwork
 
 if TYPE_CHECKING:
+    from digitcnn.augmentation.batches import DigitBatches
     from digitcnn.backend.cache import CompiledNetwork
 
 # Images that go through the network in one call on an accelerator, which is waited for after each.
@@ -86,9 +88,13 @@ class NetworkTrainer:
             Whether callbacks may keep the network, so that it cannot be reused.
         """
         from digitcnn.augmentation.batches import DigitBatches
-        from digitcnn.backend.devices import on_processor
         from digitcnn.training.loop import train
 
+        is_plain = validation is None and checkpoint is None and not is_watched
+        is_plain &= rows is None or len(rows) == len(X)
+        is_plain &= not any(getattr(one, "is_followed", False) for one in callbacks or [])
+        if is_trained_elsewhere(self, Training(X, y_encoded, sample_weight, plan, is_plain)):
+            return
         network_plan, before = self.network.plan, self.history
         record = self._record = History()
         with self.network.training(is_watched) as network:
@@ -97,19 +103,13 @@ class NetworkTrainer:
                 network.model.optimizer.learning_rate = network_plan.start_learning_rate
             if checkpoint is not None and checkpoint.progress is not None:
                 record = self._record = checkpoint.progress.history
-            training_data = DigitBatches(
+            training_data = make_training_batches(
+                plan,
                 X,
                 y_encoded,
                 sample_weight,
-                pixel_range=network_plan.pixel_range,
-                batch_size=plan.batch_size,
-                distortion=plan.distortion,
-                corruption_rate=plan.corruption_rate,
                 rows=rows,
-                shuffle=True,
-                seed=network_plan.seed,
                 first_epoch=before.n_epochs + record.n_epochs,
-                ahead_on=None if on_processor(network_plan.device) else network_plan.device,
             )
             validation_data = None
             if validation is not None:
@@ -205,6 +205,36 @@ class NetworkTrainer:
         other = NetworkTrainer(self.network.going_on(plan))
         other.history = self.history
         return other
+
+
+def make_training_batches(
+    plan: TrainingPlan,
+    X: np.ndarray,
+    y_encoded: np.ndarray,
+    sample_weight: np.ndarray | None,
+    *,
+    rows: np.ndarray | None = None,
+    first_epoch: int = 0,
+) -> "DigitBatches":
+    """The batches of a training: parameters as in `DigitBatches` and `NetworkTrainer.train`."""
+    from digitcnn.augmentation.batches import DigitBatches
+    from digitcnn.backend.devices import on_processor
+
+    network = plan.network
+    return DigitBatches(
+        X,
+        y_encoded,
+        sample_weight,
+        pixel_range=network.pixel_range,
+        batch_size=plan.batch_size,
+        distortion=plan.distortion,
+        corruption_rate=plan.corruption_rate,
+        rows=rows,
+        shuffle=True,
+        seed=network.seed,
+        first_epoch=first_epoch,
+        ahead_on=None if on_processor(network.device) else network.device,
+    )
 
 
 def _most_at_once(device: str) -> int:

@@ -1,0 +1,260 @@
+"""Searches that train several networks together give what scikit-learn's searches give."""
+
+import pickle
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+from sklearn.metrics import accuracy_score, get_scorer, log_loss
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    RandomizedSearchCV,
+    ShuffleSplit,
+    StratifiedKFold,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from conftest import make_classifier
+from digitcnn.search import JointGridSearchCV, JointRandomizedSearchCV
+
+JOINT = keras.backend.backend() == "jax"
+joint_only = pytest.mark.skipif(not JOINT, reason="joint trainings need KERAS_BACKEND=jax")
+# What a score of so few digits may move by, through rounding in the course of a training.
+CLOSE = {"atol": 0.03}
+
+
+@pytest.fixture
+def some(digits):
+    X, y = digits
+    return X[:97], y[:97]
+
+
+def fits(search, some, **params):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the network has not learned")
+        return search.fit(*some, **params)
+
+
+def both(estimator, grid, some, *, cv=2, max_together=32, fit_params=None, **options):
+    """A search of scikit-learn, and a joint one."""
+    ordinary = GridSearchCV(estimator, grid, cv=cv, **options)
+    joint = JointGridSearchCV(estimator, grid, cv=cv, max_together=max_together, **options)
+    return [fits(one, some, **(fit_params or {})) for one in (ordinary, joint)]
+
+
+def assert_alike(ordinary, joint):
+    assert joint.cv_results_.keys() == ordinary.cv_results_.keys()
+    assert joint.cv_results_["params"] == ordinary.cv_results_["params"]
+    for name, values in ordinary.cv_results_.items():
+        own = joint.cv_results_[name]
+        assert np.shape(own) == np.shape(values)
+        if "_test_" in name and not name.startswith("rank"):
+            np.testing.assert_allclose(own, values, **CLOSE)
+
+
+def test_results_are_those_of_scikit_learns_search_with_folds_of_unequal_sizes(some):
+    # 48 and 49 digits: the last batches differ. Distorted ones, dropout and smoothing.
+    clf = make_classifier(
+        epochs=2, batch_size=32, rotation_range=10.0, corruption_rate=0.5, label_smoothing=0.1
+    )
+    grid = {"learning_rate": [0.001, 0.004], "dropout": [0.1, 0.3], "weight_decay": [0.01]}
+    ordinary, joint = both(clf, grid, some, scoring="neg_log_loss")
+    assert_alike(ordinary, joint)
+    # Far from the same for all, so that a mix-up would be seen.
+    assert np.ptp(ordinary.cv_results_["split0_test_score"]) > 0.05
+    np.testing.assert_allclose(
+        joint.cv_results_["mean_test_score"], ordinary.cv_results_["mean_test_score"], rtol=1e-3
+    )
+    assert joint.n_trained_together_ == (8 if JOINT else 0)
+    assert joint.best_index_ == ordinary.best_index_
+    assert joint.best_params_ == ordinary.best_params_
+    assert joint.n_splits_ == 2
+    assert joint.multimetric_ is False
+    # The final fit is an ordinary one.
+    X, y = some
+    np.testing.assert_array_equal(joint.predict(X), ordinary.predict(X))
+    assert joint.score(X, y) == ordinary.score(X, y)
+    assert (joint.cv_results_["mean_fit_time"] > 0).all()
+
+
+def test_candidates_with_other_layers_or_batches_form_groups(some):
+    clf = make_classifier(epochs=1, batch_size=64)
+    grid = [
+        {"learning_rate": [0.001, 0.004]},
+        {"batch_size": [32], "rotation_range": [0.0, 20.0]},
+        # Each alone, or not to be trained together.
+        {"optimizer": ["sgd"]},
+        {"validation_fraction": [0.2], "learning_rate": [0.001]},
+        {"schedule": ["plateau"], "weight_decay": [0.0, 0.1]},
+    ]
+    ordinary, joint = both(clf, grid, some, refit=False)
+    assert_alike(ordinary, joint)
+    assert joint.n_trained_together_ == (10 if JOINT else 0)
+
+
+@joint_only
+def test_networks_together_have_the_losses_and_weights_of_each_alone(some):
+    clf = make_classifier(architecture="compact", epochs=2, batch_size=48, dropout=0.2)
+    kept = []
+
+    def keep(estimator, X, y):
+        kept.append(estimator)
+        return 0.0
+
+    both(clf, {"random_state": [0, 1]}, some, scoring=keep, refit=False)
+    alone, together = kept[:4], kept[4:]
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(other.batch_loss_curve_, one.batch_loss_curve_, rtol=1e-4)
+        assert other.history_.keys() == one.history_.keys()
+        for name, values in one.history_.items():
+            np.testing.assert_allclose(other.history_[name], values, rtol=1e-4)
+        for a, b in zip(
+            one._trainer.network.get_state(), other._trainer.network.get_state(), strict=True
+        ):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(b, a, atol=2e-3)
+    # Other seeds are other networks.
+    assert together[0].loss_curve_ != together[2].loss_curve_
+
+
+@joint_only
+def test_max_together_limits_a_program(some, monkeypatch):
+    from digitcnn.training import joint_loop
+
+    numbers = []
+    start = joint_loop.Epochs.__init__
+
+    def count(self, trainings, *arguments):
+        numbers.append(len(trainings))
+        start(self, trainings, *arguments)
+
+    monkeypatch.setattr(joint_loop.Epochs, "__init__", count)
+    clf, grid = make_classifier(epochs=1), {"learning_rate": [0.001, 0.002, 0.003]}
+    search = fits(JointGridSearchCV(clf, grid, cv=2, refit=False, max_together=4), some)
+    assert numbers == [4, 2]
+    assert search.n_trained_together_ == 6
+    # Alone on a processor: this is what "auto" does there.
+    for most in (1, "auto"):
+        search = fits(JointGridSearchCV(clf, grid, cv=2, refit=False, max_together=most), some)
+        assert search.n_trained_together_ == (0 if most == 1 or on_cpu() else 6)
+
+
+def on_cpu():
+    from digitcnn.backend.devices import on_processor
+
+    return on_processor("auto")
+
+
+def test_candidates_that_diverge_or_fail_are_scored_as_by_scikit_learn(some):
+    clf = make_classifier(epochs=1, optimizer="sgd", schedule=None)
+    grid = {"learning_rate": [0.001, 1e30, 0.002, -1.0]}
+    with pytest.warns(FitFailedWarning, match="4 fits failed"):
+        ordinary, joint = both(clf, grid, some, refit=False)
+    assert_alike(ordinary, joint)
+    assert np.isnan(joint.cv_results_["mean_test_score"]).tolist() == [False, True, False, True]
+    with pytest.raises(ValueError, match="expected learning_rate to be a number above 0"):
+        fits(
+            JointGridSearchCV(clf, {"learning_rate": [-1.0]}, error_score="raise", max_together=8),
+            some,
+        )
+
+
+def test_pipelines_train_scores_and_several_metrics(some):
+    X, y = some
+    pipeline = make_pipeline(FunctionTransformer(np.flip), make_classifier(epochs=1))
+    grid = {"digitcnnclassifier__learning_rate": [0.001, 0.004]}
+    options = {
+        "scoring": {"right": "accuracy", "loss": "neg_log_loss"},
+        "refit": "loss",
+        "return_train_score": True,
+        "cv": StratifiedKFold(2, shuffle=True, random_state=1),
+    }
+    ordinary, joint = both(pipeline, grid, (X, y), **options)
+    assert_alike(ordinary, joint)
+    assert joint.multimetric_
+    assert joint.scorer_.keys() == {"right", "loss"}
+    assert joint.best_estimator_[0].func is np.flip
+    assert joint.n_trained_together_ == (4 if JOINT else 0)
+
+
+def test_splits_and_seeds_that_are_drawn_anew_are_drawn_once(some):
+    clf = make_classifier(epochs=1, random_state=None)
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append(X)
+        return accuracy_score(y, estimator.predict(X))
+
+    search = JointGridSearchCV(
+        clf,
+        {"learning_rate": [0.001, 0.004]},
+        cv=ShuffleSplit(2, test_size=0.5),
+        scoring=score,
+        max_together=8,
+        refit=False,
+    )
+    fits(search, some)
+    assert search.n_trained_together_ == (4 if JOINT else 0)
+    # Both candidates are scored by the same two folds.
+    for one, other in zip(seen[:2], seen[2:], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sample_weights_and_groups_are_used(some):
+    weights = np.linspace(0.0, 2.0, len(some[0]))
+    groups = np.arange(len(some[0])) % 5
+    ordinary, joint = both(
+        make_classifier(epochs=1),
+        {"learning_rate": [0.001, 0.004]},
+        some,
+        cv=GroupKFold(2),
+        scoring="neg_log_loss",
+        fit_params={"sample_weight": weights, "groups": groups},
+        refit=False,
+    )
+    assert_alike(ordinary, joint)
+    assert joint.n_trained_together_ == (4 if JOINT else 0)
+
+
+def test_randomized_search_draws_scikit_learns_candidates(some):
+    clf, space = make_classifier(epochs=1), {"learning_rate": np.geomspace(0.001, 0.01, 20)}
+    options = {"n_iter": 2, "cv": 2, "random_state": 3, "refit": False}
+    ordinary = fits(RandomizedSearchCV(clf, space, **options), some)
+    joint = fits(JointRandomizedSearchCV(clf, space, max_together=8, **options), some)
+    assert_alike(ordinary, joint)
+    assert joint.n_trained_together_ == (4 if JOINT else 0)
+
+
+def test_searches_are_cloned_and_pickled(some):
+    search = JointGridSearchCV(
+        make_classifier(epochs=1), {"learning_rate": [0.004]}, cv=2, max_together=8
+    )
+    assert clone(search).get_params()["max_together"] == 8
+    assert "n_jobs" not in search.get_params()
+    fits(search, some)
+    again = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(again.predict(some[0]), search.predict(some[0]))
+    assert "_given" not in vars(search)
+    assert get_scorer("neg_log_loss")(again, *some) == pytest.approx(
+        -log_loss(some[1], search.predict_proba(some[0]))
+    )
+
+
+@pytest.mark.parametrize("most", [0, 2.5, "all", None])
+def test_max_together_of_another_kind_is_refused(some, most):
+    search = JointGridSearchCV(make_classifier(), {"learning_rate": [0.1]}, max_together=most)
+    with pytest.raises(ValueError, match="expected max_together to be 'auto', or a whole number"):
+        search.fit(*some)
+
+
+def test_other_estimators_are_searched_as_by_scikit_learn(some):
+    from sklearn.linear_model import LogisticRegression
+
+    ordinary, joint = both(LogisticRegression(max_iter=2000), {"C": [0.1, 1.0]}, some)
+    assert_alike(ordinary, joint)
+    assert joint.n_trained_together_ == 0
