@@ -39,6 +39,7 @@ WITHOUT_KERAS = (
     "datasets",
     "reading",
     "recipes",
+    "search",
     "inspection",
     "label_errors",
     "report",

@@ -13,7 +13,6 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     RandomizedSearchCV,
-    ShuffleSplit,
     StratifiedKFold,
 )
 from sklearn.pipeline import make_pipeline
@@ -26,6 +25,8 @@ JOINT = keras.backend.backend() == "jax"
 joint_only = pytest.mark.skipif(not JOINT, reason="joint trainings need KERAS_BACKEND=jax")
 # What a score of so few digits may move by, through rounding in the course of a training.
 CLOSE = {"atol": 0.03}
+# Nearly all tests train two candidates in two folds of 48 and 49 digits: this compiles once.
+SHORT = make_classifier(epochs=1, batch_size=64)
 
 
 @pytest.fixture
@@ -58,19 +59,26 @@ def assert_alike(ordinary, joint):
 
 
 def test_results_are_those_of_scikit_learns_search_with_folds_of_unequal_sizes(some):
-    # 48 and 49 digits: the last batches differ. Distorted ones, dropout and smoothing.
-    clf = make_classifier(
-        epochs=2, batch_size=32, rotation_range=10.0, corruption_rate=0.5, label_smoothing=0.1
-    )
-    grid = {"learning_rate": [0.001, 0.004], "dropout": [0.1, 0.3], "weight_decay": [0.01]}
+    # 48 and 49 digits. Candidates that differ in all that may differ in a program.
+    clf = make_classifier(epochs=3, batch_size=64)
+    grid = [
+        {"learning_rate": [0.001], "dropout": [0.1], "weight_decay": [0.0]},
+        {
+            "learning_rate": [0.006],
+            "dropout": [0.3],
+            "label_smoothing": [0.1],
+            "rotation_range": [20.0],
+            "corruption_rate": [0.5],
+            "schedule": [None],
+            "random_state": [7],
+        },
+    ]
     ordinary, joint = both(clf, grid, some, scoring="neg_log_loss")
     assert_alike(ordinary, joint)
-    # Far from the same for all, so that a mix-up would be seen.
-    assert np.ptp(ordinary.cv_results_["split0_test_score"]) > 0.05
-    np.testing.assert_allclose(
-        joint.cv_results_["mean_test_score"], ordinary.cv_results_["mean_test_score"], rtol=1e-3
-    )
-    assert joint.n_trained_together_ == (8 if JOINT else 0)
+    scores = ordinary.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(joint.cv_results_["mean_test_score"], scores, rtol=5e-4)
+    assert np.ptp(scores) > 0.005  # a mix-up would be seen
+    assert joint.n_trained_together_ == (4 if JOINT else 0)
     assert joint.best_index_ == ordinary.best_index_
     assert joint.best_params_ == ordinary.best_params_
     assert joint.n_splits_ == 2
@@ -82,19 +90,17 @@ def test_results_are_those_of_scikit_learns_search_with_folds_of_unequal_sizes(s
     assert (joint.cv_results_["mean_fit_time"] > 0).all()
 
 
-def test_candidates_with_other_layers_or_batches_form_groups(some):
-    clf = make_classifier(epochs=1, batch_size=64)
+def test_candidates_that_differ_in_more_than_numbers_form_groups(some):
+    rates = [0.001, 0.004]
     grid = [
-        {"learning_rate": [0.001, 0.004]},
-        {"batch_size": [32], "rotation_range": [0.0, 20.0]},
-        # Each alone, or not to be trained together.
-        {"optimizer": ["sgd"]},
-        {"validation_fraction": [0.2], "learning_rate": [0.001]},
-        {"schedule": ["plateau"], "weight_decay": [0.0, 0.1]},
+        {"learning_rate": rates},
+        {"learning_rate": rates, "epochs": [2]},
+        # Not to be trained together.
+        {"schedule": ["plateau"], "min_learning_rate": [0.0]},
     ]
-    ordinary, joint = both(clf, grid, some, refit=False)
+    ordinary, joint = both(SHORT, grid, some, refit=False)
     assert_alike(ordinary, joint)
-    assert joint.n_trained_together_ == (10 if JOINT else 0)
+    assert joint.n_trained_together_ == (8 if JOINT else 0)
 
 
 @joint_only
@@ -106,24 +112,27 @@ def test_networks_together_have_the_losses_and_weights_of_each_alone(some):
         kept.append(estimator)
         return 0.0
 
-    both(clf, {"random_state": [0, 1]}, some, scoring=keep, refit=False)
-    alone, together = kept[:4], kept[4:]
+    fold = [(np.arange(48), np.arange(48, 97))]
+    both(clf, {"random_state": [0, 1]}, some, cv=fold, scoring=keep, refit=False)
+    alone, together = kept[:2], kept[2:]
     for one, other in zip(alone, together, strict=True):
-        np.testing.assert_allclose(other.batch_loss_curve_, one.batch_loss_curve_, rtol=1e-4)
+        np.testing.assert_allclose(other.batch_loss_curve_, one.batch_loss_curve_, rtol=1e-3)
         assert other.history_.keys() == one.history_.keys()
         for name, values in one.history_.items():
-            np.testing.assert_allclose(other.history_[name], values, rtol=1e-4)
+            np.testing.assert_allclose(other.history_[name], values, rtol=1e-3)
         for a, b in zip(
             one._trainer.network.get_state(), other._trainer.network.get_state(), strict=True
         ):
             assert a.dtype == b.dtype
-            np.testing.assert_allclose(b, a, atol=2e-3)
+            assert a.shape == b.shape
+            assert np.abs(np.subtract(a, b, dtype=np.float64)).mean() < 1e-3
     # Other seeds are other networks.
-    assert together[0].loss_curve_ != together[2].loss_curve_
+    assert together[0].loss_curve_ != together[1].loss_curve_
 
 
 @joint_only
 def test_max_together_limits_a_program(some, monkeypatch):
+    from digitcnn.backend.devices import on_processor
     from digitcnn.training import joint_loop
 
     numbers = []
@@ -134,30 +143,29 @@ def test_max_together_limits_a_program(some, monkeypatch):
         start(self, trainings, *arguments)
 
     monkeypatch.setattr(joint_loop.Epochs, "__init__", count)
-    clf, grid = make_classifier(epochs=1), {"learning_rate": [0.001, 0.002, 0.003]}
-    search = fits(JointGridSearchCV(clf, grid, cv=2, refit=False, max_together=4), some)
-    assert numbers == [4, 2]
-    assert search.n_trained_together_ == 6
-    # Alone on a processor: this is what "auto" does there.
-    for most in (1, "auto"):
-        search = fits(JointGridSearchCV(clf, grid, cv=2, refit=False, max_together=most), some)
-        assert search.n_trained_together_ == (0 if most == 1 or on_cpu() else 6)
+    grid = {"learning_rate": [0.001, 0.002, 0.003, 0.004]}
+    for most in (4, 1, "auto"):
+        search = JointGridSearchCV(SHORT, grid, cv=2, refit=False, max_together=most)
+        n_before = len(numbers)
+        fits(search, some)
+        # "auto" trains each alone on a processor.
+        is_alone = most == 1 or (most == "auto" and on_processor("auto"))
+        assert (sum(numbers[n_before:]) == 0) == is_alone
+        assert search.n_trained_together_ == (0 if is_alone else 8)
+    assert numbers[:2] == [4, 4]
 
 
-def on_cpu():
-    from digitcnn.backend.devices import on_processor
-
-    return on_processor("auto")
-
-
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
 def test_candidates_that_diverge_or_fail_are_scored_as_by_scikit_learn(some):
-    clf = make_classifier(epochs=1, optimizer="sgd", schedule=None)
-    grid = {"learning_rate": [0.001, 1e30, 0.002, -1.0]}
+    clf = clone(SHORT).set_params(epochs=2)
+    grid = {"learning_rate": [0.001, 1e30, -1.0]}
     with pytest.warns(FitFailedWarning, match="4 fits failed"):
         ordinary, joint = both(clf, grid, some, refit=False)
     assert_alike(ordinary, joint)
-    assert np.isnan(joint.cv_results_["mean_test_score"]).tolist() == [False, True, False, True]
-    with pytest.raises(ValueError, match="expected learning_rate to be a number above 0"):
+    assert np.isnan(joint.cv_results_["mean_test_score"]).tolist() == [False, True, True]
+    with pytest.raises(
+        ValueError, match="expected learning_rate to be 'auto', or a number above 0"
+    ):
         fits(
             JointGridSearchCV(clf, {"learning_rate": [-1.0]}, error_score="raise", max_together=8),
             some,
@@ -166,7 +174,7 @@ def test_candidates_that_diverge_or_fail_are_scored_as_by_scikit_learn(some):
 
 def test_pipelines_train_scores_and_several_metrics(some):
     X, y = some
-    pipeline = make_pipeline(FunctionTransformer(np.flip), make_classifier(epochs=1))
+    pipeline = make_pipeline(FunctionTransformer(np.fliplr), SHORT)
     grid = {"digitcnnclassifier__learning_rate": [0.001, 0.004]}
     options = {
         "scoring": {"right": "accuracy", "loss": "neg_log_loss"},
@@ -178,12 +186,12 @@ def test_pipelines_train_scores_and_several_metrics(some):
     assert_alike(ordinary, joint)
     assert joint.multimetric_
     assert joint.scorer_.keys() == {"right", "loss"}
-    assert joint.best_estimator_[0].func is np.flip
+    assert joint.best_estimator_[0].func is np.fliplr
     assert joint.n_trained_together_ == (4 if JOINT else 0)
 
 
 def test_splits_and_seeds_that_are_drawn_anew_are_drawn_once(some):
-    clf = make_classifier(epochs=1, random_state=None)
+    clf = clone(SHORT).set_params(random_state=None)
     seen = []
 
     def score(estimator, X, y):
@@ -193,7 +201,7 @@ def test_splits_and_seeds_that_are_drawn_anew_are_drawn_once(some):
     search = JointGridSearchCV(
         clf,
         {"learning_rate": [0.001, 0.004]},
-        cv=ShuffleSplit(2, test_size=0.5),
+        cv=StratifiedKFold(2, shuffle=True),
         scoring=score,
         max_together=8,
         refit=False,
@@ -206,10 +214,10 @@ def test_splits_and_seeds_that_are_drawn_anew_are_drawn_once(some):
 
 
 def test_sample_weights_and_groups_are_used(some):
-    weights = np.linspace(0.0, 2.0, len(some[0]))
-    groups = np.arange(len(some[0])) % 5
+    weights = np.linspace(0.5, 2.0, len(some[0]))
+    groups = np.arange(len(some[0])) % 2
     ordinary, joint = both(
-        make_classifier(epochs=1),
+        SHORT,
         {"learning_rate": [0.001, 0.004]},
         some,
         cv=GroupKFold(2),
@@ -222,7 +230,7 @@ def test_sample_weights_and_groups_are_used(some):
 
 
 def test_randomized_search_draws_scikit_learns_candidates(some):
-    clf, space = make_classifier(epochs=1), {"learning_rate": np.geomspace(0.001, 0.01, 20)}
+    clf, space = SHORT, {"learning_rate": np.geomspace(0.001, 0.01, 20)}
     options = {"n_iter": 2, "cv": 2, "random_state": 3, "refit": False}
     ordinary = fits(RandomizedSearchCV(clf, space, **options), some)
     joint = fits(JointRandomizedSearchCV(clf, space, max_together=8, **options), some)
@@ -231,9 +239,7 @@ def test_randomized_search_draws_scikit_learns_candidates(some):
 
 
 def test_searches_are_cloned_and_pickled(some):
-    search = JointGridSearchCV(
-        make_classifier(epochs=1), {"learning_rate": [0.004]}, cv=2, max_together=8
-    )
+    search = JointGridSearchCV(SHORT, {"learning_rate": [0.001, 0.004]}, cv=2, max_together=8)
     assert clone(search).get_params()["max_together"] == 8
     assert "n_jobs" not in search.get_params()
     fits(search, some)

@@ -89,7 +89,10 @@ class _JointSearch:
         import_keras()
         import keras
 
-        return bool(keras.backend.backend() != "jax")
+        from digitcnn.backend.devices import on_processor
+
+        is_alone = self.max_together == "auto" and on_processor("auto")
+        return bool(is_alone or keras.backend.backend() != "jax")
 
     def _splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
         X, y, params = self._given
@@ -139,8 +142,18 @@ class JointGridSearchCV(_JointSearch, GridSearchCV):
         A `digitcnn.DigitCNNClassifier`, or a pipeline or another estimator with one inside.
     param_grid : dict or list of dict
         Names of parameters, each with a list of values.
-    scoring, refit, cv, verbose, error_score, return_train_score
-        As in `sklearn.model_selection.GridSearchCV`.
+    scoring : str, callable, list, tuple, dict or None, default=None
+        As in `sklearn.model_selection.GridSearchCV`, like all up to `return_train_score`.
+    refit : bool, str or callable, default=True
+        Whether, or by which score, to fit the best candidate to all data.
+    cv : int, cross-validation generator, iterable or None, default=None
+        The splitter of the folds.
+    verbose : int, default=0
+        How much the search prints.
+    error_score : "raise" or float, default=nan
+        The score of a fit that fails.
+    return_train_score : bool, default=False
+        Whether `cv_results_` has scores of the training data.
     max_together : int or "auto", default="auto"
         Largest number of networks to train together. Memory grows in proportion to it. ``"auto"``
         is 32 on an accelerator, and 1 on a CPU, where one after the other is faster. 1 trains all
@@ -153,8 +166,14 @@ class JointGridSearchCV(_JointSearch, GridSearchCV):
     cv_results_ : dict
         As in `sklearn.model_selection.GridSearchCV`. The time of a joint training counts in equal
         parts in ``mean_fit_time``.
-    best_estimator_, best_params_, best_score_, best_index_, n_splits_, multimetric_, ...
-        As in `sklearn.model_selection.GridSearchCV`.
+    best_estimator_ : estimator object
+        As in `sklearn.model_selection.GridSearchCV`, like all other attributes.
+    best_params_ : dict
+        The best candidate.
+    best_score_ : float
+        Its mean score.
+    best_index_ : int
+        Its index in `cv_results_`.
 
     See Also
     --------
@@ -215,8 +234,20 @@ class JointRandomizedSearchCV(_JointSearch, RandomizedSearchCV):
         `digitcnn.recipes.search_space`.
     n_iter : int, default=10
         Number of candidates.
-    scoring, refit, cv, verbose, random_state, error_score, return_train_score
-        As in `sklearn.model_selection.RandomizedSearchCV`.
+    scoring : str, callable, list, tuple, dict or None, default=None
+        As in `sklearn.model_selection.RandomizedSearchCV`, like all up to `return_train_score`.
+    refit : bool, str or callable, default=True
+        Whether, or by which score, to fit the best candidate to all data.
+    cv : int, cross-validation generator, iterable or None, default=None
+        The splitter of the folds.
+    verbose : int, default=0
+        How much the search prints.
+    random_state : int, RandomState instance or None, default=None
+        Draws the candidates.
+    error_score : "raise" or float, default=nan
+        The score of a fit that fails.
+    return_train_score : bool, default=False
+        Whether `cv_results_` has scores of the training data.
     max_together : int or "auto", default="auto"
         As in `JointGridSearchCV`.
 
@@ -224,8 +255,8 @@ class JointRandomizedSearchCV(_JointSearch, RandomizedSearchCV):
     ----------
     n_trained_together_ : int
         As in `JointGridSearchCV`.
-    cv_results_, best_estimator_, best_params_, ...
-        As in `JointGridSearchCV`.
+    cv_results_ : dict
+        As in `JointGridSearchCV`, like all other attributes.
 
     See Also
     --------
