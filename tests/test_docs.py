@@ -40,6 +40,8 @@ def public_names():
         "recipes.make_classifier",
         "recipes.search_space",
         "report.write_report",
+        "search.JointGridSearchCV",
+        "search.JointRandomizedSearchCV",
         "training.clear_cache",
     ]
     return [
