@@ -204,11 +204,11 @@ def run_joint(options):
 
     if keras.backend.backend() != "jax":
         return
-    n = 600 if options.quick else 6000
+    n, pairs, epochs = (128, 1, 1) if options.quick else (6000, 3, 2)
     X, y = options.mnist["x_train"][:n], options.mnist["y_train"][:n]
     for kind in CONVOLUTIONS:
         choose_convolutions(kind)
-        found, n_together = compare(X, y, 1 if options.quick else 3, epochs=2, max_together=32)
+        found, n_together = compare(X, y, pairs, epochs=epochs, max_together=32)
         for row in rows_of(found, kind):
             figures = ", ".join(f"{name} {x}" for name, x in zip(COLUMNS[2:], row[2:], strict=True))
             what = f"grid search, {n_together} networks together, {kind}, {row[1]}"

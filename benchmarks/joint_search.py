@@ -58,6 +58,8 @@ def compare(X, y, pairs, *, epochs, max_together):
         turns = [joint, ordinary] if number % 2 == 0 else [ordinary, joint]
         taken = {search: timed(search, X, y) for search in turns}
         found.append((taken[joint], taken[ordinary]))
+        seconds = [f"{x:.1f}" for pair in found[-1] for x in pair[:2]]
+        print(f"pair {number}: s and CPU s together, s and CPU s one by one: {', '.join(seconds)}")
     return found, joint.n_trained_together_
 
 

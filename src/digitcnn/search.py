@@ -131,10 +131,9 @@ class JointGridSearchCV(_JointSearch, GridSearchCV):
     """Grid search that trains the networks of several candidates and folds together.
 
     It is a `sklearn.model_selection.GridSearchCV` in one process, with the same attributes and,
-    except for rounding, the same scores. Networks that differ only in numbers are trained as one
-    program on a GPU, which takes several times less time than one after the other: see the guide,
-    :doc:`/guide/search`. This requires Keras's JAX backend. All other networks are trained one
-    after the other.
+    except for rounding, the same scores. On a GPU, networks that differ only in numbers are trained
+    as one program, with few large kernels instead of many small ones: see :doc:`/guide/search`.
+    This requires Keras's JAX backend. All other networks are trained one after the other.
 
     Parameters
     ----------
