@@ -60,7 +60,7 @@ def assert_alike(ordinary, joint):
 
 def test_results_are_those_of_scikit_learns_search_with_folds_of_unequal_sizes(some):
     # 48 and 49 digits. Candidates that differ in all that may differ in a program.
-    clf = make_classifier(epochs=3, batch_size=64)
+    clf = make_classifier(epochs=10, batch_size=64)
     grid = [
         {"learning_rate": [0.001], "dropout": [0.1], "weight_decay": [0.0]},
         {
@@ -76,8 +76,8 @@ def test_results_are_those_of_scikit_learns_search_with_folds_of_unequal_sizes(s
     ordinary, joint = both(clf, grid, some, scoring="neg_log_loss")
     assert_alike(ordinary, joint)
     scores = ordinary.cv_results_["mean_test_score"]
-    np.testing.assert_allclose(joint.cv_results_["mean_test_score"], scores, rtol=5e-4)
-    assert np.ptp(scores) > 0.005  # a mix-up would be seen
+    np.testing.assert_allclose(joint.cv_results_["mean_test_score"], scores, rtol=5e-3)
+    assert np.ptp(scores) > 0.05  # a mix-up would be seen
     assert joint.n_trained_together_ == (4 if JOINT else 0)
     assert joint.best_index_ == ordinary.best_index_
     assert joint.best_params_ == ordinary.best_params_
@@ -227,6 +227,19 @@ def test_sample_weights_and_groups_are_used(some):
     )
     assert_alike(ordinary, joint)
     assert joint.n_trained_together_ == (4 if JOINT else 0)
+
+
+def test_networks_start_from_the_weights_of_their_model_files(some, tmp_path):
+    paths = [str(tmp_path / name) for name in ("one.digitcnn", "other.digitcnn")]
+    for seed, path in enumerate(paths):
+        fits(clone(SHORT).set_params(random_state=seed), (some[0][:48], some[1][:48])).save(path)
+    grid = {"init": [*paths, None]}
+    ordinary, joint = both(SHORT, grid, some, scoring="neg_log_loss", refit=False)
+    assert_alike(ordinary, joint)
+    scores = ordinary.cv_results_["mean_test_score"]
+    np.testing.assert_allclose(joint.cv_results_["mean_test_score"], scores, rtol=5e-4)
+    assert len(set(scores)) == 3
+    assert joint.n_trained_together_ == (6 if JOINT else 0)
 
 
 def test_randomized_search_draws_scikit_learns_candidates(some):

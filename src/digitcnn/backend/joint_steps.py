@@ -140,11 +140,13 @@ def multiply_patches(layer: keras.layers.Conv2D, x: Any) -> Any:
 
     (high, wide), (down, across) = layer.kernel_size, layer.strides
     pads = lax.padtype_to_pads(x.shape[1:3], (high, wide), (down, across), layer.padding.upper())
-    x = jnp.pad(x, [(0, 0), *pads, (0, 0)])
-    rows = (x.shape[1] - high) // down + 1
-    columns = (x.shape[2] - wide) // across + 1
+    # The gradients of overlapping patches are added in float32.
+    padded = jnp.pad(x.astype("float32"), [(0, 0), *pads, (0, 0)])
+    rows = (padded.shape[1] - high) // down + 1
+    columns = (padded.shape[2] - wide) // across + 1
+    to_row, to_column = down * (rows - 1) + 1, across * (columns - 1) + 1
     patches = [
-        x[:, i : i + down * (rows - 1) + 1 : down, j : j + across * (columns - 1) + 1 : across]
+        padded[:, i : i + to_row : down, j : j + to_column : across].astype(x.dtype)
         for i in range(high)
         for j in range(wide)
     ]
