@@ -103,6 +103,31 @@ def test_signal_while_it_starts_is_not_lost(by, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+INTERRUPTING = """
+import os, signal, sys, time
+from multiprocessing.context import SpawnProcess
+
+start = SpawnProcess.start
+
+def start_and_interrupt(process):
+    start(process)
+    time.sleep(0.15)  # while it imports
+    os.kill(process.pid, signal.SIGINT)
+
+SpawnProcess.start = start_and_interrupt
+from digitcnn.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@posix
+def test_key_that_reaches_a_worker_while_it_starts_is_ignored():
+    # A terminal's Ctrl-C goes to each process. The workers hear of the end from the first one.
+    with Command("--workers", "2", code=INTERRUPTING) as command:
+        assert command.post("api/read", content=sheet("42")).status_code == 200
+        assert command.stop() == (0, "", "")
+
+
 def test_break_key_of_windows_is_a_signal_too(monkeypatch, capsys):
     if not hasattr(signal, "SIGBREAK"):
         monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)

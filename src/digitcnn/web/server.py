@@ -220,7 +220,13 @@ def _run_many(
         process = context.Process(
             target=_work, args=(settings, listener, is_ready.set, theirs), daemon=True
         )
-        process.start()
+        # A terminal's Ctrl-C reaches the workers too. One that still imports would print a
+        # traceback, so a worker starts with the signal ignored, and hears of the end by its pipe.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, handler)
         theirs.close()
         return process, is_ready, ours
 
