@@ -1,9 +1,9 @@
 """Trainings of a search that run together, as one program.
 
-A search first starts each of its fits up to the training (`JointTrainings.collect`), then trains
-all networks that differ only in numbers together (`JointTrainings.train`), and then repeats the
-fits, in which the trained networks take the place of a training (`JointTrainings.hand_over`).
-Everything else about a fit remains the estimator's.
+A search first starts each of its fits up to the training (`JointTrainings.collect`). It trains all
+networks together that differ only in numbers (`JointTrainings.train`). Then it repeats the fits, in
+which the trained networks take the place of a training (`JointTrainings.hand_over`). Everything
+else about a fit remains the estimator's.
 """
 
 import json
@@ -201,7 +201,7 @@ def _can_join(trainer: "NetworkTrainer", training: Training) -> bool:
 
 
 def _key(trainer: "NetworkTrainer", training: Training, digest: str) -> str:
-    """What a training depends on, except for its seed, which a second fit may draw anew."""
+    """What a training depends on, except for its seed, which a second fit may draw again."""
     start = trainer.network.kept_weights()
     plan = training.plan.fingerprint(with_seed=False)
     return json.dumps([plan, digest, start and digest_arrays(start)], sort_keys=True, default=str)
