@@ -1,11 +1,13 @@
-"""A search with Optuna that stops poor trainings early, and the same search without it.
+"""Searches that give up poor candidates early, and the same searches without that.
 
     python benchmarks/pruning.py [--seeds 3] [--trials 12] [--epochs 12]
 
-Both searches draw the same candidates of a recipe's space and train them on the bundled digits; one
-stops a training whose validation accuracy is below the median of the earlier ones after as many
-epochs. They take turns, after one fit that imports and starts everything. For each seed: the epochs
-that were trained, the seconds, and the best validation accuracy. Needs optuna.
+All draw candidates of a recipe's space, train them on the bundled digits and score them on a
+quarter of these. With Optuna, one search ends a training whose validation accuracy is below the
+median of the earlier ones after as many epochs. With scikit-learn, a halving search trains all
+candidates for a third of the epochs, and the best third for all of them. Both searches of a pair
+draw the same candidates and take turns, after one fit that imports and starts everything. For each
+seed: the epochs that were trained, the seconds, and the best validation accuracy. Needs optuna.
 """
 
 import argparse
@@ -15,6 +17,12 @@ import time
 import keras
 import optuna
 from _report import print_header, print_table
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import (
+    HalvingRandomSearchCV,
+    RandomizedSearchCV,
+    StratifiedShuffleSplit,
+)
 
 from digitcnn.datasets import load_sample_digits
 from digitcnn.recipes import make_classifier, search_space
@@ -61,6 +69,42 @@ def search(seed: int, n_trials: int, epochs: int, pruner: optuna.pruners.BasePru
     return study
 
 
+def with_optuna(seed: int, n_trials: int, epochs: int, is_pruned: bool) -> tuple[int, float]:
+    """The number of epochs that were trained, and the best validation accuracy."""
+    pruner = optuna.pruners.NopPruner()
+    if is_pruned:
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3)
+    study = search(seed, n_trials, epochs, pruner)
+    return sum(len(trial.intermediate_values) for trial in study.trials), study.best_value
+
+
+def with_halving(seed: int, n_trials: int, epochs: int, is_pruned: bool) -> tuple[int, float]:
+    """The number of epochs that were trained, and the best validation accuracy."""
+    X, y = load_sample_digits()
+    clf, space = make_classifier("fast", epochs=epochs, random_state=0), search_space("fast")
+    options = {
+        "cv": StratifiedShuffleSplit(1, test_size=0.25, random_state=0),
+        "random_state": seed,
+        "refit": False,
+    }
+    if not is_pruned:
+        found = RandomizedSearchCV(clf, space, n_iter=n_trials, **options).fit(X, y)
+        return n_trials * epochs, found.cv_results_["mean_test_score"].max()
+    found = HalvingRandomSearchCV(
+        clf,
+        space,
+        resource="epochs",
+        n_candidates=n_trials,
+        min_resources=epochs // 3,
+        max_resources=epochs,
+        factor=3,
+        **options,
+    ).fit(X, y)
+    results = found.cv_results_
+    is_whole = results["n_resources"] == epochs
+    return int(results["n_resources"].sum()), results["mean_test_score"][is_whole].max()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
@@ -68,25 +112,22 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    print_header("optuna", "keras", "tensorflow")
-    pruners = {
-        "all": lambda: optuna.pruners.NopPruner(),
-        "pruned": lambda: optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
-    }
-    search(0, 1, 1, pruners["all"]())
-    rows, saved = [], []
-    for seed in range(options.seeds):
-        seconds = {}
-        for name, make in pruners.items():
-            start = time.perf_counter()
-            study = search(seed, options.trials, options.epochs, make())
-            seconds[name] = time.perf_counter() - start
-            n_epochs = sum(len(trial.intermediate_values) for trial in study.trials)
-            best = f"{study.best_value:.4f}"
-            rows.append([seed, name, n_epochs, f"{seconds[name]:.1f}", best])
-        saved.append(1 - seconds["pruned"] / seconds["all"])
-    print_table(["seed", "trainings", "epochs", "s", "best validation accuracy"], rows)
-    print(f"\nTime saved, median: {statistics.median(saved):.0%}")
+    print_header("optuna", "scikit-learn", "keras", "tensorflow")
+    with_halving(0, 1, 3, False)
+    for name, run in {"Optuna": with_optuna, "halving": with_halving}.items():
+        rows, saved = [], []
+        for seed in range(options.seeds):
+            seconds = []
+            for is_pruned in (False, True):
+                start = time.perf_counter()
+                n_epochs, best = run(seed, options.trials, options.epochs, is_pruned)
+                seconds.append(time.perf_counter() - start)
+                trainings = "given up early" if is_pruned else "all"
+                rows.append([seed, trainings, n_epochs, f"{seconds[-1]:.1f}", f"{best:.4f}"])
+            saved.append(1 - seconds[1] / seconds[0])
+        print(f"{name}:\n")
+        print_table(["seed", "trainings", "epochs", "s", "best validation accuracy"], rows)
+        print(f"\nTime saved, median: {statistics.median(saved):.0%}\n")
 
 
 if __name__ == "__main__":

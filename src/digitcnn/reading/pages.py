@@ -126,10 +126,9 @@ class _Page:
     def read(self, view: View) -> tuple[Found | None, View]:
         """The content of a page in any quarter turn, and the view in which it is upright."""
         found, inks, upright = self._read_in(view)
-        if found is not None:
-            if found.sure_part >= _SURE_PART and found.share >= _SHARE:
-                return found, upright
-            inks = [found.ink]
+        if found is not None and found.sure_part >= _SURE_PART and found.share >= _SHARE:
+            return found, upright
+        # All guesses, because on its side a page's best one may be any.
         predict = self._reader.classifier.predict
         turns = [better_turn(ink.shades, ink.components, predict) for ink in inks]
         quarters, _ = max(turns, key=lambda turn: turn[1], default=(0, 0.0))
