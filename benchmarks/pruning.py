@@ -1,6 +1,6 @@
 """Searches that give up poor candidates early, and the same searches without that.
 
-    python benchmarks/pruning.py [--seeds 3] [--trials 12] [--epochs 12]
+    python benchmarks/pruning.py [--only NAME] [--seeds 3] [--trials 12] [--epochs 12]
 
 All draw candidates of a recipe's space, train them on the bundled digits and score them on a
 quarter of these. With Optuna, one search ends a training whose validation accuracy is below the
@@ -107,6 +107,8 @@ def with_halving(seed: int, n_trials: int, epochs: int, is_pruned: bool) -> tupl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ways = {"Optuna": with_optuna, "halving": with_halving}
+    parser.add_argument("--only", choices=ways)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--epochs", type=int, default=12)
@@ -114,7 +116,9 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print_header("optuna", "scikit-learn", "keras", "tensorflow")
     with_halving(0, 1, 3, False)
-    for name, run in {"Optuna": with_optuna, "halving": with_halving}.items():
+    for name, run in ways.items():
+        if options.only not in (None, name):
+            continue
         rows, saved = [], []
         for seed in range(options.seeds):
             seconds = []
