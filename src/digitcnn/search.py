@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv, 
 
 from digitcnn._typing import ArrayLike
 from digitcnn._utils.parameters import check_max_together
+from digitcnn._utils.sklearn_callbacks import has_callbacks
 from digitcnn.backend import import_keras
 from digitcnn.training.joint import JointTraining, JointTrainings
 
@@ -84,7 +85,7 @@ class _JointSearch:
     def _trains_one_by_one(self) -> bool:
         """Whether no training can be a part of a joint one."""
         # scikit-learn's callbacks follow each fit.
-        if self.max_together == 1 or getattr(self, "_skl_callbacks", None):
+        if self.max_together == 1 or has_callbacks(self):
             return True
         import_keras()
         import keras

@@ -34,6 +34,11 @@ else:
 CALLBACK_STATE = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 
 
+def has_callbacks(estimator: Any) -> bool:
+    """Whether callbacks were set on an estimator."""
+    return bool(getattr(estimator, "_skl_callbacks", ()))
+
+
 class FitTask:
     """Forwards the begin, the epochs and the end of a fit to scikit-learn's callbacks.
 
@@ -57,7 +62,7 @@ class FitTask:
     @property
     def is_followed(self) -> bool:
         """Whether the estimator has callbacks."""
-        return bool(getattr(self._data["estimator"], "_skl_callbacks", ()))
+        return has_callbacks(self._data["estimator"])
 
     def begin(self) -> None:
         if self._context is not None:

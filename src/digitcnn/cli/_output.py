@@ -146,9 +146,8 @@ def describe_os_error(error: OSError) -> str:
     if name is None:
         return error.strerror
     is_absent = isinstance(error, FileNotFoundError)
-    return (
-        f"{os.fsdecode(name)}: {'there is no such file or folder' if is_absent else error.strerror}"
-    )
+    reason = "there is no such file or folder" if is_absent else error.strerror
+    return f"{os.fsdecode(name)}: {reason}"
 
 
 def _turn_off(stream: TextIO) -> None:

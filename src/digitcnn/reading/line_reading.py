@@ -121,10 +121,11 @@ def read_numbers(
         return with_classifier(strips, some, shades, components, classifier)
 
     found = refine(lines, range(len(lines)))
-    ballots = [{text: [(p, strip)]} for strip in found for text, p in [_reading_of(strip)]]
-    uncertain = [i for i, ballot in enumerate(ballots) if _votes(*ballot.values()) < _SURE]
+    first = [_reading_of(strip) for strip in found]
+    uncertain = [i for i, (_, probability) in enumerate(first) if probability < _SURE]
     if not uncertain:
         return found
+    ballots = {i: {first[i][0]: [(first[i][1], found[i])]} for i in uncertain}
     words = [lines[i].words for i in uncertain]
     ways = [(other, 0.0) for other in SIZES if other != size]
     for way in (*ways, *((SIZES[0], lean) for lean in _LEANS)):
@@ -133,8 +134,8 @@ def read_numbers(
         for i, strip in zip(others, refine(list(others.values()), list(others)), strict=True):
             text, probability = _reading_of(strip)
             ballots[i].setdefault(text, []).append((probability, strip))
-    for i in uncertain:
-        winners = max(ballots[i].values(), key=_votes)
+    for i, ballot in ballots.items():
+        winners = max(ballot.values(), key=_votes)
         found[i] = max(winners, key=lambda one: one[0])[1]
     return found
 

@@ -37,9 +37,8 @@ class DigitReader(BaseReader[Page]):
     layout : {"page", "line", "single"}, default="page"
         What a picture shows: any number of lines, one line, or one digit.
     reject_below : float, default=0.5
-        Confidence from 0 to 1. Numbers whose digits have a lower one are left out. A page has no
-        numbers if all of them are below 0.7 times that. Each digit after a number's first one
-        lowers this bound by a factor of 0.9.
+        Confidence from 0 to 1. Numbers whose digits have a lower one are left out. A page has none
+        if all are below 0.7 times that, times 0.9 for each digit after a number's first.
     n_alternatives : int, default=2
         Number of other classes that each digit lists.
     length : int, pair of int, str or None, default=None
