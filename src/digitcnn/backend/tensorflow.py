@@ -8,6 +8,8 @@ batch. Three of them have faster equivalents:
   pooling, on a quarter of the numbers;
 - dropout, whose mask needs no more than 16 random bits for a number.
 
+A convolution on small maps has a faster gradient: see `digitcnn.backend.convolution`.
+
 The network's description tells which layers these are. The layers remain Keras's own, with their
 variables: only the order of the arithmetic changes. A description cannot express what a user's
 model may override, so these steps are for named networks only.
@@ -21,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from digitcnn.backend.build import describe
+from digitcnn.backend.convolution import convolve, is_faster_side_by_side
 from digitcnn.backend.losses import score, smoothed_crossentropy
 from digitcnn.backend.optimizers import OPTIMIZERS, floats_of_32_bits
 from digitcnn.backend.steps import Regularization
@@ -184,6 +187,10 @@ def forward(
             case Conv2D(activation="elu" | "relu") if isinstance(following, MaxPooling2D):
                 # f(max(a, b)) = max(f(a), f(b)) for these.
                 x, activate_late = _convolve(layer, x), layer.activation
+            case Conv2D(activation=None, use_bias=False) if is_faster_side_by_side(
+                described, layer, x
+            ):
+                x = convolve(layer, x)
             case MaxPooling2D() if activate_late is not None:
                 x, activate_late = activate_late(layer(x)), None
             case BatchNormalization(axis=-1 | 3, scale=True, center=True) if _has_kernel(layer, x):
