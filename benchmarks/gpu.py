@@ -167,7 +167,7 @@ def run_speed(options):
         distortion=plan_distortion(DigitCNNClassifier().get_params(), (28, 28, 1)),
         corruption_rate=0.2,
         shuffle=True,
-        ahead_on="auto" if on_gpu else None,
+        accelerator="auto" if on_gpu else None,
     )
     tell_speed("distorted batches alone", lambda: [None for _ in made.in_order()], len(X))
 

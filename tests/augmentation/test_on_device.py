@@ -12,8 +12,8 @@ def both(images, y, **parameters):
     """An epoch's batches as they are made on the processor, and as for an accelerator."""
     parameters = {"pixel_range": (0.0, 255.0), "batch_size": 32, "shuffle": True, **parameters}
     weights = np.linspace(0.5, 1.5, len(y), dtype=np.float32)
-    for ahead_on in (None, "auto"):
-        made = DigitBatches(images, y, weights, ahead_on=ahead_on, **parameters)
+    for accelerator in (None, "auto"):
+        made = DigitBatches(images, y, weights, accelerator=accelerator, **parameters)
         yield [(ops.convert_to_numpy(one), *rest) for one, *rest in made.in_order()]
 
 
@@ -65,7 +65,7 @@ def test_epoch_that_nobody_takes_to_its_end_leaves_no_thread(digits):
         pixel_range=(0.0, 255.0),
         batch_size=16,
         distortion=Distortion(**STRONG),
-        ahead_on="auto",
+        accelerator="auto",
     )
     before = threading.active_count()
     epoch = data.in_order()

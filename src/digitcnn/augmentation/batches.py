@@ -1,6 +1,6 @@
 """The generator of batches for training and validation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -9,7 +9,6 @@ import keras
 import numpy as np
 
 from digitcnn._utils.pixel_range import scale
-from digitcnn._utils.workers import worker_threads
 from digitcnn.augmentation.appearance import apply_corruptions, draw_appearance
 from digitcnn.augmentation.distortion import (
     Distortion,
@@ -25,9 +24,6 @@ from digitcnn.backend.devices import device_scope
 _GROUP = 2_048 * 784
 # Number of pixels that are distorted within milliseconds: 256 images of 28x28.
 _SMALL = 256 * 784
-# Largest number of threads that draw and corrupt the batches of a group. NumPy releases the GIL for
-# most of the work.
-_THREADS = 2
 
 
 class DigitBatches(keras.utils.PyDataset):
@@ -59,9 +55,9 @@ class DigitBatches(keras.utils.PyDataset):
     seed : int, default=0
     first_epoch : int, default=0
         Number of the first epoch; above 0 if the training continues an earlier one.
-    ahead_on : str or None, default=None
-        An accelerator, as for `digitcnn.backend.devices.device_scope`, on which the next batches
-        are made while it trains. None makes each group of batches when it is needed.
+    accelerator : str or None, default=None
+        The accelerator on which the batches of `in_order` are made, as for
+        `digitcnn.backend.devices.device_scope`. None makes them on the CPU.
     """
 
     def __init__(
@@ -78,7 +74,7 @@ class DigitBatches(keras.utils.PyDataset):
         shuffle: bool = False,
         seed: int = 0,
         first_epoch: int = 0,
-        ahead_on: str | None = None,
+        accelerator: str | None = None,
     ) -> None:
         super().__init__()
         self.images = images
@@ -92,7 +88,7 @@ class DigitBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.epoch: int = first_epoch
-        self.ahead_on = ahead_on
+        self.accelerator = accelerator
         self._order = self._draw_order()
 
     def __len__(self) -> int:
@@ -105,26 +101,20 @@ class DigitBatches(keras.utils.PyDataset):
         """The batches of the epoch, in order.
 
         Several batches are distorted together: a training step evicts the code and data of the
-        distortion from the CPU's caches, so starting it costs more than its arithmetic.
+        distortion from the CPU's caches, so starting it costs more than its arithmetic. A thread
+        makes the next ones during the training, which leaves a part of the CPU's time unused.
         """
         pixels = self.batch_size * int(np.prod(self.images.shape[1:]))
         most = max(1, min(len(self), _GROUP // pixels))
         # A power of two, so that few distortions are compiled for data of any size.
         group = 1 << (most.bit_length() - 1)
-        if self.ahead_on is not None:
-            yield from self._in_order_ahead(group)
-            return
-        with ThreadPoolExecutor(min(worker_threads() or _THREADS, _THREADS)) as threads:
-            for first in range(0, len(self), group):
-                yield from self._make(first, group, each=threads.map)
-
-    def _in_order_ahead(self, group: int) -> Iterator[tuple[Any, ...]]:
-        """As `in_order`, on an accelerator: makes the next batches during the training."""
 
         def make(first: int) -> list[tuple[Any, ...]]:
             # A device scope is valid in the thread that enters it.
-            with device_scope(self.ahead_on or "auto"):
-                return self._make_on_device(first, group)
+            with device_scope(self.accelerator or "cpu"):
+                if self.accelerator is not None:
+                    return self._make_on_device(first, group)
+                return list(self._make(first, group))
 
         with ThreadPoolExecutor(1) as ahead:
             coming = ahead.submit(make, 0)
@@ -166,13 +156,8 @@ class DigitBatches(keras.utils.PyDataset):
     def _draw_order(self) -> np.ndarray:
         return self._rng(0).permutation(self.rows) if self.shuffle else self.rows
 
-    def _make(
-        self, first: int, count: int, each: Callable[..., Any] = map
-    ) -> Iterator[tuple[np.ndarray, ...]]:
-        """Make `count` batches from the number `first` on, or as many as there are.
-
-        `each` maps a function over the batches, which are drawn independently.
-        """
+    def _make(self, first: int, count: int) -> Iterator[tuple[np.ndarray, ...]]:
+        """Make `count` batches from the number `first` on, or as many as there are."""
         size = self.batch_size
         rows = self._order[first * size : (first + count) * size]
         images = self.images[rows]
@@ -180,24 +165,17 @@ class DigitBatches(keras.utils.PyDataset):
         # Drawn per batch, so that a batch is the same outside its group.
         rngs = [self._rng(1 + first + i) for i in range(count)]
         if self.distortion is not None and not self.distortion.is_identity:
-            images = self._distort(images, rngs, each)
-
-        def finish(start: int, stop: int, rng: np.random.Generator) -> np.ndarray:
+            images = self._distort(images, rngs)
+        for (start, stop), rng in zip(pairwise(bounds), rngs, strict=False):
             part = scale(images[start:stop], self.pixel_range)
             if self.corruption_rate:
                 chosen = np.flatnonzero(rng.random(len(part)) < self.corruption_rate)
                 part[chosen] = apply_corruptions(
                     part[chosen], draw_appearance(len(chosen), rng), rng
                 )
-            return part
-
-        parts = each(finish, bounds[:-1], bounds[1:], rngs)
-        for (start, stop), part in zip(pairwise(bounds), parts, strict=True):
             yield self._batch(part, rows[start:stop])
 
-    def _distort(
-        self, images: np.ndarray, rngs: list[np.random.Generator], each: Callable[..., Any]
-    ) -> np.ndarray:
+    def _distort(self, images: np.ndarray, rngs: list[np.random.Generator]) -> np.ndarray:
         distortion = self.distortion
         assert distortion is not None
         n, side = len(images), images.shape[1:3]
@@ -209,7 +187,7 @@ class DigitBatches(keras.utils.PyDataset):
                 return matrices, None
             return matrices, draw_elastic(distortion, size, side, rng)
 
-        matrices, displacements = zip(*each(draw, rngs), strict=True)
+        matrices, displacements = zip(*map(draw, rngs), strict=True)
         # The distortion is compiled for a number of images: smaller batches are padded.
         whole = len(rngs) * self._compiled_size(size)
         return warp(

@@ -233,7 +233,7 @@ def make_training_batches(
         shuffle=True,
         seed=network.seed,
         first_epoch=first_epoch,
-        ahead_on=None if on_processor(network.device) else network.device,
+        accelerator=None if on_processor(network.device) else network.device,
     )
 
 
