@@ -48,7 +48,6 @@ def convolve(layer: keras.layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
     """
     padding, dtype = layer.padding.upper(), layer.compute_dtype
 
-    @tf.custom_gradient
     def apply(x: tf.Tensor, kernel: tf.Tensor) -> Any:
         def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             to_x = tf.raw_ops.Conv2DBackpropInput(
@@ -62,7 +61,8 @@ def convolve(layer: keras.layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
 
         return tf.nn.conv2d(x, kernel, 1, padding), gradient
 
-    return apply(tf.cast(x, dtype), tf.cast(layer.kernel, dtype))
+    apply_with_gradient: Any = tf.custom_gradient(apply)
+    return apply_with_gradient(tf.cast(x, dtype), tf.cast(layer.kernel, dtype))
 
 
 def _to_kernel(x: tf.Tensor, dy: tf.Tensor, shape: list[int], padding: str) -> tf.Tensor:

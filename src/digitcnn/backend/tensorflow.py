@@ -187,7 +187,7 @@ def forward(
             case Conv2D(activation="elu" | "relu") if isinstance(following, MaxPooling2D):
                 # f(max(a, b)) = max(f(a), f(b)) for these.
                 x, activate_late = _convolve(layer, x), layer.activation
-            case Conv2D(activation=None, use_bias=False) if is_faster_side_by_side(
+            case Conv2D(activation=None, use_bias=False) if training and is_faster_side_by_side(
                 described, layer, x
             ):
                 x = convolve(layer, x)
