@@ -32,6 +32,7 @@ from _settings import STILL, VIEWS
 from joblib import parallel_config
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
+COMPACT = {"architecture": "compact"}
 HELD_OUT = {"validation_fraction": 0.1}
 # All epochs; the weights are those of the best epoch on the holdout.
 BEST_EPOCH = {"early_stopping": True, "n_iter_no_change": 20}
@@ -48,8 +49,9 @@ TEN_CONVOLUTIONS = {
 # Row -> recipe, and the parameters that replace the recipe's.
 ROWS: dict[str, tuple[str, dict]] = {
     "fast": ("fast", {}),
-    "fast, a tenth held out": ("fast", HELD_OUT),
-    "fast, no corruption": ("fast", {"corruption_rate": 0.0}),
+    "compact": ("fast", COMPACT),
+    "compact, a tenth held out": ("fast", {**COMPACT, **HELD_OUT}),
+    "compact, no corruption": ("fast", {**COMPACT, "corruption_rate": 0.0}),
     "best": ("best", {}),
     "ten convolutions": ("fast", TEN_CONVOLUTIONS),
     "ten convolutions, 20 epochs, a twentieth held out": (

@@ -131,7 +131,7 @@ def run(parameters: dict[str, Any], seed: int, path: str) -> tuple[dict[str, Any
     from digitcnn import DigitCNNClassifier
 
     X_train, y_train, X, y = halves(path)
-    parameters = {"epochs": 12, **parameters}
+    parameters = {"architecture": "compact", "epochs": 12, **parameters}
     if "images" in parameters:
         done_before = parameters.pop("images")
         X_train, X = done_before(X_train), done_before(X)

@@ -27,7 +27,7 @@ search = GridSearchCV(
     DigitCNNClassifier("relu-dropout", epochs=8, batch_size=32, random_state=0),
     [
         {"learning_rate": [0.0003, 0.003], "rotation_range": [0, 10]},
-        {"architecture": ["compact"], "learning_rate": [0.003]},
+        {"architecture": ["slim"], "learning_rate": [0.003]},
     ],
     cv=2,
     refit=False,

@@ -100,7 +100,7 @@ def test_tiny_data_and_one_class_alone_give_probabilities(n, n_classes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["compact", "elu-bn", "relu-dropout"])
+@pytest.mark.parametrize("architecture", ["compact", "elu-bn", "relu-dropout", "slim"])
 @pytest.mark.parametrize("side", [1, 9])
 def test_images_alike_in_every_pixel_are_read_by_every_architecture(architecture, side):
     X = np.repeat(np.array([[0], [255], [0], [255]], np.uint8), side * side, axis=1)

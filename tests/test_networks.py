@@ -23,6 +23,7 @@ def n_trainable(model):
         ("elu-bn", 1_245_322, 1_244_426),
         ("relu-dropout", 594_922, 594_922),
         ("compact", 300_298, 299_402),
+        ("slim", 269_194, 268_426),
     ],
 )
 def test_architecture_for_mnist_has_its_number_of_parameters(name, parameters, trainable):
@@ -59,11 +60,12 @@ def test_relu_dropout_has_the_shapes_of_the_notebook():
 )
 def test_default_network_leaves_small_images_all_their_pixels(side, expected):
     image_shape = (side, side + 3, 1)
-    first, *_ = trace_shapes(get_layers("compact", image_shape, 10), image_shape)
-    assert first.output_shape[0] == expected
+    for name in ("compact", "slim"):
+        first, *_ = trace_shapes(get_layers(name, image_shape, 10), image_shape)
+        assert first.output_shape[0] == expected
 
 
-@pytest.mark.parametrize("name", ["compact", "elu-bn"])
+@pytest.mark.parametrize("name", ["compact", "elu-bn", "slim"])
 def test_momentum_is_that_of_every_normalisation_and_of_nothing_else(name):
     own, other = (build(name, (8, 8, 1), 10, momentum=one, **OPTIONS) for one in (None, 0.5))
     kind = keras.layers.BatchNormalization

@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from conftest import ROOT
 from digitcnn import DigitCNNClassifier, make_digit_pipeline
 from digitcnn._utils.parameters import check_parameters
-from digitcnn.architectures import choose_dropout
+from digitcnn.architectures import DEFAULT, choose_dropout
 from digitcnn.recipes import RECIPES, make_classifier, search_space
 from digitcnn.training.defaults import LEARNING_RATE
 
@@ -142,7 +142,8 @@ def test_pipeline_takes_the_frame_as_read(digits):
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_search_space_holds_the_recipes_own_values(recipe):
     own = networks(make_classifier(recipe))[0].get_params()
-    own["dropout"] = choose_dropout(own["architecture"], own["dropout"])
+    name = DEFAULT if own["architecture"] == "auto" else own["architecture"]
+    own["dropout"] = choose_dropout(name, own["dropout"])
     if own["learning_rate"] == "auto":
         own["learning_rate"] = LEARNING_RATE
     space = search_space(recipe)

@@ -51,6 +51,7 @@ def main() -> None:
     print(f"{len(X):,} pictures, {len(none):,} of them no digits, {options.epochs} epochs")
     start = time.perf_counter(), time.process_time()
     clf = DigitCNNClassifier(
+        "compact",
         epochs=options.epochs,
         pixel_range=(0, 255),
         random_state=options.seed,

@@ -28,6 +28,8 @@ from digitcnn.layers import (
 
 # Name of the trained model in the package.
 PRETRAINED = "pretrained"
+# Name of the network for `architecture="auto"`.
+DEFAULT = "slim"
 ImageShape = tuple[int, int, int]
 Architecture = tuple[Layer, ...]
 
@@ -37,49 +39,93 @@ _LARGE = 20
 _SMALL = 14
 
 
-def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) -> Architecture:
-    """The default network: best accuracy for the time.
+# Batch normalisation would cancel a bias.
+_conv = partial(Conv2D, kernel_size=3, padding="same", use_bias=False)
+# The moving averages converge within some tens of batches.
+_norm = BatchNormalization(momentum=0.9)
 
-    Five convolutions, each with batch normalisation before its ReLU [1]_. The first has stride 2,
-    without padding on large images, which replaces a pooling layer at less than a quarter of its
-    cost. For images with a side of less than 14 pixels it is a 3x3 convolution with stride 1. For
-    28x28 images and ten classes it has 300,298 parameters, 299,402 of them trainable.
+
+def slim(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) -> Architecture:
+    """The default network: best accuracy for the time of a short training.
+
+    Five convolutions, each with batch normalisation before its ReLU [1]_, and few filters where the
+    maps are large. The first has stride 2, without padding on large images, which replaces a
+    pooling layer at less than a quarter of its cost. For images with a side of less than 14 pixels
+    it is a 3x3 convolution with stride 1. For 28x28 images and ten classes it has 269,194
+    parameters, 268,426 of them trainable.
 
     References
     ----------
     .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by
        reducing internal covariate shift", ICML 2015.
     """
-    side = min(image_shape[:2])
-    kernel_size, strides = (3, 1) if side < _SMALL else (6, 2)
-    padding = "valid" if side >= _LARGE else "same"
-    # Batch normalisation would cancel a bias.
-    conv = partial(Conv2D, kernel_size=3, padding="same", use_bias=False)
-    # The moving averages converge within some tens of batches.
-    norm = BatchNormalization(momentum=0.9)
     return _fitted(
         image_shape,
-        conv(64, kernel_size=kernel_size, strides=strides, padding=padding),
-        norm,
+        _first(32, image_shape),
+        _norm,
         ReLU(),
-        conv(64),
-        norm,
+        _conv(32, kernel_size=5),
+        _norm,
         ReLU(),
-        conv(64),
-        norm,
-        # Pooling before the ReLU gives the same result at a quarter of the work.
+        _conv(64),
+        # Before the normalisation, which then has a quarter of the numbers.
         MaxPooling2D(),
+        _norm,
         ReLU(),
-        conv(128),
-        norm,
+        _conv(128),
+        _norm,
         ReLU(),
-        conv(128),
-        norm,
+        _conv(128, padding="valid"),
+        _norm,
         GlobalMaxPooling2D(),
         ReLU(),
         Dropout(dropout),
         Dense(n_classes, "softmax"),
     )
+
+
+def compact(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.1) -> Architecture:
+    """A network for long trainings: as `slim`, with 64 filters where the maps are large.
+
+    Five convolutions, each with batch normalisation before its ReLU [1]_. For 28x28 images and ten
+    classes it has 300,298 parameters, 299,402 of them trainable.
+
+    References
+    ----------
+    .. [1] S. Ioffe, C. Szegedy, "Batch normalization: accelerating deep network training by
+       reducing internal covariate shift", ICML 2015.
+    """
+    return _fitted(
+        image_shape,
+        _first(64, image_shape),
+        _norm,
+        ReLU(),
+        _conv(64),
+        _norm,
+        ReLU(),
+        _conv(64),
+        _norm,
+        # Pooling before the ReLU gives the same result at a quarter of the work.
+        MaxPooling2D(),
+        ReLU(),
+        _conv(128),
+        _norm,
+        ReLU(),
+        _conv(128),
+        _norm,
+        GlobalMaxPooling2D(),
+        ReLU(),
+        Dropout(dropout),
+        Dense(n_classes, "softmax"),
+    )
+
+
+def _first(filters: int, image_shape: ImageShape) -> Conv2D:
+    """The first convolution, whose stride depends on the size of the image."""
+    side = min(image_shape[:2])
+    kernel_size, strides = (3, 1) if side < _SMALL else (6, 2)
+    padding = "valid" if side >= _LARGE else "same"
+    return _conv(filters, kernel_size=kernel_size, strides=strides, padding=padding)
 
 
 def elu_bn(image_shape: ImageShape, n_classes: int, *, dropout: float = 0.0) -> Architecture:
@@ -147,6 +193,7 @@ ARCHITECTURES: dict[str, Callable[..., Architecture]] = {
     "compact": compact,
     "elu-bn": elu_bn,
     "relu-dropout": relu_dropout,
+    "slim": slim,
 }
 
 

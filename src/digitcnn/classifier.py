@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from digitcnn._typing import ArrayLike, FilePath
 from digitcnn._utils.parameters import check_parameters
 from digitcnn._utils.sklearn_callbacks import CallbackSupportMixin, FitTask, with_callbacks
+from digitcnn.architectures import DEFAULT
 from digitcnn.calibration import confidence_threshold, with_temperature
 from digitcnn.serialization.estimators import load_estimator, save_estimator
-from digitcnn.serialization.initial import read_initial
+from digitcnn.serialization.initial import initial_architecture, read_initial
 from digitcnn.training.base import BaseNetworkClassifier
 from digitcnn.training.data import (
     check_prediction_data,
@@ -41,8 +42,9 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
 
     Parameters
     ----------
-    architecture : {"compact", "elu-bn", "relu-dropout"} or callable, default="compact"
-        The network: see `digitcnn.networks`. A callable has the signature ``f(image_shape,
+    architecture : {"auto", "slim", "compact", "elu-bn", "relu-dropout"} or callable, default="auto"
+        The network: see `digitcnn.networks`. ``"auto"`` is ``"slim"``, which learns fastest, or
+        that of the model named by `init`. A callable has the signature ``f(image_shape,
         n_classes, **options) -> keras.Model``, where `image_shape` is (height, width, channels). It
         receives those of the options ``dropout``, ``seed`` and ``dtype`` that it has parameters
         for. It must return a new model in each call, with a softmax over the classes, for float32
@@ -228,7 +230,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
 
     def __init__(
         self,
-        architecture: "str | Callable[..., keras.Model]" = "compact",
+        architecture: "str | Callable[..., keras.Model]" = "auto",
         *,
         init: FilePath | None = None,
         epochs: int | str = "auto",
@@ -355,7 +357,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         if sample_weight is not None:
             given["metadata"] = {"sample_weight": sample_weight}
         with self._unchanged_on_error():
-            parameters = self._note_parameters(goes_on)
+            parameters = self._note_parameters(goes_on, self._choose_architecture(goes_on))
             data = check_training_data(self, X, y, sample_weight, goes_on=goes_on)
             data = data._replace(validation=check_validation_data(self, X_val, y_val))
             initial, knows_all = (None, False) if goes_on else self._initial_weights()
@@ -416,7 +418,7 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         check_parameters(self._parameters())
         goes_on = hasattr(self, "_trainer")
         with self._unchanged_on_error():
-            parameters = self._note_parameters(goes_on)
+            parameters = self._note_parameters(goes_on, self._choose_architecture(goes_on))
             data = check_training_data(self, X, y, sample_weight, classes=classes, goes_on=goes_on)
             initial, _ = (None, False) if goes_on else self._initial_weights()
             # Each call fine-tunes the initial model a little further.
@@ -432,7 +434,16 @@ class DigitCNNClassifier(CallbackSupportMixin, ClassifierMixin, BaseNetworkClass
         """The initial weights (None: random), and whether their model knows all classes."""
         if self.init is None:
             return None, False
-        return read_initial(self.init, self.architecture, self.image_shape_, self.classes_)
+        architecture = self._fit_parameters["architecture"]
+        return read_initial(self.init, architecture, self.image_shape_, self.classes_)
+
+    def _choose_architecture(self, goes_on: bool) -> Any:
+        """The architecture, or what "auto" stands for."""
+        if not (isinstance(self.architecture, str) and self.architecture == "auto"):
+            return self.architecture
+        if goes_on:
+            return self._fit_parameters["architecture"]
+        return DEFAULT if self.init is None else initial_architecture(self.init)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Predict the probabilities of the classes.

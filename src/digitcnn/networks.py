@@ -67,3 +67,4 @@ def _network(name: str) -> Callable[..., keras.Model]:
 compact: Callable[..., keras.Model] = _network("compact")
 elu_bn: Callable[..., keras.Model] = _network("elu-bn")
 relu_dropout: Callable[..., keras.Model] = _network("relu-dropout")
+slim: Callable[..., keras.Model] = _network("slim")

@@ -26,7 +26,7 @@ def test_names_in_the_rules_are_those_that_are_there():
         (
             "architecture",
             "resnet",
-            "'compact' or 'elu-bn' or 'relu-dropout', or a function",
+            "'auto' or 'compact' or 'elu-bn' or 'relu-dropout' or 'slim', or a function",
         ),
         ("architecture", keras.Sequential(), "a function that builds .*not the model itself"),
         ("architecture", keras.Sequential, "a function that builds .*nor its class"),

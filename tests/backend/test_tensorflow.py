@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from digitcnn.backend.tensorflow import ProcessorSteps, forward
 
-NAMES = ("compact", "elu-bn", "relu-dropout")
+NAMES = ("compact", "elu-bn", "relu-dropout", "slim")
 
 
 def some_images(n, side=10, channels=1, seed=0):

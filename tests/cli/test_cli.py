@@ -323,7 +323,7 @@ def test_info_of_data_counts_what_is_wrong_with_it(capsys, tmp_path, digits):
 def test_info_of_a_model_and_of_the_sample(capsys, model):
     status, out, _ = run(capsys, "info", model)
     assert status == 0
-    assert "compact" in out
+    assert "slim" in out
     assert "8 x 8 x 1" in out
     status, out, _ = run(capsys, "info", "sample", "--json")
     assert status == 0

@@ -54,7 +54,7 @@ def sample_model(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["compact", "elu-bn", "relu-dropout"])
+@pytest.mark.parametrize("architecture", ["compact", "elu-bn", "relu-dropout", "slim"])
 @pytest.mark.parametrize("side", [8, 3])
 def test_every_architecture_reads_as_the_estimator_does(digits, architecture, side):
     X, y = digits[0][:, : side * side], digits[1]

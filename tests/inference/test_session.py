@@ -35,7 +35,7 @@ def answers_without_keras(clf):
     return clf._trainer.network.session is not None
 
 
-@pytest.mark.parametrize("architecture", ["compact", "relu-dropout", "elu-bn"])
+@pytest.mark.parametrize("architecture", ["compact", "relu-dropout", "elu-bn", "slim"])
 def test_loaded_network_answers_as_keras_did(digits, tmp_path, architecture):
     X, y = digits
     clf = make_classifier(

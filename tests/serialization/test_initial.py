@@ -164,6 +164,23 @@ def test_ensemble_is_no_start(digits, tmp_path):
         make_classifier(init=tmp_path / "m.digitcnn", epochs=1).fit(X, y)
 
 
+def test_architecture_auto_is_that_of_the_model(path, digits, tmp_path):
+    X, y = digits[0][:60], digits[1][:60]
+    options = {"init": path, "epochs": 1, "precision": "float32"}
+    clf = make_classifier(architecture="auto", **options).fit(X, y)
+    assert clf.architecture == "auto"
+    assert clf.model_.name == "relu-dropout"
+    for go_on in (clf.set_params(warm_start=True).fit, clf.partial_fit):
+        assert go_on(X, y).model_.name == "relu-dropout"
+    # It stays that of the network, whatever is set.
+    clf.set_params(init=None)
+    assert clf.partial_fit(X, y).model_.name == "relu-dropout"
+    clf.save(tmp_path / "m.digitcnn")
+    loaded = digitcnn.load(tmp_path / "m.digitcnn")
+    assert loaded.architecture == "relu-dropout"
+    np.testing.assert_allclose(loaded.predict_proba(X), clf.predict_proba(X), atol=1e-5)
+
+
 def test_pretrained_is_a_start(digits):
     X, y = digitcnn.datasets.load_sample_digits()
     clf = digitcnn.DigitCNNClassifier(init="pretrained", epochs=1, random_state=0)

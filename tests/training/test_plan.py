@@ -15,7 +15,8 @@ FOUND = {"image_shape": (8, 8, 1), "pixel_range": (0.0, 16.0), "n_classes": 10, 
 
 
 def plan(**parameters):
-    parameters = {**DigitCNNClassifier().get_params(), "precision": "float32", **parameters}
+    given = {"architecture": "compact", "precision": "float32", **parameters}
+    parameters = {**DigitCNNClassifier().get_params(), **given}
     parameters = resolve_auto(parameters, n_images=100, is_part=False)
     network = plan_network(parameters, **FOUND, goes_on=False, n_batches=700)
     return plan_training(parameters, network, n_images=100, has_validation=True)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 OPTIMIZER_NAMES = ("adam", "adamw", "rmsprop", "sgd")
-ARCHITECTURE_NAMES = ("compact", "elu-bn", "relu-dropout")
+ARCHITECTURE_NAMES = ("compact", "elu-bn", "relu-dropout", "slim")
 
 
 class Rule(NamedTuple):
@@ -87,7 +87,7 @@ _BUILDS_A_MODEL = Rule(
 )
 
 RULES: dict[str, Rule] = {
-    "architecture": _either(_one_of(*ARCHITECTURE_NAMES), _BUILDS_A_MODEL),
+    "architecture": _either(_one_of("auto", *ARCHITECTURE_NAMES), _BUILDS_A_MODEL),
     "init": _either(
         _one_of(None),
         Rule(

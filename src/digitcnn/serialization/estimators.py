@@ -150,7 +150,7 @@ def _restore(kind: type, kept: SerializedNetwork) -> Any:
     clf.n_features_in_ = kept.n_features
     clf.image_shape_ = kept.image_shape
     clf.pixel_range_ = kept.pixel_range
-    parameters = clf._note_parameters(goes_on=False)
+    parameters = clf._note_parameters(goes_on=False, architecture=clf.architecture)
     clf._has_whole_fit = True  # a file does not say otherwise
     # Until it is trained again, it predicts in float32 and without Keras.
     plan = clf._plan_network({**parameters, "precision": "float32"}, kept.seed)

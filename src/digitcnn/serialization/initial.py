@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from digitcnn.architectures import PRETRAINED, count_outputs
-from digitcnn.serialization.schema import read_model
+from digitcnn.serialization.schema import SerializedNetwork, read_model
 
 _PRETRAINED_FILE = "digits.digitcnn"
 
@@ -23,6 +23,17 @@ def model_path(model: str | os.PathLike[str]) -> Iterator[Path]:
         return
     with as_file(files("digitcnn") / "pretrained" / _PRETRAINED_FILE) as path:
         yield path
+
+
+def initial_architecture(init: str | os.PathLike[str]) -> str:
+    """The architecture of the model that a fit starts from.
+
+    Parameters
+    ----------
+    init : str or path-like
+        As in `read_initial`.
+    """
+    return _architecture_of(_read_network(init))
 
 
 def read_initial(
@@ -40,7 +51,7 @@ def read_initial(
     init : str or path-like
         A model file with a single network, or "pretrained".
     architecture : str or callable
-        The architecture to fit.
+        The architecture to fit; "auto" is the model's.
     image_shape : tuple of int (height, width, channels)
         The shape of the training images.
     classes : ndarray of shape (n_classes,)
@@ -59,16 +70,9 @@ def read_initial(
     ValueError
         If the model is an ensemble, or has another architecture or image shape.
     """
-    with model_path(init) as path:
-        model = read_model(path)
-    if len(model.networks) > 1:
-        raise ValueError(
-            f"expected a model of a single network, got init={str(init)!r}, an ensemble of "
-            f"{len(model.networks)} networks"
-        )
-    (network,) = model.networks
-    found = network.parameters.get("architecture", "compact")
-    if architecture != found:
+    network = _read_network(init)
+    found = _architecture_of(network)
+    if architecture not in ("auto", found):
         raise ValueError(
             f"expected architecture={found!r}, that of init={str(init)!r}, got {architecture!r}"
         )
@@ -81,6 +85,23 @@ def read_initial(
             "before the classifier"
         )
     return _for_classes(network.weights, network.classes, classes)
+
+
+def _read_network(init: str | os.PathLike[str]) -> SerializedNetwork:
+    with model_path(init) as path:
+        model = read_model(path)
+    if len(model.networks) > 1:
+        raise ValueError(
+            f"expected a model of a single network, got init={str(init)!r}, an ensemble of "
+            f"{len(model.networks)} networks"
+        )
+    (network,) = model.networks
+    return network
+
+
+def _architecture_of(network: SerializedNetwork) -> str:
+    name: str = network.parameters.get("architecture", "compact")
+    return name
 
 
 def _for_classes(

@@ -81,8 +81,8 @@ class BaseNetworkClassifier(BaseEstimator):
         """All parameters: a subclass may add some, or not take all in its constructor."""
         return {**{name: getattr(self, name) for name in RULES}, **self.get_params(deep=False)}
 
-    def _note_parameters(self, goes_on: bool) -> dict[str, Any]:
-        """Store the parameters of the training, which `set_params` does not change.
+    def _note_parameters(self, goes_on: bool, architecture: Any) -> dict[str, Any]:
+        """Store the parameters of the training, with this architecture, away from `set_params`.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class BaseNetworkClassifier(BaseEstimator):
         ValueError
             If a parameter changed that only a new network can have.
         """
-        parameters = self._parameters()
+        parameters = {**self._parameters(), "architecture": architecture}
         kept = {
             name: copy.copy(value) if isinstance(value, dict | list) else value
             for name, value in parameters.items()
