@@ -50,13 +50,13 @@ class Clock:
         self.paused += time.perf_counter() - start
 
 
-def our_estimator(epochs: int, seed: int, mnist: dict, csv: str) -> dict:
+def our_estimator(epochs: int, architecture: str, seed: int, mnist: dict, csv: str) -> dict:
     import digitcnn.training.scikeras  # noqa: F401  Loads TensorFlow, which fit would do otherwise.
     from digitcnn import DigitCNNClassifier
     from digitcnn.datasets import read_digits_csv
 
     X, y = read_digits_csv(csv)
-    clf = DigitCNNClassifier(epochs=epochs, random_state=seed)
+    clf = DigitCNNClassifier(architecture or "auto", epochs=epochs, random_state=seed)
     start = time.perf_counter()
     clf.fit(X, y)
     training = time.perf_counter() - start
@@ -193,9 +193,10 @@ def skorch_example(seed: int, mnist: dict) -> dict:
 def child(name: str, seed: int, npz: str, csv: str) -> dict:
     with np.load(npz) as file:
         mnist = dict(file)
-    kind, _, epochs = name.partition(":")
+    kind, *settings = name.split(":")
     if kind == "digitcnn":
-        return our_estimator(int(epochs), seed, mnist, csv)
+        epochs, architecture = [*settings, ""][:2]
+        return our_estimator(int(epochs), architecture, seed, mnist, csv)
     return {"keras": keras_example, "torch": torch_example, "skorch": skorch_example}[kind](
         seed, mnist
     )
@@ -215,9 +216,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("npz")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    everybody = ["digitcnn:1", "digitcnn:2", "digitcnn:4", "digitcnn:5", "digitcnn:12"]
+    everybody = ["digitcnn:1", "digitcnn:2", "digitcnn:5", "digitcnn:5:compact"]
     everybody += ["keras", "torch", "skorch"]
-    parser.add_argument("--only", nargs="+", default=everybody, help="names; digitcnn:EPOCHS")
+    parser.add_argument(
+        "--only", nargs="+", default=everybody, help="names; digitcnn:EPOCHS[:ARCHITECTURE]"
+    )
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SEED", "CSV"))
     options = parser.parse_args()
     if options.child:
@@ -231,20 +234,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         csv = Path(folder) / "train.csv"
         write_csv(options.npz, csv)
-        for name in options.only:
-            runs = []
-            for seed in options.seeds:
+        found: dict[str, list[dict]] = {name: [] for name in options.only}
+        for seed in options.seeds:  # they take turns
+            for name, runs in found.items():
                 command = [sys.executable, __file__, options.npz, "--child", name, str(seed), csv]
                 done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
                 runs.append(json.loads(done.stdout.splitlines()[-1]))
                 print(name, seed, runs[-1], file=sys.stderr, flush=True)
+        for name, runs in found.items():
             last = [run["log"][-1] for run in runs]
             to_99 = [min((s for s, a in run["log"] if a >= 0.99), default=None) for run in runs]
             reached = [seconds for seconds in to_99 if seconds is not None]
             accuracies = [accuracy for _, accuracy in last]
             rows.append(
                 [
-                    name.replace(":", ", epochs "),
+                    name.replace(":", ", epochs ", 1).replace(":", ", "),
                     len(runs),
                     f"{np.mean(accuracies):.3%}",
                     f"{min(accuracies):.2%} to {max(accuracies):.2%}",
