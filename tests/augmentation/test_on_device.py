@@ -54,7 +54,8 @@ def test_images_in_colour_not_square_and_on_another_scale_are_made_alike():
         np.testing.assert_allclose(other, one, atol=1e-4)
 
 
-def test_epoch_that_nobody_takes_to_its_end_leaves_no_thread(digits):
+@pytest.mark.parametrize("accelerator", [None, "auto"])
+def test_epoch_that_nobody_takes_to_its_end_leaves_no_thread(digits, accelerator):
     import threading
 
     images, y = digits[0].reshape(-1, 8, 8, 1), digits[1]
@@ -65,7 +66,7 @@ def test_epoch_that_nobody_takes_to_its_end_leaves_no_thread(digits):
         pixel_range=(0.0, 255.0),
         batch_size=16,
         distortion=Distortion(**STRONG),
-        accelerator="auto",
+        accelerator=accelerator,
     )
     before = threading.active_count()
     epoch = data.in_order()

@@ -69,6 +69,33 @@ def test_gradients_are_those_of_the_layer(n, padding, side, kernel_size):
         )
 
 
+@tf.custom_gradient
+def forget_shape(x):
+    def gradient(dy):
+        return tf.raw_ops.PlaceholderWithDefault(input=dy, shape=[None] * 4)
+
+    return tf.identity(x), gradient
+
+
+# As in training: the batch's size is unknown, and so is the shape of some layers' gradients.
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_gradients_are_found_without_known_shapes(padding):
+    side = (6, 6)
+    layer, images = layer_for(side, 3, padding=padding), images_of(16, side)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *side, 4], tf.bfloat16)], autograph=False)
+    def to_kernel(images):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(forget_shape(convolve(layer, images)))
+        return tape.gradient(loss, layer.kernel.value)
+
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(images))
+    expected = tape.gradient(loss, layer.kernel.value)
+    scale = float(tf.reduce_max(tf.abs(expected)))
+    np.testing.assert_allclose(to_kernel(images), expected, atol=scale / 64)
+
+
 def test_gradient_is_the_same_to_the_bit_from_call_to_call():
     layer, images = layer_for((6, 6), 3), images_of(64, (6, 6))
     first, second = (gradients(convolve, layer, images)[2].numpy() for _ in range(2))

@@ -97,5 +97,6 @@ def _side_by_side(x: tf.Tensor, n_maps: int, gap: int) -> tf.Tensor:
     first, *others = tf.split(x, n_maps)
     if not gap:
         return tf.concat([first, *others], axis=2)
-    zeros = tf.zeros([tf.shape(first)[0], x.shape[1], gap, x.shape[3]], x.dtype)
+    n, height, _, channels = tf.unstack(tf.shape(first))  # a gradient may have no known shape
+    zeros = tf.zeros([n, height, gap, channels], x.dtype)
     return tf.concat([first, *(part for other in others for part in (zeros, other))], axis=2)
