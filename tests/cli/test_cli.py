@@ -214,26 +214,31 @@ def test_predict_numbers_images_across_the_parts_that_it_reads(
 
 
 def test_predict_leaves_empty_what_it_is_not_sure_of(capsys, folder, model, digits):
-    # Of 300 validation images this allows some errors: whether one of them is the most confident of
-    # all answers depends on how a processor rounds.
-    arguments = ["predict", model, folder / "test.csv", "--target-error-rate", "0.03"]
+    # Three digits on top of each other are none that a network could be sure of.
+    table = pd.read_csv(folder / "test.csv")
+    mixed = sum(table.sample(100, random_state=seed).to_numpy() for seed in range(3)) // 3
+    table = pd.concat([table, pd.DataFrame(mixed, columns=table.columns)])
+    table.to_csv(folder / "some_unsure.csv", index=False)
+    # Of 300 validation images this allows an error or two: whether one of them is the most
+    # confident of all answers depends on how a processor rounds.
+    arguments = ["predict", model, folder / "some_unsure.csv", "--target-error-rate", "0.01"]
     status, out, err = run(capsys, *arguments, "--out", folder / "sure.csv")
     assert status == 0
     table = pd.read_csv(folder / "sure.csv")
     assert list(table.columns) == ["ImageId", "Label", "Confidence"]
     answered = table["Label"].notna()
     assert 0.5 < answered.mean() < 1.0
-    assert f"{answered.sum()} of 297 digits have a confidence of at least" in err
+    assert f"{answered.sum()} of 397 digits have a confidence of at least" in err
     assert f"{answered.sum()} labels written to" in out
     assert table["Confidence"][answered].min() > table["Confidence"][~answered].max()
-    assert (table["Label"] == digits[1][1500:])[answered].mean() > 0.9
+    assert (table["Label"][:297] == digits[1][1500:])[answered[:297]].mean() > 0.9
     # The labels are whole numbers, as without rejection.
     first = (folder / "sure.csv").read_text().splitlines()[1 + int(answered.idxmax())]
     assert first.split(",")[1].isdigit()
     status, out, _ = run(capsys, *arguments, "--json")
     result = json.loads(out)
     assert [label is None for label in result["labels"]] == (~answered).tolist()
-    assert result["threshold"] == pytest.approx(digitcnn.load(model).confidence_threshold(0.03))
+    assert result["threshold"] == pytest.approx(digitcnn.load(model).confidence_threshold(0.01))
 
 
 def test_error_rate_that_cannot_be_had_is_refused(capsys, folder, model):
