@@ -298,6 +298,20 @@ def changed(saved, tmp_path, change):
     return tmp_path / "m.digitcnn"
 
 
+def test_file_without_the_name_of_its_network_holds_the_first_default(digits, tmp_path):
+    X, y = digits[0][:60], digits[1][:60]
+    clf = make_classifier(architecture="compact", epochs=1, precision="float32").fit(X, y)
+    clf.save(tmp_path / "saved.digitcnn")
+    path = changed(
+        tmp_path / "saved.digitcnn",
+        tmp_path,
+        lambda content, arrays: content["members"][0]["parameters"].pop("architecture") and arrays,
+    )
+    loaded = digitcnn.load(path)
+    assert loaded.architecture == "compact"
+    np.testing.assert_allclose(loaded.predict_proba(X), clf.predict_proba(X), atol=1e-5)
+
+
 def enlarge(content, arrays, **attributes):
     content["members"][0]["fitted"].update(attributes)
 

@@ -27,10 +27,9 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     # The networks of an ensemble differ only in their seeds.
     first = model.networks[0]
     classes = first.classes if model.classes is None else model.classes
-    architecture = first.parameters.get("architecture", "compact")
     summary = {
         "written_by": f"digitcnn {model.written_by}",
-        "architecture": architecture,
+        "architecture": first.architecture,
         "networks": len(model.networks),
         **_describe_steps(model),
         "weights": sum(array.size for network in model.networks for array in network.weights),
@@ -48,7 +47,7 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
         summary["validation_accuracy"] = round(float(np.mean(correct)), 5)
     summary["parameters"] = first.parameters
     dropout = first.parameters.get("dropout")
-    layers = get_layers(architecture, first.image_shape, max(len(classes), 2), dropout)
+    layers = get_layers(first.architecture, first.image_shape, max(len(classes), 2), dropout)
     summary["layers"] = [
         {
             "layer": str(step.layer),

@@ -143,14 +143,14 @@ def _member_to_json(clf: Any) -> dict[str, Any]:
 
 def _restore(kind: type, kept: SerializedNetwork) -> Any:
     # The device is chosen again, because this may be another machine.
-    clf = kind(**{**kept.parameters, "device": "auto"})
+    clf = kind(**{**kept.parameters, "architecture": kept.architecture, "device": "auto"})
     clf.classes_ = kept.classes
     if kept.feature_names:
         clf.feature_names_in_ = np.array(kept.feature_names, dtype=object)
     clf.n_features_in_ = kept.n_features
     clf.image_shape_ = kept.image_shape
     clf.pixel_range_ = kept.pixel_range
-    parameters = clf._note_parameters(goes_on=False, architecture=clf.architecture)
+    parameters = clf._note_parameters(goes_on=False, architecture=kept.architecture)
     clf._has_whole_fit = True  # a file does not say otherwise
     # Until it is trained again, it predicts in float32 and without Keras.
     plan = clf._plan_network({**parameters, "precision": "float32"}, kept.seed)

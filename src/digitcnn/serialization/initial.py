@@ -33,7 +33,7 @@ def initial_architecture(init: str | os.PathLike[str]) -> str:
     init : str or path-like
         As in `read_initial`.
     """
-    return _architecture_of(_read_network(init))
+    return _read_network(init).architecture
 
 
 def read_initial(
@@ -71,10 +71,10 @@ def read_initial(
         If the model is an ensemble, or has another architecture or image shape.
     """
     network = _read_network(init)
-    found = _architecture_of(network)
-    if architecture not in ("auto", found):
+    if architecture not in ("auto", network.architecture):
         raise ValueError(
-            f"expected architecture={found!r}, that of init={str(init)!r}, got {architecture!r}"
+            f"expected architecture={network.architecture!r}, that of init={str(init)!r}, got "
+            f"{architecture!r}"
         )
     if image_shape != network.image_shape:
         height, width, channels = image_shape
@@ -97,11 +97,6 @@ def _read_network(init: str | os.PathLike[str]) -> SerializedNetwork:
         )
     (network,) = model.networks
     return network
-
-
-def _architecture_of(network: SerializedNetwork) -> str:
-    name: str = network.parameters.get("architecture", "compact")
-    return name
 
 
 def _for_classes(

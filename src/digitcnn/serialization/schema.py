@@ -46,6 +46,12 @@ class SerializedNetwork(NamedTuple):
     batch_losses: list[float]
     weights: list[np.ndarray]
 
+    @property
+    def architecture(self) -> str:
+        """The name of the network: "compact", the first default, if the file has none."""
+        name: str = self.parameters.get("architecture", "compact")
+        return name
+
 
 class SerializedModel(NamedTuple):
     """The content of a model file.
@@ -103,12 +109,11 @@ def _check_shapes(kept: SerializedNetwork) -> None:
 
     Building a network of the size that a file declares could need any amount of memory.
     """
-    architecture = kept.parameters.get("architecture", "compact")
-    expected = weight_shapes(architecture, kept.image_shape, count_outputs(len(kept.classes)))
+    expected = weight_shapes(kept.architecture, kept.image_shape, count_outputs(len(kept.classes)))
     if [array.shape for array in kept.weights] != expected:
         raise ValueError(
-            f"expected the weights of a network {architecture!r} for images of {kept.image_shape} "
-            f"and {len(kept.classes)} classes, got other shapes"
+            f"expected the weights of a network {kept.architecture!r} for images of "
+            f"{kept.image_shape} and {len(kept.classes)} classes, got other shapes"
         )
 
 

@@ -119,9 +119,8 @@ class StoredModel:
 class _StoredNetwork:
     def __init__(self, kept: SerializedNetwork) -> None:
         self._kept = kept
-        architecture = kept.parameters.get("architecture", "compact")
         self._n_outputs = count_outputs(len(kept.classes))
-        layers = get_layers(architecture, kept.image_shape, self._n_outputs)
+        layers = get_layers(kept.architecture, kept.image_shape, self._n_outputs)
         network = FittedNetwork(layers, kept.weights, kept.image_shape, pixel_range=(0.0, 1.0))
         self._session = NetworkSession(network, self._n_outputs)
 
